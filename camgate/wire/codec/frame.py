@@ -1,0 +1,30 @@
+"""`Frame`: one access unit of one track, the unit of fan-out, dropping, caching and sending.
+
+Knows nothing of RTP packets or of who reads it.
+"""
+
+
+class Frame:
+    """One access unit (picture) of a video track, immutable by convention once it is published.
+
+    nals: the NAL units in decoding order, without start codes or length prefixes. A key frame carries its
+        parameter sets (H.264: SPS and PPS before the IDR slices), so that any reader can start there.
+    rtp_time: media time in clock ticks (90 kHz for video). From a depacketiser it is the camera's 32-bit RTP
+        timestamp; after `relay.splice` it is unwrapped, continuous and never runs backward.
+    arrival_s: monotonic time at which the frame's last bytes were read from the camera.
+    is_key: decoding can start here.
+    size_bytes: sum of the NAL units' lengths.
+    """
+
+    __slots__ = ("arrival_s", "is_key", "nals", "rtp_time", "size_bytes")
+
+    def __init__(self, nals: tuple[bytes, ...], rtp_time: int, arrival_s: float, is_key: bool) -> None:
+        self.nals = nals
+        self.rtp_time = rtp_time
+        self.arrival_s = arrival_s
+        self.is_key = is_key
+        self.size_bytes = sum(map(len, nals))
+
+    def __repr__(self) -> str:
+        kind = "key " if self.is_key else ""
+        return f"<Frame {kind}rtp_time={self.rtp_time} nals={len(self.nals)} bytes={self.size_bytes}>"
