@@ -1,0 +1,149 @@
+"""Why a viewer cannot have what it asks for: each error knows its HTTP status and says what to do about it.
+
+Raised by whoever answers viewers (registry, WebRTC engine), turned into problem documents by HTTP and WebSocket.
+"""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import ClassVar
+
+from camgate.base.errors import RemoteError
+
+SHOWN_NAME_CHARS = 64
+"""How much of a name that a viewer made up is repeated in an error: enough to recognise it, too short to abuse."""
+
+
+class ViewerError(RemoteError):
+    """Root of what a viewer's request can fail with. `str()` is one sentence for a person.
+
+    title: the kind of problem in a few words, the same for every error of the class.
+    retry_after_s: when trying again can help; None where it cannot.
+    """
+
+    title: ClassVar[str] = "Bad request"
+    retry_after_s: float | None = None
+
+
+class UnknownCamera(ViewerError):
+    """No camera of this name is configured."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Unknown camera"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"There is no camera {_shown(self.name)}; the names are listed at /api/v1/cameras."
+
+
+class CameraOffline(ViewerError):
+    """The camera exists and sends no pictures at the moment."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Camera offline"
+
+    def __init__(self, name: str, reason: str | None, *, retry_after_s: float) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        why = f" ({self.reason})" if self.reason else ""
+        return f"Camera {_shown(self.name)} sends no pictures{why}; try again in {self.retry_after_s:g} s."
+
+
+class TooManyViewers(ViewerError):
+    """The machine serves as many viewers as it may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Too many viewers"
+
+    def __init__(self, max_viewers: int, *, retry_after_s: float) -> None:
+        super().__init__(max_viewers)
+        self.max_viewers = max_viewers
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"All {self.max_viewers} viewer places are taken (server.max_viewers); "
+            f"try again in {self.retry_after_s:g} s, or raise the limit."
+        )
+
+
+class BadOffer(ViewerError):
+    """The SDP offer cannot be read or lacks what WebRTC needs."""
+
+    title = "Bad offer"
+
+    def __init__(self, defect: str) -> None:
+        super().__init__(defect)
+        self.defect = defect
+
+    def __str__(self) -> str:
+        return f"The SDP offer cannot be used: {self.defect}."
+
+
+class NoCommonCodec(ViewerError):
+    """The camera's codec is none that the viewer offered."""
+
+    status = HTTPStatus.NOT_ACCEPTABLE
+    title = "No common codec"
+
+    def __init__(self, needed: str, offered: Sequence[str]) -> None:
+        super().__init__(needed, tuple(offered))
+        self.needed = needed
+        self.offered = tuple(offered)
+
+    def __str__(self) -> str:
+        offered = ", ".join(self.offered) or "no video codec"
+        return f"The camera sends {self.needed}, the viewer offers {offered}; use a browser that decodes {self.needed}."
+
+
+class UnknownSession(ViewerError):
+    """No viewer session of this id exists (any more)."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Unknown session"
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(session_id)
+        self.session_id = session_id
+
+    def __str__(self) -> str:
+        return f"There is no viewer session {_shown(self.session_id)}; it may have ended: send a new offer."
+
+
+class PreconditionFailed(ViewerError):
+    """The request's If-Match names an ICE session other than the present one."""
+
+    status = HTTPStatus.PRECONDITION_FAILED
+    title = "ICE session changed"
+
+    def __init__(self, given: str | None, current: str) -> None:
+        super().__init__(given, current)
+        self.given = given
+        self.current = current
+
+    def __str__(self) -> str:
+        return f"If-Match must name the present ICE session, {self.current}; repeat the request with that ETag."
+
+
+class UnprocessableFragment(ViewerError):
+    """A trickle-ICE SDP fragment that can be read but not applied."""
+
+    status = HTTPStatus.UNPROCESSABLE_ENTITY
+    title = "Unusable ICE fragment"
+
+    def __init__(self, defect: str) -> None:
+        super().__init__(defect)
+        self.defect = defect
+
+    def __str__(self) -> str:
+        return f"The ICE fragment cannot be used: {self.defect}."
+
+
+def _shown(name: str) -> str:
+    return repr(name if len(name) <= SHOWN_NAME_CHARS else name[:SHOWN_NAME_CHARS] + "…")
