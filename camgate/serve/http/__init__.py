@@ -1,1 +1,1 @@
-"""TODO."""
+"""HTTP: the pages, WHEP and WebSocket signaling, and the API."""

@@ -1,0 +1,66 @@
+"""What the HTTP side needs of the media engine: a narrow interface of plain values.
+
+HTTP knows cameras by name, viewers by session id, and SDP as text. So the engine may live in this process, in a
+worker process or on another machine, and neither side notices.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The engine's answer to one viewer's offer."""
+
+    session_id: str
+    """Unguessable: who knows it may change or end the session."""
+    sdp: str
+    etag: str
+    """Names the ICE session (RFC 9725 section 4.3.1), without the quotes that HTTP puts around it."""
+    codec: str
+    """What the viewer gets, such as `H264`."""
+
+
+class MediaEngine(Protocol):
+    """Cameras in, viewers out. Every failure that is the viewer's to know is a `camgate.relay.errors.ViewerError`."""
+
+    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
+        """Start a viewer of `camera`.
+
+        `host` is the name or address by which the browser reached us: no port, no brackets; None when it sent none.
+        `wait_s` is how long to wait for a camera that is not live.
+        Raises: UnknownCamera, CameraOffline, TooManyViewers, BadOffer, NoCommonCodec.
+        """
+
+    async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
+        """Restart ICE if the fragment carries other ICE credentials than the session has; give our fragment and ETag.
+
+        None when it carries the same credentials or none: no restart is asked, its candidates go to
+        `add_candidates`. `etag` must name the session's ICE session; None stands for `If-Match: *`, which fits any.
+        Raises: UnknownSession, PreconditionFailed, UnprocessableFragment.
+        """
+
+    async def add_candidates(self, session_id: str, fragment: str) -> None:
+        """Take a viewer's candidates, an SDP fragment (RFC 8840).
+
+        Raises: UnknownSession, UnprocessableFragment.
+        """
+
+    async def close_viewer(self, session_id: str) -> bool:
+        """End a session; False when there is no such session."""
+
+    def cameras(self) -> list[dict[str, object]]:
+        """Every camera, ready for JSON.
+
+        Keys, at least: name, title, state, last_error, codec, width, height, fps, bitrate_bps, frame_age_s, gop_s,
+        viewers, reconnects, uptime_s. What is not known is None.
+        """
+
+    def revision(self) -> int:
+        """A counter that rises with each change of any camera's state, and with cameras coming and going."""
+
+    async def wait_changed(self, revision: int) -> int:
+        """Wait until the counter is no longer `revision`; give its value."""
+
+    async def wait_viewer_closed(self, session_id: str) -> str:
+        """Wait until a session has ended; give the reason in words. Returns at once for an unknown session."""
