@@ -1,0 +1,69 @@
+"""What tests need from outside the virtual environment: said once, with the command that installs it.
+
+A missing tool skips its tests on a developer's machine and fails them in CI (`CI=true`), so that nothing is skipped
+unseen.
+"""
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+
+SYSTEM_PYTHON = "/usr/bin/python3"
+"""The interpreter of the system's packages: the only one that can import `gi`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A program that some tests run: how to see that it is there, and the Debian packages that bring it."""
+
+    name: str
+    is_present: Callable[[], bool]
+    packages: tuple[str, ...]
+
+
+def _has_gst_rtsp_server() -> bool:
+    script = (
+        "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0')\n"
+        "from gi.repository import Gst, GstRtspServer; Gst.init(None)\n"
+        "needed = ('appsrc', 'x264enc', 'h264parse', 'rtph264pay', 'matroskademux')\n"
+        "raise SystemExit(not all(map(Gst.ElementFactory.find, needed)))"
+    )
+    if not os.access(SYSTEM_PYTHON, os.X_OK):
+        return False
+    return subprocess.run([SYSTEM_PYTHON, "-c", script], capture_output=True, check=False).returncode == 0
+
+
+FFMPEG = Tool("ffmpeg", lambda: shutil.which("ffmpeg") is not None, ("ffmpeg",))
+GST_RTSP_SERVER = Tool(
+    "gst-rtsp-server",
+    _has_gst_rtsp_server,
+    (
+        "python3-gi",
+        "gir1.2-gst-rtsp-server-1.0",
+        "gstreamer1.0-plugins-base",
+        "gstreamer1.0-plugins-good",
+        "gstreamer1.0-plugins-bad",
+        "gstreamer1.0-plugins-ugly",
+    ),
+)
+CHROMIUM = Tool("chromium", lambda: shutil.which("chromium") is not None, ("chromium",))
+
+
+def require_tool(tool: Tool) -> None:
+    """Let a test go on only where `tool` is installed: skip it elsewhere, and fail it in CI."""
+    if _is_present(tool):
+        return
+    advice = f"{tool.name} is missing: run `sudo apt-get install {' '.join(tool.packages)}`"
+    if os.environ.get("CI") == "true":
+        pytest.fail(advice)
+    pytest.skip(advice)
+
+
+@functools.cache
+def _is_present(tool: Tool) -> bool:
+    return tool.is_present()

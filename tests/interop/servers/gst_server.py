@@ -1,0 +1,188 @@
+"""An RTSP camera made of gst-rtsp-server, run by the system's Python (its `gi` comes from a Debian package).
+
+Serves one mount: a live picture that carries the picture counter, or an H.264 file. Prints one JSON object a line:
+`{"event": "ready", "port": N}` when it accepts connections, `{"event": "connected"}` for each connection, and
+`{"event": "response", "status": N}` for each answer. Ends on SIGTERM, and when stdin closes, so that it never outlives
+its test.
+
+The picture counter ("blocks"): cells of width // 40 pixels, three rows at the top left. In each row cell 0 is white,
+cell 1 black, cells 2-33 hold 32 bits, most significant first, white for 1, and cell 34 makes their parity even.
+Row 0 is the picture's number, row 1 the Unix time of drawing in milliseconds modulo 2**32, row 2 the camera's number.
+"""
+
+import argparse
+import json
+import signal
+import sys
+import time
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtsp", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+
+ROLE = "viewer"
+BLACK, GREY, WHITE = 16, 110, 235
+"""Luma of the counter's cells and of the background, in the limited range that H.264 cameras use."""
+MASK = 0xFFFFFFFF
+
+
+def main() -> None:
+    options = parse_options()
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(str(options.port))
+    server.connect("client-connected", on_client_connected)
+    factory = file_factory(options) if options.file else PictureSource(options).factory()
+    if options.username:
+        demand_login(server, factory, options)
+    server.get_mount_points().add_factory(options.mount, factory)
+    if not server.attach(None):
+        sys.exit(f"port {options.port} is in use")
+
+    loop = GLib.MainLoop()
+    GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGTERM, loop.quit)
+    GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_HIGH, GLib.IOCondition.HUP | GLib.IOCondition.IN, stop(loop))
+    report("ready", port=server.get_bound_port())
+    loop.run()
+
+
+def parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--port", type=int, default=0, help="0 = any free port")
+    parser.add_argument("--mount", default="/cam")
+    parser.add_argument("--username")
+    parser.add_argument("--password", default="")
+    parser.add_argument("--login", choices=("basic", "digest"), default="digest")
+    parser.add_argument("--width", type=int, default=640)
+    parser.add_argument("--height", type=int, default=360)
+    parser.add_argument("--fps", type=int, default=25)
+    parser.add_argument("--gop", type=int, default=25, help="pictures from key frame to key frame")
+    parser.add_argument("--kbps", type=int, default=800)
+    parser.add_argument("--camera", type=int, default=1, help="the number drawn in row 2")
+    parser.add_argument("--parameter-sets", choices=("in-band", "sdp"), default="in-band")
+    parser.add_argument("--file", help="serve this Matroska file of H.264 instead of the live picture")
+    return parser.parse_args()
+
+
+def report(event: str, **fields: object) -> None:
+    print(json.dumps({"event": event, **fields}), flush=True)
+
+
+def stop(loop: GLib.MainLoop):
+    def on_input(_channel: object, _condition: object) -> bool:
+        loop.quit()
+        return False
+
+    return on_input
+
+
+def on_client_connected(_server: object, client: GstRtspServer.RTSPClient) -> None:
+    report("connected")
+    client.connect("send-message", on_send_message)
+
+
+def on_send_message(_client: object, _session: object, message: GstRtsp.RTSPMessage) -> None:
+    outcome, status, _reason, _version = message.parse_response()
+    if outcome == GstRtsp.RTSPResult.OK:
+        report("response", status=int(status))
+
+
+def demand_login(
+    server: GstRtspServer.RTSPServer, factory: GstRtspServer.RTSPMediaFactory, options: argparse.Namespace
+) -> None:
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", ROLE)
+    auth = GstRtspServer.RTSPAuth()
+    if options.login == "digest":
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
+        auth.add_digest(options.username, options.password, token)
+    else:
+        auth.set_supported_methods(GstRtsp.RTSPAuthMethod.BASIC)
+        auth.add_basic(GstRtspServer.RTSPAuth.make_basic(options.username, options.password), token)
+    server.set_auth(auth)
+    permissions = GstRtspServer.RTSPPermissions()
+    for permission in ("access", "construct"):
+        permissions.add_permission_for_role(ROLE, f"media.factory.{permission}", True)
+    factory.set_permissions(permissions)
+
+
+def payloader(options: argparse.Namespace) -> str:
+    interval = -1 if options.parameter_sets == "in-band" else 0
+    return f"rtph264pay name=pay0 pt=96 config-interval={interval}"
+
+
+def file_factory(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(f'( filesrc location="{options.file}" ! matroskademux ! h264parse ! {payloader(options)} )')
+    factory.set_shared(True)
+    return factory
+
+
+class PictureSource:
+    """Draws the counter's pictures into the pipeline of whoever watches."""
+
+    def __init__(self, options: argparse.Namespace) -> None:
+        self.options = options
+        # A number that is larger in a process that starts later, so that a reader can tell old pictures from new ones.
+        self.number = int(time.time() * options.fps) & MASK
+        self.cell = options.width // 40
+        self.appsrc = None
+        chroma = bytes([128]) * (options.width * options.height // 2)
+        self.background = bytes([GREY]) * (options.width * options.height) + chroma
+
+    def factory(self) -> GstRtspServer.RTSPMediaFactory:
+        options = self.options
+        factory = GstRtspServer.RTSPMediaFactory()
+        factory.set_launch(
+            "( appsrc name=pictures is-live=true do-timestamp=true format=time caps=video/x-raw,format=I420,"
+            f"width={options.width},height={options.height},framerate={options.fps}/1"
+            f" ! x264enc tune=zerolatency speed-preset=ultrafast bframes=0 bitrate={options.kbps}"
+            f" key-int-max={options.gop} ! video/x-h264,profile=main ! {payloader(options)} )"
+        )
+        factory.set_shared(True)
+        factory.set_latency(0)
+        factory.connect("media-configure", self.on_media)
+        GLib.timeout_add(1000 // options.fps, self.on_tick)
+        return factory
+
+    def on_media(self, _factory: object, media: GstRtspServer.RTSPMedia) -> None:
+        self.appsrc = media.get_element().get_by_name("pictures")
+        media.connect("unprepared", self.on_unprepared)
+
+    def on_unprepared(self, _media: object) -> None:
+        self.appsrc = None
+
+    def on_tick(self) -> bool:
+        self.number = (self.number + 1) & MASK
+        if self.appsrc is not None:
+            self.appsrc.emit("push-buffer", Gst.Buffer.new_wrapped(self.draw()))
+        return True
+
+    def draw(self) -> bytes:
+        picture = bytearray(self.background)
+        self.draw_bar(picture)
+        for row, value in enumerate((self.number, int(time.time() * 1000) & MASK, self.options.camera)):
+            self.draw_row(picture, row, value)
+        return bytes(picture)
+
+    def draw_bar(self, picture: bytearray) -> None:
+        """A bar that moves, so that pictures differ by more than the counter."""
+        width, height = self.options.width, self.options.height
+        left = self.number * 8 % (width - self.cell)
+        for y in range(height // 2, height // 2 + self.cell):
+            picture[y * width + left : y * width + left + self.cell] = bytes([WHITE]) * self.cell
+
+    def draw_row(self, picture: bytearray, row: int, value: int) -> None:
+        bits = [1, 0, *(value >> (31 - i) & 1 for i in range(32)), value.bit_count() & 1]
+        line = b"".join(bytes([WHITE if bit else BLACK]) * self.cell for bit in bits)
+        for y in range(row * self.cell, (row + 1) * self.cell):
+            start = y * self.options.width
+            picture[start : start + len(line)] = line
+
+
+if __name__ == "__main__":
+    main()
