@@ -1,0 +1,159 @@
+"""The answer to a viewer's offer: which of its codecs fits, and the SDP text that says so (RFC 8829, RFC 9143)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia
+
+PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
+"""Lets the sender bound the receiver's jitter buffer; Chromium obeys it, Firefox ignores it."""
+
+_CONSTRAINED_BASELINE = "42e01f"
+_FEEDBACK = ("nack", "nack pli", "ccm fir")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One of our ICE host candidates (RFC 8839 section 5.1)."""
+
+    address: str
+    port: int
+    priority: int
+    foundation: int = 1
+
+    def __str__(self) -> str:
+        return f"candidate:{self.foundation} 1 udp {self.priority} {self.address} {self.port} typ host"
+
+
+def host_candidates(addresses: Sequence[str], port: int) -> tuple[Candidate, ...]:
+    """Make candidates of `addresses`, most wanted first: priority falls with the place (RFC 8445 section 5.1.2.1)."""
+    return tuple(
+        Candidate(address, port, (126 << 24) | ((65535 - place) << 8) | 255, place + 1)
+        for place, address in enumerate(addresses)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class SentTrack:
+    """What an accepted media section will carry.
+
+    codec: the offered payload type that is sent. ssrc: of the RTP packets. stream: msid and CNAME, the same for all
+    tracks of a camera, so that the browser plays them in time with each other.
+    extensions: header extension URIs and the offer's ids for them.
+    """
+
+    codec: OfferedCodec
+    ssrc: int
+    stream: str
+    extensions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class LocalTransport:
+    """Our side of the one bundled transport."""
+
+    ice_ufrag: str
+    ice_pwd: str
+    fingerprint: str
+    """SHA-256 of the DTLS certificate, as pairs of hex digits."""
+    candidates: tuple[Candidate, ...]
+
+
+def wanted_video(offer: Offer) -> OfferedMedia | None:
+    """Return the first video section in which the viewer is willing to receive, or None."""
+    for media in offer.media:
+        receives = media.direction.value in ("recvonly", "sendrecv")
+        if media.kind == "video" and receives and not media.rejected:
+            return media
+    return None
+
+
+def choose_h264(media: OfferedMedia, profile_level_id: str) -> OfferedCodec | None:
+    """Choose the offered H.264 payload type for a stream of `profile_level_id` (6 hex digits), or None.
+
+    Only packetization mode 1 can carry fragments (RFC 6184 section 6.3). The same profile is best; else Constrained
+    Baseline, under which every browser decodes Main and High too; else whatever mode 1 is there. The level is not
+    compared: browsers decode more than they declare.
+    """
+    codecs = [c for c in media.codecs if c.name == "H264" and c.parameters.get("packetization-mode") == "1"]
+    wanted = _profile(profile_level_id)
+    for profile in (wanted, _profile(_CONSTRAINED_BASELINE)):
+        for codec in codecs:
+            if _profile(codec.parameters.get("profile-level-id", "42e01f")) == profile:
+                return codec
+    return codecs[0] if codecs else None
+
+
+def _profile(profile_level_id: str) -> tuple[int, int]:
+    """Reduce a profile-level-id to profile_idc and the constraint bits that tell profiles apart (RFC 6184 8.1)."""
+    try:
+        profile_idc, constraints = bytes.fromhex(profile_level_id)[:2]
+    except ValueError:
+        return -1, -1
+    if profile_idc == 0x42:
+        # constraint_set1_flag makes Baseline Constrained Baseline; the other flags are left to the encoder.
+        return profile_idc, constraints & 0x40
+    return profile_idc, 0
+
+
+def build_answer(offer: Offer, session_id: int, transport: LocalTransport, tracks: Mapping[str, SentTrack]) -> str:
+    """Write the answer: `tracks` maps the mids that are accepted to what they carry, every other section is rejected.
+
+    All candidates stand in the first accepted section, since a WHEP answer cannot trickle.
+    """
+    accepted = [media.mid for media in offer.media if media.mid in tracks]
+    lines = [
+        "v=0",
+        f"o=- {session_id} 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        f"a=group:BUNDLE {' '.join(accepted)}",
+        "a=ice-lite",
+    ]
+    for media in offer.media:
+        if media.mid not in tracks:
+            lines += _rejected(media)
+            continue
+        lines += _accepted(media, transport, tracks[media.mid])
+        if media.mid == accepted[0]:
+            lines += [f"a={candidate}" for candidate in transport.candidates]
+            lines.append("a=end-of-candidates")
+    return "\r\n".join(lines) + "\r\n"
+
+
+def _rejected(media: OfferedMedia) -> list[str]:
+    # RFC 3264 section 6: a rejected section keeps its place and gets port 0.
+    return [
+        f"m={media.kind} 0 {media.protocol} {media.formats[0]}",
+        "c=IN IP4 0.0.0.0",
+        f"a=mid:{media.mid}",
+        "a=inactive",
+    ]
+
+
+def _accepted(media: OfferedMedia, transport: LocalTransport, track: SentTrack) -> list[str]:
+    codec = track.codec
+    lines = [
+        f"m={media.kind} 9 {media.protocol} {codec.payload_type}",
+        "c=IN IP4 0.0.0.0",
+        f"a=mid:{media.mid}",
+        f"a=ice-ufrag:{transport.ice_ufrag}",
+        f"a=ice-pwd:{transport.ice_pwd}",
+        f"a=fingerprint:sha-256 {transport.fingerprint}",
+        "a=setup:passive",
+        "a=rtcp-mux",
+        "a=sendonly",
+        f"a=msid:{track.stream} {track.stream}-{media.kind}",
+        f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate_hz}",
+    ]
+    if codec.parameters:
+        # sps-pps-idr-in-keyframe would promise a form of key frames that cameras do not always keep.
+        kept = (f"{k}={v}" for k, v in codec.parameters.items() if k != "sps-pps-idr-in-keyframe")
+        lines.append(f"a=fmtp:{codec.payload_type} {';'.join(kept)}")
+    lines += [f"a=rtcp-fb:{codec.payload_type} {name}" for name in _FEEDBACK if name in codec.feedback]
+    lines += [f"a=extmap:{number} {uri}" for uri, number in track.extensions.items()]
+    return [
+        *lines,
+        f"a=ssrc:{track.ssrc} cname:{track.stream}",
+        f"a=ssrc:{track.ssrc} msid:{track.stream} {track.stream}-{media.kind}",
+    ]
