@@ -32,6 +32,7 @@ class GstCamera:
         self._process: trio.Process | None = None
         self._wanted = trio.Event()
         self._ready = trio.Event()
+        self._ended = trio.Event()
         self.port = 0
         self.connections = 0
         self.refusals = 0
@@ -51,7 +52,7 @@ class GstCamera:
         """End the server as a power cut does, and return once its sockets are gone."""
         assert self._process is not None
         self._process.kill()
-        await self._process.wait()
+        await self._ended.wait()
 
     def freeze(self) -> None:
         """Stop the server without closing its sockets, as a hung camera does."""
@@ -68,7 +69,9 @@ class GstCamera:
         while True:
             await self._wanted.wait()
             self._wanted = trio.Event()
+            self._ended = trio.Event()
             await self._run_process()
+            self._ended.set()
 
     async def _run_process(self) -> None:
         command = [SYSTEM_PYTHON, str(SCRIPT), f"--port={self.port}", f"--mount={self._mount}", *self._arguments]
