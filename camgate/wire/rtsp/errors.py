@@ -5,6 +5,7 @@ No text here ever holds a credential: URLs are shown without userinfo, headers o
 
 from collections.abc import Iterable
 from enum import Enum, auto
+from typing import ClassVar
 
 from camgate.base.errors import LocalError, RemoteError
 
@@ -92,8 +93,8 @@ class LostSync(RtspRemoteError):
 
     def __str__(self) -> str:
         return (
-            f"the camera's stream is damaged: {self.garbage_bytes} bytes skipped in {self.resyncs} places within a minute"
-            f" (at byte {self.offset} of the connection)"
+            f"the camera's stream is damaged: {self.garbage_bytes} bytes skipped in {self.resyncs} places"
+            f" within a minute (at byte {self.offset} of the connection)"
         )
 
 
@@ -111,7 +112,7 @@ class AuthenticationFailed(RtspRemoteError):
     schemes: names of the schemes that the camera offered, such as `("Digest", "Basic")`.
     """
 
-    _WORDS = {
+    _WORDS: ClassVar = {
         AuthenticationProblem.NO_CREDENTIALS: "the camera wants credentials and none are configured",
         AuthenticationProblem.REFUSED: "wrong user name or password",
         AuthenticationProblem.NO_COMMON_SCHEME: "the camera offers no way to log in that camgate knows",
@@ -131,7 +132,7 @@ class AuthenticationFailed(RtspRemoteError):
 class UnexpectedStatus(RtspRemoteError):
     """The camera refused a request. `status_code` and `reason` are the camera's own."""
 
-    _HINTS = {
+    _HINTS: ClassVar = {
         403: "this user may not see this stream",
         404: "check the path of the URL",
         453: "the camera serves as many viewers as it can; close another one",
@@ -189,7 +190,7 @@ class RedirectRefused(RtspRemoteError):
     """A redirect that would give up protection: from rtsps to rtsp."""
 
     def __str__(self) -> str:
-        return "the camera redirects from rtsps to unprotected rtsp; use the new address in the configuration if you want it"
+        return "the camera redirects from rtsps to unprotected rtsp; if that is right, configure the rtsp URL"
 
 
 class NoUsableTrack(RtspRemoteError):
