@@ -1,0 +1,37 @@
+# `make help` lists what can be asked for.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup run check test test-full bench lock clean
+
+PYTHON_BIN := .venv/bin/python
+TIERS := unit interop browser packaging
+
+help: ## list these targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## make .venv with every package pinned (any Python from 3.11 on; PYTHON=... chooses)
+	@PYTHON="$(PYTHON)" packaging/setup-venv
+
+run: setup ## show two built-in cameras in the browser (ARGS=... goes to camgate demo)
+	@.venv/bin/camgate demo $(ARGS)
+
+check: setup ## format, lint, types, import rules and the fast tests, in under a minute
+	@$(PYTHON_BIN) tests/run-tiers check
+
+test: setup ## every test, the ones in a real browser included (installs what they need)
+	@tests/install-system-packages
+	@$(PYTHON_BIN) tests/run-tiers $(TIERS)
+
+test-full: setup ## every test, with far more generated inputs for the property and fuzz tests
+	@tests/install-system-packages
+	@HYPOTHESIS_PROFILE=full $(PYTHON_BIN) tests/run-tiers --patience 20 check $(TIERS)
+
+bench: setup ## measure the hot paths, one line each
+	@for file in tests/bench/bench_*.py; do $(PYTHON_BIN) "$$file" || exit 1; done
+
+lock: ## pin the newest allowed versions anew (needs the network)
+	@packaging/lock
+
+clean: ## remove everything that these targets made
+	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
