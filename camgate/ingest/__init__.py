@@ -1,1 +1,1 @@
-"""TODO."""
+"""From a camera's socket to frames on a stream: dial, session, supervisor with backoff, and the one-shot probe."""

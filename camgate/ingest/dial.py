@@ -1,0 +1,86 @@
+"""Opening a TCP connection to a camera: over IPv6 or IPv4, whichever answers first (RFC 8305).
+
+Gives a plain non-blocking socket, because the session reads it without a task switch per read. Knows no RTSP.
+"""
+
+import errno
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+
+import trio
+
+from camgate.ingest.errors import CameraAway
+
+Dial = Callable[[str, int, float], Awaitable[socket.socket]]
+"""`await dial(host, port, timeout_s)`: a connected non-blocking socket, or CameraAway. Tests bring their own."""
+
+USER_TIMEOUT_MS = 10_000
+"""Sent bytes unacknowledged for so long end the connection. gortsplib gives a silent camera 10 s as well."""
+
+KEEPALIVE_IDLE_S, KEEPALIVE_INTERVAL_S, KEEPALIVE_PROBES = 10, 5, 3
+"""The kernel's own probes find a camera that lost its power even where the stall timeout is set long."""
+
+_REASONS = {
+    errno.ECONNREFUSED: "refuses the connection: the camera is starting, or the port is wrong",
+    errno.EHOSTUNREACH: "cannot be reached: is the camera switched on and its address right?",
+    errno.ENETUNREACH: "cannot be reached: this machine has no route to that network",
+    errno.ETIMEDOUT: "does not answer",
+    errno.ECONNRESET: "broke the connection off while it was being opened",
+    errno.EACCES: "cannot be dialled: this machine's firewall forbids it",
+    errno.EPERM: "cannot be dialled: this machine's firewall forbids it",
+}
+
+
+async def dial_tcp(host: str, port: int, timeout_s: float) -> socket.socket:
+    """Connect to a camera within `timeout_s` seconds, trying all its addresses; raise CameraAway where none answers."""
+    with trio.move_on_after(timeout_s):
+        try:
+            stream = await trio.open_tcp_stream(host, port)
+        except socket.gaierror as error:
+            raise CameraAway(place(host, port), "is unknown: no address found for this name") from error
+        except OSError as error:
+            raise CameraAway(place(host, port), _reason(error)) from error
+        return _prepare(stream, host, port)
+    raise CameraAway(place(host, port), f"does not answer within {timeout_s:g} s")
+
+
+def place(host: str, port: int) -> str:
+    """Return `host:port` as people write it, with brackets around an IPv6 address."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def _prepare(stream: trio.SocketStream, host: str, port: int) -> socket.socket:
+    connection = socket.socket(fileno=stream.socket.detach())
+    connection.setblocking(False)
+    # A dialler and a closed port of this machine can pick the same number and meet themselves (RFC 9293, 3.5).
+    if connection.getsockname() == connection.getpeername():
+        connection.close()
+        raise CameraAway(place(host, port), _REASONS[errno.ECONNREFUSED])
+    # SO_RCVBUF stays unset: to set it would end the kernel's own tuning, which grows it for bursts of key frames.
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_IDLE_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
+    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
+    return connection
+
+
+def _reason(error: OSError) -> str:
+    """Say in words why none of a camera's addresses answered; a refusal says more than silence elsewhere."""
+    numbers = [leaf.errno for leaf in _leaves(error)]
+    for number, words in _REASONS.items():
+        if number in numbers:
+            return words
+    return f"cannot be dialled: {error.strerror or error}"
+
+
+def _leaves(error: BaseException) -> Iterator[OSError]:
+    """Walk to the errors of single addresses, which trio keeps in the cause of the one it raises."""
+    if isinstance(error, BaseExceptionGroup):
+        for member in error.exceptions:
+            yield from _leaves(member)
+    elif error.__cause__ is not None:
+        yield from _leaves(error.__cause__)
+    elif isinstance(error, OSError):
+        yield error
