@@ -1,0 +1,26 @@
+/** Where pages, API and media are, seen from this module: pages also work below a proxy's path prefix. */
+
+const root = new URL("..", import.meta.url);
+
+const below = (path, name) => new URL(`${path}/${encodeURIComponent(name)}`, root).href;
+
+export const wallAddress = () => root.href;
+export const cameraAddress = (name) => below("camera", name);
+export const whepAddress = (name) => below("whep", name);
+export const camerasAddress = () => new URL("api/v1/cameras", root).href;
+
+export function socketAddress() {
+  const address = new URL("ws", root);
+  address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
+  return address.href;
+}
+
+/** The camera that this page is about: the last part of its path, percent-encoding undone. */
+export function cameraOfThisPage() {
+  const part = location.pathname.split("/").pop();
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part; // a stray % in a hand-written address
+  }
+}

@@ -1,0 +1,162 @@
+/**
+ * What the server says of its cameras: pushed over /ws as it changes, asked for every few seconds where a proxy
+ * lets no WebSocket through. Media needs none of this; it is for words, states and quick reactions.
+ */
+
+import { camerasAddress, socketAddress } from "./addresses.js";
+import { Backoff } from "./backoff.js";
+
+const PING_MS = 15_000;
+/** A socket that stays silent after a ping is dead, whatever the browser thinks of it. */
+const PONG_TIMEOUT_MS = 5_000;
+const POLL_MS = 5_000;
+/** A server that shuts down still answers requests for a moment after it closed its sockets. */
+const FIRST_POLL_MS = 1_500;
+
+/**
+ * Events: `change` when facts change, with the camera's `name`, or null for the whole list; `server` when the server
+ * is lost or found.
+ * @typedef {{name: string, title?: string, state: string, last_error?: string, fps?: number}} Camera
+ */
+export class Cameras extends EventTarget {
+  /** False from the loss of the server until it is found again. Unknown (null) at first. @type {boolean | null} */
+  serverAnswers = null;
+  /** What the server said before it went away. @type {string | null} */
+  farewell = null;
+  /** Whether any list has come yet. */
+  known = false;
+
+  /** @type {Map<string, Camera>} */
+  #cameras = new Map();
+  #socket = null;
+  #backoff = new Backoff();
+  #pingTimer = 0;
+  #reopenTimer = 0;
+  #pollTimer = 0;
+
+  open() {
+    this.#openSocket();
+    addEventListener("online", () => this.#reopenNow());
+    document.addEventListener("visibilitychange", () => document.hidden || this.#reopenNow());
+    // An open socket would keep the page out of the browser's back/forward cache.
+    addEventListener("pagehide", () => this.#socket?.close());
+    addEventListener("pageshow", () => this.#reopenNow());
+    return this;
+  }
+
+  get(name) {
+    return this.#cameras.get(name);
+  }
+
+  list() {
+    return [...this.#cameras.values()];
+  }
+
+  isLive(name) {
+    return this.serverAnswers === true && this.get(name)?.state === "live";
+  }
+
+  #openSocket() {
+    clearTimeout(this.#reopenTimer);
+    const socket = new WebSocket(socketAddress());
+    this.#socket = socket;
+    socket.onopen = () => this.#schedulePing();
+    socket.onmessage = ({ data }) => {
+      this.#schedulePing();
+      this.#receive(JSON.parse(data));
+    };
+    socket.onclose = () => this.#lost(socket);
+  }
+
+  #receive(message) {
+    if (message.type === "cameras") this.#socketWorks(message.cameras);
+    else if (message.type === "camera") this.#update(message.camera);
+    else if (message.type === "camera-removed") this.#remove(message.name);
+    else if (message.type === "bye") this.#sayFarewell(message.reason);
+  }
+
+  #socketWorks(cameras) {
+    clearTimeout(this.#pollTimer);
+    this.#pollTimer = 0;
+    this.#backoff.reset();
+    this.#replace(cameras);
+  }
+
+  #replace(cameras) {
+    this.#cameras = new Map(cameras.map((camera) => [camera.name, camera]));
+    this.known = true;
+    this.#setServer(true);
+    this.#tell("change", null);
+  }
+
+  #update(camera) {
+    this.#cameras.set(camera.name, camera);
+    this.#tell("change", camera.name);
+  }
+
+  #remove(name) {
+    this.#cameras.delete(name);
+    this.#tell("change", null);
+  }
+
+  #sayFarewell(reason) {
+    this.farewell = reason;
+    this.#setServer(false);
+  }
+
+  #setServer(answers) {
+    if (this.serverAnswers === answers) return;
+    this.serverAnswers = answers;
+    if (answers) this.farewell = null;
+    this.#tell("server");
+  }
+
+  #schedulePing() {
+    clearTimeout(this.#pingTimer);
+    const socket = this.#socket;
+    this.#pingTimer = setTimeout(() => {
+      socket.send('{"type":"ping"}');
+      this.#pingTimer = setTimeout(() => this.#lost(socket), PONG_TIMEOUT_MS);
+    }, PING_MS);
+  }
+
+  #lost(socket) {
+    if (socket !== this.#socket) return;
+    clearTimeout(this.#pingTimer);
+    this.#socket = null;
+    socket.close();
+    this.#reopenTimer = setTimeout(() => this.#openSocket(), this.#backoff.next());
+    if (!this.#pollTimer) this.#pollIn(FIRST_POLL_MS);
+  }
+
+  #reopenNow() {
+    if (!this.#socket) this.#openSocket();
+  }
+
+  #pollIn(milliseconds) {
+    this.#pollTimer = setTimeout(() => this.#poll(), milliseconds);
+  }
+
+  /** Asks over plain HTTP, until a socket has told the list again. */
+  async #poll() {
+    this.#pollIn(POLL_MS);
+    const cameras = await fetchCameras();
+    if (!this.#pollTimer) return; // the socket was faster
+    if (cameras) this.#replace(cameras);
+    else this.#setServer(false);
+  }
+
+  #tell(type, name) {
+    this.dispatchEvent(Object.assign(new Event(type), { name }));
+  }
+}
+
+/** @returns {Promise<Camera[] | null>} null where the server does not answer */
+async function fetchCameras() {
+  try {
+    const response = await fetch(camerasAddress(), { signal: AbortSignal.timeout(POLL_MS) });
+    return response.ok ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}

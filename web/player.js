@@ -1,0 +1,306 @@
+/**
+ * The life of one player: it keeps one WHEP session to one camera, connects again when that ends, and knows whether
+ * pictures really come. It draws nothing but the video element's stream; whoever shows it listens to `change`.
+ *
+ * A camera that goes away does not end the session: the server keeps it, and pictures come again by themselves. So a
+ * player never opens a second session while the first one is connected, but for pictures that stay away for very
+ * long though the camera is live (STUCK_MS).
+ */
+
+import { whepAddress } from "./addresses.js";
+import { Backoff } from "./backoff.js";
+import { emptyFigures, StatsWindow } from "./stats.js";
+import { SessionProblem, WhepSession } from "./whep.js";
+
+const TICK_MS = 1_000;
+/** Without a new picture for this long, or for this many usual gaps between pictures, the picture counts as frozen. */
+const FROZEN_MS = 3_000;
+const FROZEN_GAPS = 4;
+const STUCK_MS = 30_000;
+/** So long in good order, and the next failure starts again with the shortest wait. */
+const STABLE_MS = 10_000;
+/** The spread of attempts that one event (camera back, server back) sets off in many pages at once. */
+const SPREAD_MS = 400;
+/** The status for an offer without any codec that the server could send. */
+const NOT_ACCEPTABLE = 406;
+
+/** Which state may follow which. */
+const NEXT = {
+  idle: ["connecting"], // nobody wants a picture, or the page is hidden
+  connecting: ["waiting", "retrying", "failed", "idle"], // the offer is out, or packets look for their way
+  waiting: ["playing", "retrying", "idle"], // connected, no picture yet
+  playing: ["frozen", "retrying", "idle"],
+  frozen: ["playing", "retrying", "idle"], // connected, but no new picture for FROZEN_MS
+  retrying: ["connecting", "idle"], // the next attempt has a time
+  failed: ["connecting", "idle"], // nothing this page can do changes it
+};
+
+const CONNECTED = ["waiting", "playing", "frozen"];
+
+export class Player extends EventTarget {
+  state = "idle";
+  /** Why the last session ended or could not be opened. @type {SessionProblem | null} */
+  problem = null;
+  figures = emptyFigures();
+  /** `Date.now()` of the next attempt in state `retrying`. */
+  retryAt = 0;
+  /** `performance.now()` when a new picture was last seen; 0 before the first. */
+  lastPictureAt = 0;
+
+  #camera;
+  #video;
+  #cameras;
+  #session = null;
+  #wanted = false;
+  #asleep = false;
+  #interrupted = false;
+  #backoff = new Backoff();
+  #window = new StatsWindow();
+  #ticker = 0;
+  #retryTimer = 0;
+  #connectedAt = 0;
+  #liveSince = 0;
+  #disposal = new AbortController();
+
+  /**
+   * @param {string} camera its name
+   * @param {HTMLVideoElement} video
+   * @param {import("./cameras.js").Cameras} cameras
+   */
+  constructor(camera, video, cameras) {
+    super();
+    this.#camera = camera;
+    this.#video = video;
+    this.#cameras = cameras;
+    const { signal } = this.#disposal;
+    cameras.addEventListener("change", ({ name }) => (name ?? camera) === camera && this.#heedCamera(), { signal });
+    cameras.addEventListener("server", () => this.#heedServer(), { signal });
+  }
+
+  get camera() {
+    return this.#camera;
+  }
+
+  get video() {
+    return this.#video;
+  }
+
+  get wanted() {
+    return this.#wanted;
+  }
+
+  /** Connected, but the path to the server does not answer at the moment. */
+  get interrupted() {
+    return this.#interrupted;
+  }
+
+  get peerConnection() {
+    return this.#session?.peerConnection ?? null;
+  }
+
+  start() {
+    this.#wanted = true;
+    this.retryNow();
+  }
+
+  stop() {
+    this.#wanted = false;
+    this.#leave();
+  }
+
+  /** Stops for good. */
+  dispose() {
+    this.stop();
+    this.#disposal.abort();
+  }
+
+  /** The page is hidden: let go of the server, remember what was wanted. */
+  sleep() {
+    this.#asleep = true;
+    this.#leave();
+  }
+
+  wake() {
+    this.#asleep = false;
+    this.retryNow();
+  }
+
+  /** Connects at once where a picture is wanted and none is on its way; a user's wish starts the waiting times anew. */
+  retryNow() {
+    if (!this.#wanted || this.#asleep || !["idle", "retrying", "failed"].includes(this.state)) return;
+    this.#backoff.reset();
+    this.#connect();
+  }
+
+  #leave() {
+    this.#dropSession();
+    this.problem = null;
+    if (this.state !== "idle") this.#enter("idle");
+  }
+
+  async #connect() {
+    clearTimeout(this.#retryTimer);
+    this.#enter("connecting");
+    try {
+      await this.#openSession();
+    } catch (error) {
+      this.#cannotOpen(error instanceof SessionProblem ? error : new SessionProblem("unusable", error.message));
+    }
+  }
+
+  /** @throws {SessionProblem} but not for a session that was dropped in the meantime */
+  async #openSession() {
+    checkBrowser();
+    const session = new WhepSession();
+    this.#session = session;
+    session.addEventListener("track", ({ stream }) => this.#show(stream));
+    session.addEventListener("connected", () => this.#connected());
+    session.addEventListener("interrupted", () => this.#setInterrupted(true));
+    session.addEventListener("ended", ({ problem }) => this.#retry(problem));
+    try {
+      await session.open(whepAddress(this.#camera));
+    } catch (error) {
+      if (session === this.#session) throw error;
+    }
+  }
+
+  #cannotOpen(problem) {
+    if (problem.kind === "unusable" || problem.status === NOT_ACCEPTABLE) this.#giveUp(problem);
+    else this.#retry(problem);
+  }
+
+  #show(stream) {
+    if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
+    this.#video.play().catch(() => {
+      // Sound without a user's gesture is not allowed: start silent, the volume control is at hand.
+      this.#video.muted = true;
+      this.#video.play().catch(() => {});
+    });
+  }
+
+  #connected() {
+    this.#setInterrupted(false);
+    if (this.state !== "connecting") return;
+    this.problem = null;
+    this.lastPictureAt = 0;
+    this.#connectedAt = performance.now();
+    this.#window = new StatsWindow();
+    this.#enter("waiting");
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
+    this.#noticeFirstPicture();
+  }
+
+  /** The ticker would see the first picture as well, but up to a second late. */
+  #noticeFirstPicture() {
+    const session = this.#session;
+    this.#video.requestVideoFrameCallback?.(() => {
+      if (session === this.#session && this.state === "waiting") this.#tick();
+    });
+  }
+
+  async #tick() {
+    const session = this.#session;
+    const report = await session?.peerConnection.getStats().catch(() => null);
+    if (!report || session !== this.#session || !CONNECTED.includes(this.state)) return;
+    const before = this.figures.frames;
+    this.figures = this.#window.receive(report);
+    if (this.figures.frames > 0 && this.figures.frames !== before) this.#pictureSeen();
+    else this.#pictureMissing();
+    this.#tell("figures");
+  }
+
+  #pictureSeen() {
+    const now = performance.now();
+    this.lastPictureAt = now;
+    if (now - this.#connectedAt > STABLE_MS) this.#backoff.reset();
+    if (this.state !== "playing") this.#enter("playing");
+  }
+
+  #pictureMissing() {
+    const now = performance.now();
+    const since = this.lastPictureAt || this.#connectedAt;
+    if (this.state === "playing" && now - since > this.#patienceMs()) this.#enter("frozen");
+    const due = this.#liveSince && now - Math.max(since, this.#liveSince) > STUCK_MS;
+    if (due) this.#retry(new SessionProblem("interrupted", "The connection stood, but no picture came."));
+  }
+
+  #patienceMs() {
+    const fps = this.#cameras.get(this.#camera)?.fps || 25;
+    return Math.max(FROZEN_MS, (FROZEN_GAPS * 1000) / fps);
+  }
+
+  #setInterrupted(interrupted) {
+    if (this.#interrupted === interrupted) return;
+    this.#interrupted = interrupted;
+    this.#tell("change");
+  }
+
+  #retry(problem) {
+    this.#dropSession();
+    this.problem = problem;
+    this.#retryIn(Math.max(this.#backoff.next(), problem.retryAfterMs));
+    this.#enter("retrying");
+  }
+
+  #retryIn(milliseconds) {
+    clearTimeout(this.#retryTimer);
+    this.retryAt = Date.now() + milliseconds;
+    this.#retryTimer = setTimeout(() => this.#connect(), milliseconds);
+  }
+
+  #giveUp(problem) {
+    this.#dropSession();
+    this.problem = problem;
+    this.#enter("failed");
+  }
+
+  #dropSession() {
+    clearTimeout(this.#retryTimer);
+    clearInterval(this.#ticker);
+    this.#session?.close();
+    this.#session = null;
+    this.#interrupted = false;
+    this.figures = emptyFigures();
+  }
+
+  /** The server refused us because the camera was away: now that it is live, don't wait for the timer. */
+  #heedCamera() {
+    const live = this.#cameras.isLive(this.#camera);
+    this.#liveSince = live ? this.#liveSince || performance.now() : 0;
+    if (live && this.state === "retrying" && this.problem.kind === "refused") this.#retrySoon();
+    this.#tell("change");
+  }
+
+  /** The server did not answer, or said goodbye: it is there again. */
+  #heedServer() {
+    if (!this.#cameras.serverAnswers) this.#liveSince = 0;
+    if (this.state === "retrying" && this.#cameras.serverAnswers) this.#retrySoon();
+    this.#tell("change");
+  }
+
+  #retrySoon() {
+    const soon = Math.random() * SPREAD_MS;
+    if (Date.now() + soon < this.retryAt) this.#retryIn(soon);
+  }
+
+  #enter(state) {
+    if (!NEXT[this.state].includes(state)) throw new Error(`A player cannot go from ${this.state} to ${state}.`);
+    this.state = state;
+    this.#tell("change");
+  }
+
+  #tell(type) {
+    this.dispatchEvent(new Event(type));
+  }
+}
+
+/** @throws {SessionProblem} for what keeps any picture from this browser, whatever the server does */
+function checkBrowser() {
+  if (!("RTCPeerConnection" in window)) {
+    throw new SessionProblem("unusable", "This browser has no WebRTC, or it is switched off.");
+  }
+  const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs;
+  if (codecs && !codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264")) {
+    throw new SessionProblem("unusable", "This browser cannot decode H.264 video over WebRTC.");
+  }
+}

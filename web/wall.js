@@ -1,0 +1,182 @@
+/** The wall: a tile for each camera, in the server's order. Only tiles that can be seen play. */
+
+import { cameraAddress } from "./addresses.js";
+import { Cameras } from "./cameras.js";
+import * as format from "./figures.js";
+import { careFor } from "./page.js";
+import { Player } from "./player.js";
+import { showWords } from "./stage.js";
+import { cameraState, explain, serverGone, stateName } from "./words.js";
+
+/** Pictures at once: more than this many decoders make most machines stutter. */
+const MOST_PLAYING = 25;
+/** Tiles that only fly past while the page is scrolled don't connect. */
+const SETTLE_MS = 200;
+/** Start a little before a tile comes into view. */
+const MARGIN = "25% 0px";
+
+const cameras = new Cameras();
+const list = document.querySelector("#tiles");
+const template = document.querySelector("#tile");
+const filter = document.querySelector("#filter");
+/** @type {Map<string, Tile>} */
+const tiles = new Map();
+let dealTimer = 0;
+let knownStates = "";
+
+class Tile {
+  visible = false;
+  /** It could be seen, but MOST_PLAYING others play. */
+  surplus = false;
+
+  constructor(name) {
+    this.name = name;
+    this.element = template.content.firstElementChild.cloneNode(true);
+    this.element.dataset.camera = name;
+    this.element.querySelector("a").href = cameraAddress(name);
+    this.player = new Player(name, this.element.querySelector("video"), cameras);
+    this.player.addEventListener("change", () => this.render());
+    this.player.addEventListener("figures", () => this.#renderFigures());
+  }
+
+  get title() {
+    return cameras.get(this.name)?.title || this.name;
+  }
+
+  /** A viewer is only opened for a camera that can show something; an open one stays when its camera goes away. */
+  deal(room) {
+    const promising = ["live", "idle"].includes(cameraState(cameras, this.name));
+    const wanted = this.visible && (this.player.wanted || promising);
+    this.surplus = wanted && !room;
+    if (wanted && room && !this.player.wanted) this.player.start();
+    if (!(wanted && room) && this.player.wanted) this.player.stop();
+    this.render();
+    return this.player.wanted;
+  }
+
+  render() {
+    const state = cameraState(cameras, this.name);
+    const pill = this.element.querySelector(".pill");
+    pill.dataset.state = state;
+    setText(pill, stateName(state));
+    setText(this.element.querySelector(".name"), this.title);
+    const screen = this.element.querySelector(".screen");
+    screen.dataset.state = this.player.state;
+    showWords(screen, this.#words());
+    this.#renderFigures();
+  }
+
+  #words() {
+    if (this.surplus) return { headline: "Paused", detail: `This page plays ${MOST_PLAYING} pictures at once.`, mood: "calm" };
+    const expecting = this.player.state === "idle" && ["live", "idle"].includes(cameraState(cameras, this.name));
+    return expecting ? null : explain(this.player, cameras);
+  }
+
+  #renderFigures() {
+    const { state, figures } = this.player;
+    const flowing = state === "playing" && figures.framesPerSecond > 0;
+    const text = flowing ? `${format.count(figures.framesPerSecond)} fps · ${format.bitRate(figures.bitsPerSecond)}` : "";
+    setText(this.element.querySelector(".figures"), text);
+  }
+
+  dispose() {
+    this.player.dispose();
+    this.element.remove();
+  }
+}
+
+const observer = new IntersectionObserver(
+  (entries) => {
+    for (const { target, isIntersecting } of entries) {
+      const tile = tiles.get(target.dataset.camera);
+      if (tile) tile.visible = isIntersecting;
+    }
+    dealSoon();
+  },
+  { rootMargin: MARGIN },
+);
+
+/** Figures change each second, states seldom. @returns {boolean} whether any state has changed since the last call */
+function noteStates() {
+  const states = cameras.list().map(({ name, state }) => `${name} ${state}`).join("\n");
+  const changed = states !== knownStates;
+  knownStates = states;
+  return changed;
+}
+
+function dealSoon() {
+  clearTimeout(dealTimer);
+  dealTimer = setTimeout(deal, SETTLE_MS);
+}
+
+function deal() {
+  let room = MOST_PLAYING;
+  for (const tile of tiles.values()) if (tile.deal(room > 0)) room -= 1;
+}
+
+/** Makes the tiles those of the list: new ones at their place, gone ones gone, the others untouched. */
+function arrange() {
+  const names = cameras.list().map((camera) => camera.name);
+  for (const [name, tile] of tiles) {
+    if (names.includes(name)) continue;
+    observer.unobserve(tile.element);
+    tile.dispose();
+    tiles.delete(name);
+  }
+  names.forEach((name, place) => {
+    const tile = tiles.get(name) ?? addTile(name);
+    if (list.children[place] !== tile.element) list.insertBefore(tile.element, list.children[place] ?? null);
+  });
+  applyFilter();
+}
+
+function addTile(name) {
+  const tile = new Tile(name);
+  tiles.set(name, tile);
+  list.append(tile.element);
+  observer.observe(tile.element);
+  return tile;
+}
+
+function applyFilter() {
+  const wanted = filter.value.trim().toLowerCase();
+  for (const tile of tiles.values()) {
+    tile.element.hidden = !`${tile.title} ${tile.name}`.toLowerCase().includes(wanted);
+  }
+  renderSummary();
+}
+
+function renderSummary() {
+  const states = [...tiles.keys()].map((name) => cameraState(cameras, name));
+  const live = states.filter((state) => state === "live").length;
+  const shown = [...tiles.values()].filter((tile) => !tile.element.hidden).length;
+  const noun = tiles.size === 1 ? "camera" : "cameras";
+  const found = shown < tiles.size ? `, ${shown} shown` : "";
+  setText(document.querySelector("#summary"), cameras.known ? `${tiles.size} ${noun}, ${live} live${found}` : "Loading cameras");
+  document.querySelector("#none").hidden = !cameras.known || tiles.size > 0;
+  document.querySelector("#none-found").hidden = tiles.size === 0 || shown > 0;
+}
+
+function renderServer() {
+  const words = serverGone(cameras);
+  const banner = document.querySelector("#banner");
+  banner.hidden = !words;
+  setText(banner, words ? `${words.headline}. ${words.detail}` : "");
+  for (const tile of tiles.values()) tile.render();
+  renderSummary();
+}
+
+function setText(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+cameras.addEventListener("change", ({ name }) => {
+  if (name === null || !tiles.has(name)) arrange();
+  else tiles.get(name).render();
+  if (noteStates()) dealSoon();
+  renderSummary();
+});
+cameras.addEventListener("server", renderServer);
+filter.addEventListener("input", applyFilter);
+careFor(() => [...tiles.values()].map((tile) => tile.player));
+cameras.open();

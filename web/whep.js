@@ -1,0 +1,165 @@
+/**
+ * One WHEP session (draft-ietf-wish-whep): a peer connection that only receives, and the resource that stands for it
+ * on the server. It knows nothing of retries, pages or camera states.
+ */
+
+/** How long the server may hold the offer while it waits for the camera. */
+const CAMERA_WAIT_S = 5;
+const ANSWER_TIMEOUT_MS = (CAMERA_WAIT_S + 10) * 1000;
+/** From answer to first DTLS byte takes milliseconds; after this long no candidate can be reached. */
+const PATH_TIMEOUT_MS = 10_000;
+/** Browsers say "disconnected" after 2.5 s without an answer to their checks, and often recover. */
+const INTERRUPTION_MS = 5_000;
+
+/** Why a session could not be opened or has ended. `kind` is what the page chooses its words by. */
+export class SessionProblem extends Error {
+  /**
+   * @param {"refused" | "unreachable" | "no-path" | "interrupted" | "closed" | "unusable"} kind
+   * @param {string} detail a sentence for the person at the page
+   * @param {{status?: number, retryAfterMs?: number, addresses?: string[]}} facts
+   */
+  constructor(kind, detail, { status = 0, retryAfterMs = 0, addresses = [] } = {}) {
+    super(detail);
+    this.kind = kind;
+    this.status = status;
+    this.retryAfterMs = retryAfterMs;
+    this.addresses = addresses;
+  }
+}
+
+/**
+ * Events: `connected`; `interrupted` (may recover by itself: `connected` follows); `ended` (its `problem` says why,
+ * nothing follows). `track` carries the media stream.
+ */
+export class WhepSession extends EventTarget {
+  peerConnection = new RTCPeerConnection();
+  #resource = null;
+  #closed = false;
+  #timer = 0;
+  #candidates = [];
+
+  /** Sends the offer and takes the answer. @throws {SessionProblem} */
+  async open(endpoint) {
+    const connection = this.peerConnection;
+    const stream = new MediaStream();
+    for (const kind of ["video", "audio"]) connection.addTransceiver(kind, { direction: "recvonly" });
+    connection.ontrack = ({ track, receiver }) => {
+      // Show each frame as it comes; the server sends evenly and repairs losses itself.
+      if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
+      stream.addTrack(track);
+      this.#tell("track", { stream });
+    };
+    connection.onconnectionstatechange = () => this.#follow(connection.connectionState);
+    await connection.setLocalDescription();
+    // Candidates are not gathered first: the server is ICE-lite and learns our address from our first check.
+    const answer = await this.#exchange(endpoint, connection.localDescription.sdp);
+    if (this.#closed) return;
+    this.#candidates = videoAddresses(answer);
+    try {
+      await connection.setRemoteDescription({ type: "answer", sdp: answer });
+    } catch (error) {
+      if (this.#closed) return;
+      throw new SessionProblem("unusable", `This browser could not use the server's answer: ${error.message}`);
+    }
+    this.#watchForGoodbye();
+    if (connection.connectionState !== "connected") {
+      this.#later(PATH_TIMEOUT_MS, () => this.#end(this.#noPath()));
+    }
+  }
+
+  /** Ends the session here and on the server; safe at any time, in a closing page as well. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.peerConnection.close();
+    this.#releaseResource();
+  }
+
+  async #exchange(endpoint, offer) {
+    const response = await this.#post(endpoint, offer);
+    const location = response.headers.get("Location");
+    if (response.ok && location) this.#resource = new URL(location, response.url).href;
+    if (this.#closed) this.#releaseResource(); // closed while the offer was on its way
+    if (!response.ok) throw await problemFrom(response);
+    return response.text();
+  }
+
+  async #post(endpoint, offer) {
+    try {
+      return await fetch(`${endpoint}?wait=${CAMERA_WAIT_S}`, {
+        method: "POST",
+        headers: { "Content-Type": "application/sdp" },
+        body: offer,
+        signal: AbortSignal.timeout(ANSWER_TIMEOUT_MS),
+      });
+    } catch {
+      throw new SessionProblem("unreachable", "The server does not answer.");
+    }
+  }
+
+  #releaseResource() {
+    if (!this.#resource) return;
+    // keepalive: the request outlives a page that is going away.
+    fetch(this.#resource, { method: "DELETE", keepalive: true }).catch(() => {
+      // A server that can't be reached drops the viewer by itself after a silence.
+    });
+    this.#resource = null;
+  }
+
+  #follow(state) {
+    if (this.#closed) return;
+    if (state === "connected") {
+      clearTimeout(this.#timer);
+      this.#tell("connected");
+    } else if (state === "disconnected") {
+      this.#tell("interrupted");
+      this.#later(INTERRUPTION_MS, () => this.#end(new SessionProblem("interrupted", "The connection was lost.")));
+    } else if (state === "failed") {
+      this.#end(this.#noPath());
+    }
+  }
+
+  /** A server that says goodbye (DTLS close_notify) changes only the transport's state, not the connection's. */
+  #watchForGoodbye() {
+    const transport = this.peerConnection.getReceivers()[0]?.transport;
+    transport?.addEventListener("statechange", () => {
+      if (transport.state === "closed") this.#end(new SessionProblem("closed", "The server ended the connection."));
+    });
+  }
+
+  #noPath() {
+    return new SessionProblem("no-path", "The server's video port cannot be reached.", { addresses: this.#candidates });
+  }
+
+  #later(milliseconds, action) {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(action, milliseconds);
+  }
+
+  #end(problem) {
+    if (this.#closed) return;
+    this.close();
+    this.#tell("ended", { problem });
+  }
+
+  #tell(type, fields = {}) {
+    this.dispatchEvent(Object.assign(new Event(type), fields));
+  }
+}
+
+async function problemFrom(response) {
+  const problem = await response.json().catch(() => ({}));
+  const seconds = Number(response.headers.get("Retry-After") ?? problem.retry_after ?? 0);
+  const detail = problem.detail ?? problem.title ?? `The server answered with status ${response.status}.`;
+  return new SessionProblem("refused", detail, { status: response.status, retryAfterMs: (seconds || 0) * 1000 });
+}
+
+/** The server's candidates, as "UDP 192.0.2.7:8108" (RFC 8839 section 5.1). */
+function videoAddresses(sdp) {
+  const candidates = sdp.matchAll(/^a=candidate:\S+ \d+ (\S+) \d+ (\S+) (\d+) /gm);
+  const addresses = [...candidates].map(([, protocol, host, port]) => {
+    return `${protocol.toUpperCase()} ${host.includes(":") ? `[${host}]` : host}:${port}`;
+  });
+  return [...new Set(addresses)];
+}

@@ -1,0 +1,113 @@
+/** Why no picture shows, in words: what is so, what it means, and what can be done. No state of its own. */
+
+/** How the state of a camera is called, on every page. */
+const STATE_NAMES = {
+  live: "Live",
+  idle: "Ready",
+  connecting: "Connecting",
+  stalled: "Stalled",
+  backoff: "Away",
+  stopped: "Stopped",
+  unknown: "Unknown",
+};
+
+export const stateName = (state) => STATE_NAMES[state] ?? state;
+
+/** @returns {string} the camera's state, `unknown` while the server is lost */
+export function cameraState(cameras, name) {
+  return cameras.serverAnswers === false ? "unknown" : (cameras.get(name)?.state ?? "unknown");
+}
+
+/**
+ * @typedef {{headline: string, detail: string, mood: "busy" | "calm" | "away" | "bad", aside?: string}} Words
+ *   `aside` counts seconds, so screen readers are not told it.
+ * @param {import("./player.js").Player} player
+ * @param {import("./cameras.js").Cameras} cameras
+ * @returns {Words | null} null when pictures flow
+ */
+export function explain(player, cameras) {
+  switch (player.state) {
+    case "playing":
+      return player.interrupted ? interrupted() : null;
+    case "idle":
+      return cameraAway(player, cameras) ?? calm("Not connected", "Connect to see the picture.");
+    case "connecting":
+      return serverGone(cameras) ?? cameraAway(player, cameras) ?? busy("Connecting", "");
+    case "waiting":
+      return cameraAway(player, cameras) ?? busy("Connected", "The first picture is on its way.");
+    case "frozen":
+      return frozen(player, cameras);
+    case "retrying":
+      return { ...retrying(player, cameras), aside: countdown(player.retryAt) };
+    default:
+      return bad("No picture in this browser", sentence(player.problem.detail));
+  }
+}
+
+/** The server as a whole, for the banner of the wall. @returns {Words | null} */
+export function serverGone(cameras) {
+  if (cameras.serverAnswers !== false) return null;
+  const reason = cameras.farewell ? sentence(cameras.farewell) : "It is down, or the network to it is.";
+  return away("The server does not answer", `${reason} This page connects again by itself.`);
+}
+
+function cameraAway(player, cameras) {
+  const camera = cameras.get(player.camera);
+  if (!camera) return null;
+  const error = camera.last_error ? `${sentence(camera.last_error)} ` : "";
+  switch (camera.state) {
+    case "connecting":
+      return busy("Reaching the camera", error);
+    case "stalled":
+      return away("The camera has gone silent", `${error}The picture will return by itself.`);
+    case "backoff":
+      return away("The camera is away", `${error}The picture will return by itself.`);
+    case "stopped":
+      return away("The camera is switched off", `${error}It is stopped on the server.`);
+    default:
+      return null; // live, or idle and woken by the first viewer
+  }
+}
+
+function frozen(player, cameras) {
+  if (player.interrupted) return interrupted();
+  const words =
+    serverGone(cameras) ??
+    cameraAway(player, cameras) ??
+    away("The picture stands still", "The connection is up, but no new picture comes. It will return by itself.");
+  return { ...words, aside: `Last picture ${secondsSince(player.lastPictureAt)} ago.` };
+}
+
+function retrying(player, cameras) {
+  const { kind, status, detail, addresses } = player.problem;
+  if (kind === "no-path") return noPath(addresses);
+  if (kind === "refused" && status === 404) return bad("No such camera", sentence(detail));
+  if (kind === "refused") return cameraAway(player, cameras) ?? away("No picture at the moment", sentence(detail));
+  return serverGone(cameras) ?? away("The connection is gone", sentence(detail));
+}
+
+function noPath(addresses) {
+  const where = addresses.length ? addresses.join(", or ") : "the video port";
+  return bad(
+    "The video cannot get through",
+    `The server answered, but this browser cannot reach ${where}. ` +
+      "Open that port in the firewall, map it if the server runs in a container, and allow this page to reach the " +
+      "local network if the browser asks. If the server has another address, name it in webrtc.advertise.",
+  );
+}
+
+const interrupted = () => away("The connection is interrupted", "Waiting for the server to be heard again.");
+
+const busy = (headline, detail) => ({ headline, detail, mood: "busy" });
+const calm = (headline, detail) => ({ headline, detail, mood: "calm" });
+const away = (headline, detail) => ({ headline, detail, mood: "away" });
+const bad = (headline, detail) => ({ headline, detail, mood: "bad" });
+
+const countdown = (at) => `Trying again in ${Math.max(0, Math.ceil((at - Date.now()) / 1000))} s.`;
+const secondsSince = (moment) => `${Math.round((performance.now() - moment) / 1000)} s`;
+
+/** A text from the server as a sentence of ours. */
+function sentence(text) {
+  const trimmed = text.trim();
+  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+}
