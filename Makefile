@@ -16,15 +16,15 @@ run: setup ## show two built-in cameras in the browser (ARGS=... goes to camgate
 	@.venv/bin/camgate demo $(ARGS)
 
 check: setup ## format, lint, types, import rules and the fast tests, in under a minute
-	@$(PYTHON_BIN) tests/run-tiers check
+	@$(PYTHON_BIN) tests/run_tiers.py check
 
 test: setup ## every test, the ones in a real browser included (installs what they need)
 	@tests/install-system-packages
-	@$(PYTHON_BIN) tests/run-tiers $(TIERS)
+	@$(PYTHON_BIN) tests/run_tiers.py $(TIERS)
 
 test-full: setup ## every test, with far more generated inputs for the property and fuzz tests
 	@tests/install-system-packages
-	@HYPOTHESIS_PROFILE=full $(PYTHON_BIN) tests/run-tiers --patience 20 check $(TIERS)
+	@HYPOTHESIS_PROFILE=full $(PYTHON_BIN) tests/run_tiers.py --patience 20 check $(TIERS)
 
 bench: setup ## measure the hot paths, one line each
 	@for file in tests/bench/bench_*.py; do $(PYTHON_BIN) "$$file" || exit 1; done
