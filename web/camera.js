@@ -20,7 +20,7 @@ const charts = {
 /** What is shown of the player's figures; the raw value stands beside the text in the element's `value`. */
 const FIGURES = {
   "bit-rate": (f) => [f.bitsPerSecond, format.bitRate(f.bitsPerSecond)],
-  "frame-rate": (f) => [f.framesPerSecond, `${format.rate(f.framesPerSecond)} /s`],
+  "frame-rate": (f) => [f.framesPerSecond, `${format.rate(f.framesPerSecond)} fps`],
   resolution: (f) => [f.height, format.resolution(f)],
   codec: (f) => [f.codec, f.codec || "–"],
   frames: (f) => [f.frames, format.count(f.frames)],

@@ -22,7 +22,9 @@ export class Chart {
     const highest = Math.max(...this.#values, 1) * 1.15;
     const step = WIDTH / (POINTS - 1);
     const left = WIDTH - (this.#values.length - 1) * step;
-    const points = this.#values.map((v, i) => `${(left + i * step).toFixed(1)} ${((1 - v / highest) * (HEIGHT - 2) + 1).toFixed(1)}`);
+    const x = (place) => (left + place * step).toFixed(1);
+    const y = (value) => ((1 - value / highest) * (HEIGHT - 2) + 1).toFixed(1);
+    const points = this.#values.map((each, place) => `${x(place)} ${y(each)}`);
     this.#line.setAttribute("d", `M${points.join("L")}`);
     this.#area.setAttribute("d", `M${left.toFixed(1)} ${HEIGHT}L${points.join("L")}L${WIDTH} ${HEIGHT}Z`);
   }

@@ -1,6 +1,7 @@
 /** Figures as a person reads them. */
 
-const number = (digits) => new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
+const number = (digits) =>
+  new Intl.NumberFormat("en", { minimumFractionDigits: digits, maximumFractionDigits: digits });
 const whole = number(0);
 const tenths = number(1);
 const hundredths = number(2);
@@ -8,7 +9,11 @@ const hundredths = number(2);
 export const count = (value) => whole.format(value);
 export const rate = (value) => tenths.format(value);
 export const percent = (share) => `${tenths.format(share * 100)} %`;
-export const milliseconds = (value) => (value === null ? "–" : `${value < 10 ? tenths.format(value) : whole.format(value)} ms`);
+
+export function milliseconds(value) {
+  if (value === null) return "–";
+  return `${(value < 10 ? tenths : whole).format(value)} ms`;
+}
 
 export function bitRate(bitsPerSecond) {
   if (bitsPerSecond < 999_500) return `${whole.format(bitsPerSecond / 1e3)} kbit/s`;

@@ -98,10 +98,14 @@ export class Stage {
     const { video } = this.#player;
     button.hidden = !document.pictureInPictureEnabled;
     button.addEventListener("click", () => {
-      const change = document.pictureInPictureElement ? document.exitPictureInPicture() : video.requestPictureInPicture();
+      const floats = Boolean(document.pictureInPictureElement);
+      const change = floats ? document.exitPictureInPicture() : video.requestPictureInPicture();
       change.catch(() => {}); // no picture yet, or the browser forbids it: nothing to undo
     });
-    const render = () => setLabel(button, document.pictureInPictureElement ? "End picture in picture" : "Picture in picture");
+    const render = () => {
+      setLabel(button, document.pictureInPictureElement ? "End picture in picture" : "Picture in picture");
+    };
+    render();
     video.addEventListener("enterpictureinpicture", render);
     video.addEventListener("leavepictureinpicture", render);
   }
@@ -116,9 +120,9 @@ export class Stage {
       else if (document.fullscreenElement) document.exitFullscreen();
       else this.#root.requestFullscreen().catch(() => {});
     });
-    document.addEventListener("fullscreenchange", () => {
-      setLabel(button, document.fullscreenElement ? "Leave full screen" : "Full screen");
-    });
+    const render = () => setLabel(button, document.fullscreenElement ? "Leave full screen" : "Full screen");
+    document.addEventListener("fullscreenchange", render);
+    render();
   }
 
   #wireKeys() {

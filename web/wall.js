@@ -43,10 +43,13 @@ class Tile {
     return cameras.get(this.name)?.title || this.name;
   }
 
+  get #promising() {
+    return ["live", "idle"].includes(cameraState(cameras, this.name));
+  }
+
   /** A viewer is only opened for a camera that can show something; an open one stays when its camera goes away. */
   deal(room) {
-    const promising = ["live", "idle"].includes(cameraState(cameras, this.name));
-    const wanted = this.visible && (this.player.wanted || promising);
+    const wanted = this.visible && (this.player.wanted || this.#promising);
     this.surplus = wanted && !room;
     if (wanted && room && !this.player.wanted) this.player.start();
     if (!(wanted && room) && this.player.wanted) this.player.stop();
@@ -67,15 +70,16 @@ class Tile {
   }
 
   #words() {
-    if (this.surplus) return { headline: "Paused", detail: `This page plays ${MOST_PLAYING} pictures at once.`, mood: "calm" };
-    const expecting = this.player.state === "idle" && ["live", "idle"].includes(cameraState(cameras, this.name));
-    return expecting ? null : explain(this.player, cameras);
+    if (this.surplus) return tileWords("calm", "Paused", `This page plays ${MOST_PLAYING} pictures at once.`);
+    if (this.player.state === "idle" && this.#promising) return tileWords("busy", "Connecting", "");
+    return explain(this.player, cameras);
   }
 
   #renderFigures() {
     const { state, figures } = this.player;
     const flowing = state === "playing" && figures.framesPerSecond > 0;
-    const text = flowing ? `${format.count(figures.framesPerSecond)} fps · ${format.bitRate(figures.bitsPerSecond)}` : "";
+    const frames = `${format.count(figures.framesPerSecond)} fps`;
+    const text = flowing ? `${frames} · ${format.bitRate(figures.bitsPerSecond)}` : "";
     setText(this.element.querySelector(".figures"), text);
   }
 
@@ -152,7 +156,8 @@ function renderSummary() {
   const shown = [...tiles.values()].filter((tile) => !tile.element.hidden).length;
   const noun = tiles.size === 1 ? "camera" : "cameras";
   const found = shown < tiles.size ? `, ${shown} shown` : "";
-  setText(document.querySelector("#summary"), cameras.known ? `${tiles.size} ${noun}, ${live} live${found}` : "Loading cameras");
+  const summary = cameras.known ? `${tiles.size} ${noun}, ${live} live${found}` : "Loading cameras";
+  setText(document.querySelector("#summary"), summary);
   document.querySelector("#none").hidden = !cameras.known || tiles.size > 0;
   document.querySelector("#none-found").hidden = tiles.size === 0 || shown > 0;
 }
@@ -164,6 +169,10 @@ function renderServer() {
   setText(banner, words ? `${words.headline}. ${words.detail}` : "");
   for (const tile of tiles.values()) tile.render();
   renderSummary();
+}
+
+function tileWords(mood, headline, detail) {
+  return { headline, detail, mood };
 }
 
 function setText(element, text) {

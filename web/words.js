@@ -61,7 +61,7 @@ function cameraAway(player, cameras) {
     case "stalled":
       return away("The camera has gone silent", `${error}The picture will return by itself.`);
     case "backoff":
-      return away("The camera is away", `${error}The picture will return by itself.`);
+      return away("The camera is away", `${error}The picture will return by itself when the camera does.`);
     case "stopped":
       return away("The camera is switched off", `${error}It is stopped on the server.`);
     default:
