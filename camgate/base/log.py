@@ -1,7 +1,14 @@
-"""Logging for all of camgate: one sentence and named fields a line, secrets masked, repeats folded."""
+"""Logging for all of camgate: one sentence and named fields a line, secrets masked, repeats folded.
+
+Every module logs through `get_logger`; `log_setup` decides where the lines go. Underneath is the standard library's
+logging, so that the lines of hypercorn, quart, aiortc and aioice take the same road and pass the same mask
+(docs/design/logging.md).
+"""
 
 import logging
 from typing import Any
+
+from camgate.base.log_format import Entry
 
 
 class Logger:
@@ -22,9 +29,13 @@ class Logger:
     def error(self, sentence: str, **fields: Any) -> None:
         self._log(logging.ERROR, sentence, fields)
 
-    def _log(self, level: int, sentence: str, fields: dict[str, Any]) -> None:
+    def exception(self, sentence: str, **fields: Any) -> None:
+        """Log an error with the traceback of the exception that is being handled: for bugs, not for peers' mistakes."""
+        self._log(logging.ERROR, sentence, fields, with_traceback=True)
+
+    def _log(self, level: int, sentence: str, fields: dict[str, Any], *, with_traceback: bool = False) -> None:
         if self._logger.isEnabledFor(level):
-            self._logger.log(level, "%s %s", sentence, " ".join(f"{k}={v}" for k, v in fields.items()))
+            self._logger.log(level, Entry(sentence, fields), exc_info=with_traceback)
 
 
 def get_logger(area: str) -> Logger:

@@ -1,0 +1,265 @@
+"""Where log lines go: sets up the standard library's logging for a run and takes it down again.
+
+One thread writes. The event loop only puts lines into a bounded queue, so a slow disk or a console that nobody reads
+(`camgate run | less`) never holds up a picture; when the queue is full lines are dropped and counted. The thread also
+owns folding, files and the clock of both.
+"""
+
+import logging
+import os
+import queue
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from camgate.base.log_file import DailyFile, FileLimits
+from camgate.base.log_format import Entry, LogLine, line_of
+from camgate.base.log_repeats import Repeats
+
+MAX_QUEUED_LINES = 10_000
+"""Lines that wait for the writer: seconds of a bad day, a few megabytes."""
+
+CLOSE_DEADLINE_S = 1.0
+"""How long the end of a run waits for the last lines; a console that is never read again must not hold it up."""
+
+RETRY_FILE_S = 10.0
+"""How long after a failure (disk full, directory gone) the log file is tried again."""
+
+MEGABYTE = 1_000_000
+
+STDERR = 2
+
+
+class LogDestination(Protocol):
+    """What `setup_logging` needs to know; the `[logging]` section of the config."""
+
+    @property
+    def level(self) -> str: ...
+    @property
+    def output(self) -> str: ...
+    @property
+    def directory(self) -> Path: ...
+    @property
+    def max_size_mb(self) -> int: ...
+    @property
+    def max_backups(self) -> int: ...
+    @property
+    def max_age_days(self) -> int: ...
+
+
+@contextmanager
+def setup_logging(settings: LogDestination, *, console: int = STDERR) -> Iterator[None]:
+    """Send all logging of the process where `settings` say, until the block ends; `console` is a file descriptor.
+
+    Other libraries are heard from WARNING on. The first line says where the lines go.
+    """
+    terminal = ConsoleSink(console)
+    if settings.output == "console":
+        handler = LineHandler([terminal])
+    else:
+        file = _file_sink(settings, terminal)
+        handler = LineHandler([terminal, file] if settings.output == "both" else [file])
+        start = _note(_files_in_words(settings, file), logging.INFO)
+        handler.put(start)
+        if settings.output == "file":
+            terminal.write(start)
+    with _installed(handler, settings.level.upper()):
+        yield
+
+
+class Sink(Protocol):
+    """Something that lines are written to; never raises."""
+
+    def write(self, line: LogLine) -> None: ...
+    def close(self) -> None: ...
+
+
+class ConsoleSink:
+    """Writes to a terminal or pipe; gives up for good when that goes away.
+
+    It writes to the descriptor and not to `sys.stderr`: a thread that is stuck inside of that one's lock aborts the
+    interpreter at its end.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+        self._colour = os.isatty(descriptor) and not os.environ.get("NO_COLOR")
+
+    def write(self, line: LogLine) -> None:
+        data = line.render(colour=self._colour).encode(errors="backslashreplace")
+        try:
+            while data and self._descriptor is not None:
+                data = data[os.write(self._descriptor, data) :]
+        except BlockingIOError:  # somebody made it non-blocking, and it is full: this line is lost
+            return
+        except OSError:
+            self._descriptor = None
+
+    def close(self) -> None:
+        """Nothing to do: the descriptor belongs to our caller."""
+
+
+class FileSink:
+    """Writes to the daily files; when it cannot it says so once, counts lost lines, and tries again now and then."""
+
+    def __init__(
+        self, file: DailyFile, complain: Callable[[LogLine], None], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._file = file
+        self._complain = complain
+        self._clock = clock
+        self._retry_at: float | None = None
+        self._lost_lines = 0
+
+    def path_today(self) -> Path:
+        """Return the path of the file that a line of this moment goes to."""
+        return self._file.path_of(datetime.now().date()).absolute()
+
+    def write(self, line: LogLine) -> None:
+        if self._retry_at is not None and self._clock() < self._retry_at:
+            self._lost_lines += 1
+            return
+        try:
+            self._file.write(line.render(), line.time_s)
+        except OSError as error:
+            self._fail(error)
+        else:
+            self._recover()
+
+    def close(self) -> None:
+        self._file.close()
+
+    def _fail(self, error: OSError) -> None:
+        self._file.close()
+        if self._retry_at is None:
+            reason = error.strerror or str(error)
+            self._complain(_note(f"cannot write log files in {self._file.directory}: {reason}; going on without them"))
+        self._lost_lines += 1
+        self._retry_at = self._clock() + RETRY_FILE_S
+
+    def _recover(self) -> None:
+        if self._retry_at is not None:
+            self._complain(_note(f"log files are written again; lost lines: {self._lost_lines}", logging.WARNING))
+            self._retry_at = None
+            self._lost_lines = 0
+
+
+class LineHandler(logging.Handler):
+    """Turns records into lines and hands them to the thread that writes them."""
+
+    def __init__(self, sinks: list[Sink]) -> None:
+        super().__init__()
+        self._sinks = sinks
+        self._queue: queue.Queue[LogLine | None] = queue.Queue(MAX_QUEUED_LINES)
+        self._dropped_lines = 0
+        self._repeats = Repeats()
+        self._thread = threading.Thread(target=self._write_until_closed, name="camgate-log", daemon=True)
+        self._thread.start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.put(line_of(record))
+
+    def put(self, line: LogLine) -> None:
+        """Queue a line, or drop and count it."""
+        try:
+            self._queue.put_nowait(line)
+        except queue.Full:
+            self._dropped_lines += 1
+
+    def close(self) -> None:
+        """Write what is queued and folded, as far as it goes within the deadline."""
+        super().close()
+        try:
+            self._queue.put(None, timeout=CLOSE_DEADLINE_S)
+        except queue.Full:
+            return
+        self._thread.join(CLOSE_DEADLINE_S)
+
+    def _write_until_closed(self) -> None:
+        while True:
+            try:
+                line = self._queue.get(timeout=self._wait_s())
+            except queue.Empty:
+                self._write(self._repeats.handle_deadline(time.monotonic()))
+                continue
+            if line is None:
+                break
+            self._write(self._repeats.receive(line, time.monotonic()))
+            self._tell_of_dropped_lines()
+        self._write(self._repeats.flush(time.monotonic()))
+        for sink in self._sinks:
+            sink.close()
+
+    def _wait_s(self) -> float | None:
+        deadline = self._repeats.next_deadline()
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def _tell_of_dropped_lines(self) -> None:
+        if self._dropped_lines and self._queue.empty():
+            dropped, self._dropped_lines = self._dropped_lines, 0
+            self._write([_note(f"log lines were dropped because writing is too slow; lines: {dropped}")])
+
+    def _write(self, lines: list[LogLine]) -> None:
+        for line in lines:
+            for sink in self._sinks:
+                sink.write(line)
+
+
+@contextmanager
+def _installed(handler: logging.Handler, level: str) -> Iterator[None]:
+    """Make `handler` the only one of the process, also for what would go to stderr past all loggers."""
+    root, ours = logging.getLogger(), logging.getLogger("camgate")
+    handlers, levels = root.handlers[:], (root.level, ours.level)
+    hooks = threading.excepthook, sys.unraisablehook
+    root.handlers[:] = [handler]
+    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    ours.setLevel(level)
+    threading.excepthook, sys.unraisablehook = _log_thread_error, _log_unraisable
+    try:
+        yield
+    finally:
+        threading.excepthook, sys.unraisablehook = hooks
+        root.handlers[:] = handlers
+        root.setLevel(levels[0])
+        ours.setLevel(levels[1])
+        handler.close()
+
+
+def _log_thread_error(args: threading.ExceptHookArgs) -> None:
+    name = args.thread.name if args.thread else "unknown"
+    _log_uncaught(Entry("a thread was ended by an error", {"thread": name}), args.exc_value)
+
+
+def _log_unraisable(args: "sys.UnraisableHookArgs") -> None:
+    _log_uncaught(Entry("nobody was there to catch an error", {"where": args.object}), args.exc_value)
+
+
+def _log_uncaught(entry: Entry, error: BaseException | None) -> None:
+    logging.getLogger("camgate.log").error(entry, exc_info=error)
+
+
+def _file_sink(settings: LogDestination, terminal: ConsoleSink) -> FileSink:
+    limits = FileLimits(settings.max_size_mb * MEGABYTE, settings.max_backups, settings.max_age_days)
+    return FileSink(DailyFile(settings.directory, limits), complain=terminal.write)
+
+
+def _files_in_words(settings: LogDestination, file: FileSink) -> str:
+    fields = {
+        "path": file.path_today(),
+        "level": settings.level,
+        "output": settings.output,
+        "max_size_mb": settings.max_size_mb,
+        "max_backups": settings.max_backups,
+        "max_age_days": settings.max_age_days,
+    }
+    return str(Entry("logging to files", fields))
+
+
+def _note(text: str, level: int = logging.ERROR) -> LogLine:
+    """Return a line about logging itself."""
+    return LogLine(time.time(), level, "log", text, identity=text)
