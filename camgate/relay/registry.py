@@ -1,0 +1,59 @@
+"""All cameras by name, and one counter that rises whenever one of them changes."""
+
+from collections.abc import Iterator
+
+from camgate.base.errors import LocalError
+from camgate.relay.changes import Changes
+from camgate.relay.errors import UnknownCamera
+from camgate.relay.source import Source
+
+
+class Registry:
+    """The cameras that exist now, in the order in which they were added.
+
+    `revision` rises when a camera is added or removed, and at each change of a camera's state, error or format.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[str, Source] = {}
+        self._changes = Changes()
+
+    @property
+    def revision(self) -> int:
+        return self._changes.revision
+
+    def add(self, source: Source) -> None:
+        """Make a camera known. Raises LocalError when its name is taken."""
+        if source.name in self._sources:
+            raise LocalError(f"a camera named {source.name!r} is already registered")
+        self._sources[source.name] = source
+        source.on_change = self._changes.announce
+        self._changes.announce()
+
+    def remove(self, name: str) -> None:
+        """Forget a camera and end its stream. Raises UnknownCamera."""
+        source = self.get(name)
+        del self._sources[name]
+        source.on_change = None
+        source.close()
+        self._changes.announce()
+
+    def get(self, name: str) -> Source:
+        """Return a camera. Raises UnknownCamera."""
+        try:
+            return self._sources[name]
+        except KeyError:
+            raise UnknownCamera(name) from None
+
+    def __iter__(self) -> Iterator[Source]:
+        return iter(list(self._sources.values()))
+
+    def __len__(self) -> int:
+        return len(self._sources)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._sources
+
+    async def wait_changed(self, revision: int) -> int:
+        """Return the present revision as soon as it is not `revision`."""
+        return await self._changes.wait_changed(revision)

@@ -1,0 +1,138 @@
+"""One camera as the rest of camgate sees it: its stream, its state in words, its sessions joined into one time.
+
+The camera's supervisor task writes it, everybody else reads it. Runs no task.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+import trio
+
+from camgate.relay.changes import Changes
+from camgate.relay.errors import CameraOffline
+from camgate.relay.splice import Splice
+from camgate.relay.stream import Stream, StreamStatistics
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+
+OFFLINE_RETRY_AFTER_S = 2.0
+"""When a viewer refused for a camera that is away should ask again: about what a dial takes."""
+
+
+class CameraState(Enum):
+    """What a camera is doing; the values are the API's words."""
+
+    IDLE = "idle"
+    """On demand, and nobody watches."""
+    CONNECTING = "connecting"
+    """Being dialled, or tried until it accepts."""
+    LIVE = "live"
+    """Frames arrive."""
+    STALLED = "stalled"
+    """The session stands, but no frame has come for the stall timeout."""
+    BACKOFF = "backoff"
+    """It answered and refused; the next try waits."""
+    STOPPED = "stopped"
+    """Removed, or camgate is shutting down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SourceStatistics:
+    """A camera's state and figures at one moment."""
+
+    name: str
+    title: str
+    state: CameraState
+    last_error: str | None
+    """Why it is not live, in words; None while it is."""
+    since_s: float
+    """How long it has been in this state."""
+    uptime_s: float
+    """How long it has been live without a break; 0 when it is not."""
+    reconnects: int
+    """Camera sessions begun, less the first."""
+    clock_jumps: int
+    stream: StreamStatistics
+
+
+class Source:
+    """A camera's stream and state. Readers keep their subscriptions while sessions come and go."""
+
+    def __init__(self, name: str, *, title: str | None = None) -> None:
+        self.name = name
+        self.title = title or name
+        self.stream = Stream(name)
+        self.state = CameraState.CONNECTING
+        self.last_error: str | None = None
+        self.changed_at_s = trio.current_time()
+        self.sessions = 0
+        self.changes = Changes()
+        self.on_change: Callable[[], None] | None = None
+        """Called after each change of state, error or format; the registry listens here."""
+        self._splice = Splice()
+
+    @property
+    def reconnects(self) -> int:
+        return max(0, self.sessions - 1)
+
+    def begin_session(self) -> None:
+        """A new camera session delivers from now on; call it before its first frame."""
+        self.sessions += 1
+        self._splice.begin_session()
+
+    def publish(self, frame: Frame) -> None:
+        """Put a frame of the present session on the continuous time and hand it to all readers."""
+        self.stream.publish(self._splice.map(frame))
+
+    def set_format(self, video_format: VideoFormat) -> None:
+        """Say what the frames from now on look like."""
+        if video_format != self.stream.format:
+            self.stream.set_format(video_format)
+            self._announce()
+
+    def set_state(self, state: CameraState, error: str | None = None) -> None:
+        """Change the state. The last error stays until another one, or until the camera is live again."""
+        shown_error = None if state is CameraState.LIVE else error or self.last_error
+        if state is self.state and shown_error == self.last_error:
+            return
+        if state is not self.state:
+            self.state = state
+            self.changed_at_s = trio.current_time()
+        self.last_error = shown_error
+        self._announce()
+
+    async def wait_live(self, timeout_s: float) -> VideoFormat:
+        """Return the format as soon as the camera is live. Raises CameraOffline when that takes too long."""
+        with trio.move_on_after(timeout_s):
+            while True:
+                if self.state is CameraState.LIVE and self.stream.format is not None:
+                    return self.stream.format
+                if self.state is CameraState.STOPPED:
+                    break
+                await self.changes.wait_changed(self.changes.revision)
+        raise CameraOffline(self.name, self.last_error, retry_after_s=OFFLINE_RETRY_AFTER_S)
+
+    def close(self) -> None:
+        """Stop for good: readers' subscriptions end."""
+        self.set_state(CameraState.STOPPED)
+        self.stream.close()
+
+    def statistics(self) -> SourceStatistics:
+        since_s = trio.current_time() - self.changed_at_s
+        return SourceStatistics(
+            name=self.name,
+            title=self.title,
+            state=self.state,
+            last_error=self.last_error,
+            since_s=since_s,
+            uptime_s=since_s if self.state is CameraState.LIVE else 0.0,
+            reconnects=self.reconnects,
+            clock_jumps=self._splice.jumps,
+            stream=self.stream.statistics(),
+        )
+
+    def _announce(self) -> None:
+        self.changes.announce()
+        if self.on_change is not None:
+            self.on_change()

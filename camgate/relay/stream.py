@@ -1,0 +1,184 @@
+"""One live video stream: frames in from one camera, out to many readers, with the key-frame cache beside them.
+
+Runs no task: `publish` is called by whoever reads the camera, readers wait on their own subscriptions. Knows
+nothing of cameras' states (see `source`), nor of what readers do with frames.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import trio
+
+from camgate.base.log import get_logger
+from camgate.relay.changes import Changes
+from camgate.relay.keyframes import KeyFrameCache
+from camgate.relay.rate import RateMeter
+from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES, Subscription
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+
+VIDEO_CLOCK_HZ = 90_000
+
+KEY_FRAME_REQUEST_INTERVAL_S = 1.0
+"""A camera is asked for a key frame at most so often, however many viewers want one."""
+
+DROP_LOG_INTERVAL_S = 1.0
+
+log = get_logger("relay.stream")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamStatistics:
+    """A stream's figures at one moment; counts are since the stream began, over all camera sessions."""
+
+    format: VideoFormat | None
+    frames: int
+    key_frames: int
+    bytes: int
+    fps: float
+    """Over the last seconds; 0 when nothing comes."""
+    bitrate_bps: float
+    """Over the last seconds; 0 when nothing comes."""
+    gop_s: float | None
+    """Media time between the last two key frames; None before there were two."""
+    frame_age_s: float | None
+    """Since the last frame arrived; None before the first."""
+    cache_frames: int
+    cache_bytes: int
+    cache_overflows: int
+    """How often a group of pictures was too long or too big to cache, so that new viewers must wait."""
+    subscribers: int
+    viewers: int
+    dropped_frames: int
+    """Lost by readers that fell behind, summed over all readers."""
+
+
+class Stream:
+    """Frames fan out from `publish` to every subscription; a slow reader loses frames, never holds up another."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.format: VideoFormat | None = None
+        self.closed = False
+        self._format_changes = Changes()
+        self._subscriptions: list[Subscription] = []
+        self._cache = KeyFrameCache()
+        self._meter = RateMeter()
+        self._key_frames = 0
+        self._last_key_time: int | None = None
+        self._gop_s: float | None = None
+        self._last_arrival_s: float | None = None
+        self._dropped_frames = 0
+        self._dropped_unlogged = 0
+        self._next_drop_log_s = float("-inf")
+        self._key_frame_requester: Callable[[], None] | None = None
+        self._next_key_frame_request_s = float("-inf")
+
+    def publish(self, frame: Frame) -> None:
+        """Hand a frame to all readers; never blocks. Its `rtp_time` must rise from frame to frame (see `splice`)."""
+        now = self._last_arrival_s = frame.arrival_s
+        self._meter.count(frame.size_bytes, now)
+        if frame.is_key:
+            self._count_key_frame(frame)
+        self._cache.append(frame)
+        lost = 0
+        for subscription in self._subscriptions:
+            lost += subscription.offer(frame)
+        if lost or self._dropped_unlogged:
+            self._count_dropped(lost, now)
+
+    @contextmanager
+    def subscribe(
+        self, *, max_bytes: int = MAX_QUEUE_BYTES, max_age_s: float = MAX_QUEUE_AGE_S
+    ) -> Iterator[Subscription]:
+        """Read the stream inside a `with` block.
+
+        The first frame received continues exactly behind what `gop()` returns right after this call; when that is
+        empty, it is the next key frame. max_bytes, max_age_s: how far the reader may fall behind.
+        """
+        subscription = Subscription(max_bytes=max_bytes, max_age_s=max_age_s, at_key_frame=not len(self._cache))
+        if self.closed:
+            subscription.close()
+        else:
+            self._subscriptions.append(subscription)
+        try:
+            yield subscription
+        finally:
+            if subscription in self._subscriptions:
+                self._subscriptions.remove(subscription)
+            subscription.abandon()
+
+    def gop(self) -> tuple[Frame, ...]:
+        """Return the cached frames since the last key frame, that one first; empty when there are none."""
+        return self._cache.frames()
+
+    def set_format(self, video_format: VideoFormat) -> None:
+        """Say what the frames from now on look like."""
+        if video_format != self.format:
+            self.format = video_format
+            self._format_changes.announce()
+
+    async def wait_format(self) -> VideoFormat:
+        """Return the format as soon as it is known."""
+        while self.format is None:
+            await self._format_changes.wait_changed(self._format_changes.revision)
+        return self.format
+
+    def set_key_frame_requester(self, requester: Callable[[], None] | None) -> None:
+        """Name the function that asks the camera for a key frame; None when this camera cannot be asked."""
+        self._key_frame_requester = requester
+
+    def request_key_frame(self) -> bool:
+        """Ask the camera for a key frame, at most once a second; False when it cannot be asked."""
+        if self._key_frame_requester is None:
+            return False
+        now = trio.current_time()
+        if now >= self._next_key_frame_request_s:
+            self._next_key_frame_request_s = now + KEY_FRAME_REQUEST_INTERVAL_S
+            self._key_frame_requester()
+        return True
+
+    def close(self) -> None:
+        """End the stream for good: readers get what is queued for them, then trio.EndOfChannel."""
+        self.closed = True
+        for subscription in self._subscriptions:
+            subscription.close()
+        self._subscriptions.clear()
+        self._cache.clear()
+
+    def statistics(self) -> StreamStatistics:
+        now = trio.current_time()
+        fps, bitrate_bps = self._meter.rates(now)
+        return StreamStatistics(
+            format=self.format,
+            frames=self._meter.frames,
+            key_frames=self._key_frames,
+            bytes=self._meter.bytes,
+            fps=fps,
+            bitrate_bps=bitrate_bps,
+            gop_s=self._gop_s,
+            frame_age_s=None if self._last_arrival_s is None else max(0.0, now - self._last_arrival_s),
+            cache_frames=len(self._cache),
+            cache_bytes=self._cache.size_bytes,
+            cache_overflows=self._cache.overflows,
+            subscribers=len(self._subscriptions),
+            viewers=sum(subscription.viewers for subscription in self._subscriptions),
+            dropped_frames=self._dropped_frames,
+        )
+
+    def _count_key_frame(self, frame: Frame) -> None:
+        self._key_frames += 1
+        if self._last_key_time is not None:
+            self._gop_s = (frame.rtp_time - self._last_key_time) / VIDEO_CLOCK_HZ
+        self._last_key_time = frame.rtp_time
+
+    def _count_dropped(self, lost: int, now: float) -> None:
+        self._dropped_frames += lost
+        self._dropped_unlogged += lost
+        if now >= self._next_drop_log_s:
+            log.warning(
+                "readers fell behind and skip to the next key frame", camera=self.name, lost=self._dropped_unlogged
+            )
+            self._dropped_unlogged = 0
+            self._next_drop_log_s = now + DROP_LOG_INTERVAL_S
