@@ -1,4 +1,4 @@
-"""Trickle-ICE SDP fragments (RFC 8840), the bodies of WHEP's PATCH: candidates, or the credentials of an ICE restart."""
+"""Trickle-ICE SDP fragments (RFC 8840), the bodies of WHEP's PATCH: candidates, or the credentials of a restart."""
 
 from dataclasses import dataclass
 

@@ -1,0 +1,189 @@
+"""The media engine as HTTP sees it: cameras and viewers by name and id, SDP as text, nothing else crosses.
+
+Joins relay (which camera, is it live) and serve.webrtc (who watches). Owns no task: the app runs the parts.
+"""
+
+import secrets
+
+from camgate.config.model import Settings
+from camgate.relay.errors import (
+    BadOffer,
+    NoCommonCodec,
+    PreconditionFailed,
+    TooManyViewers,
+    UnknownSession,
+    UnprocessableFragment,
+)
+from camgate.relay.registry import Registry
+from camgate.relay.source import Source, SourceStatistics
+from camgate.serve.http.engine import Answer
+from camgate.serve.webrtc.addresses import candidate_addresses
+from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.peer import IceCredentials, Peer
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.sdp.answer import (
+    PLAYOUT_DELAY_URI,
+    LocalTransport,
+    SentTrack,
+    build_answer,
+    choose_h264,
+    host_candidates,
+    wanted_video,
+)
+from camgate.wire.sdp.fragment import Fragment, FragmentMalformed, build_fragment, parse_fragment_untrusted
+from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalformed, parse_offer_untrusted
+
+FULL_RETRY_S = 10.0
+
+
+class Engine:
+    """Answers offers for the cameras of `registry` with viewers of `endpoint`."""
+
+    def __init__(self, settings: Settings, registry: Registry, endpoint: Endpoint) -> None:
+        self._settings = settings
+        self._registry = registry
+        self._endpoint = endpoint
+
+    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
+        """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
+        source = self._registry.get(camera)
+        self._check_room()
+        try:
+            offer = parse_offer_untrusted(offer_sdp)
+        except OfferMalformed as exc:
+            raise BadOffer(str(exc)) from exc
+        video = wanted_video(offer)
+        if video is None:
+            raise BadOffer("it has no video section that is recvonly or sendrecv")
+        video_format = await source.wait_live(wait_s)
+        codec = _choose_codec(video, video_format)
+        addresses = await candidate_addresses(self._settings.webrtc.advertise, host)
+        # Others may have come while we waited.
+        self._check_room()
+        return self._add_viewer(camera, source, offer, video, codec, addresses)
+
+    def _check_room(self) -> None:
+        limit = self._settings.server.max_viewers
+        if self._endpoint.viewer_count >= limit:
+            raise TooManyViewers(limit, retry_after_s=FULL_RETRY_S)
+
+    def _add_viewer(
+        self,
+        camera: str,
+        source: Source,
+        offer: Offer,
+        video: OfferedMedia,
+        codec: OfferedCodec,
+        addresses: list[str],
+    ) -> Answer:
+        extensions = {uri: number for uri, number in video.extensions.items() if uri == PLAYOUT_DELAY_URI}
+        peer = self._endpoint.add_peer(
+            camera,
+            source.stream,
+            HeaderProfile(codec.payload_type, extensions.get(PLAYOUT_DELAY_URI, 0)),
+            IceCredentials(offer.ice_ufrag, offer.ice_pwd),
+            offer.fingerprints,
+        )
+        peer.mid = video.mid
+        peer.addresses = addresses
+        track = SentTrack(codec, peer.ssrc, camera, extensions)
+        sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), {video.mid: track})
+        return Answer(peer.session_id, sdp, peer.etag, codec.name)
+
+    def _transport(self, peer: Peer) -> LocalTransport:
+        candidates = host_candidates(peer.addresses, self._endpoint.port)
+        return LocalTransport(peer.local.ufrag, peer.local.pwd, peer.fingerprint, candidates)
+
+    async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
+        """Restart ICE when the fragment brings new credentials; see `serve.http.engine.MediaEngine`."""
+        peer, parsed = self._peer(session_id), _parse_fragment(fragment)
+        if parsed.ice_ufrag is None or parsed.ice_ufrag == peer.remote_ufrag:
+            return None
+        if etag is not None and etag != peer.etag:
+            raise PreconditionFailed(etag, peer.etag)
+        if parsed.ice_pwd is None:
+            raise UnprocessableFragment("a=ice-ufrag is new and a=ice-pwd is missing")
+        self._endpoint.restart_ice(peer, IceCredentials(parsed.ice_ufrag, parsed.ice_pwd))
+        return build_fragment(self._transport(peer), peer.mid), peer.etag
+
+    async def add_candidates(self, session_id: str, fragment: str) -> None:
+        """Take note of a viewer's candidates: an ICE-lite agent learns addresses from checks alone."""
+        self._peer(session_id)
+        _parse_fragment(fragment)
+
+    async def close_viewer(self, session_id: str) -> bool:
+        """End a session; False when there is no such session."""
+        peer = self._endpoint.peer(session_id)
+        if peer is None:
+            return False
+        peer.leave("the viewer left")
+        await peer.wait_closed()
+        return True
+
+    async def wait_viewer_closed(self, session_id: str) -> str:
+        """Wait until a session has ended; returns the reason in words."""
+        peer = self._endpoint.peer(session_id)
+        return "the session has ended" if peer is None else await peer.wait_closed()
+
+    def _peer(self, session_id: str) -> Peer:
+        peer = self._endpoint.peer(session_id)
+        if peer is None:
+            raise UnknownSession(session_id)
+        return peer
+
+    def cameras(self) -> list[dict[str, object]]:
+        """Describe every camera, ready for JSON; see `serve.http.engine.MediaEngine`."""
+        viewers: dict[str, int] = {}
+        for peer in self._endpoint.peers():
+            viewers[peer.camera] = viewers.get(peer.camera, 0) + 1
+        return [_describe(source.statistics(), viewers.get(source.name, 0)) for source in self._registry]
+
+    def revision(self) -> int:
+        """Return the counter of camera changes."""
+        return self._registry.revision
+
+    async def wait_changed(self, revision: int) -> int:
+        """Wait until the counter is no longer `revision`; returns its value."""
+        return await self._registry.wait_changed(revision)
+
+
+def _describe(source: SourceStatistics, viewers: int) -> dict[str, object]:
+    stream, video = source.stream, source.stream.format
+    return {
+        "name": source.name,
+        "title": source.title,
+        "state": source.state.value,
+        "last_error": source.last_error,
+        "state_since_s": round(source.since_s, 1),
+        "uptime_s": round(source.uptime_s, 1),
+        "reconnects": source.reconnects,
+        "codec": video.codec if video else None,
+        "profile_level_id": video.profile_level_id if video else None,
+        "width": video.width if video else None,
+        "height": video.height if video else None,
+        "fps": round(stream.fps, 1),
+        "bitrate_bps": round(stream.bitrate_bps),
+        "gop_s": None if stream.gop_s is None else round(stream.gop_s, 2),
+        "frame_age_s": None if stream.frame_age_s is None else round(stream.frame_age_s, 2),
+        "frames": stream.frames,
+        "dropped_frames": stream.dropped_frames,
+        "viewers": viewers,
+    }
+
+
+def _choose_codec(video: OfferedMedia, video_format: VideoFormat) -> OfferedCodec:
+    codec = choose_h264(video, video_format.profile_level_id)
+    if codec is None:
+        offered = list(
+            dict.fromkeys(c.name for c in video.codecs if c.name not in ("RTX", "RED", "ULPFEC", "FLEXFEC-03"))
+        )
+        raise NoCommonCodec("H.264 (packetization-mode 1)", offered)
+    return codec
+
+
+def _parse_fragment(text: str) -> Fragment:
+    try:
+        return parse_fragment_untrusted(text)
+    except FragmentMalformed as exc:
+        raise UnprocessableFragment(exc.reason) from exc

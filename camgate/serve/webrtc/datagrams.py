@@ -1,0 +1,151 @@
+"""UDP as the sender wants it: one system call for the packets of a frame (generic segmentation offload, GSO).
+
+Knows nothing of RTP. A full socket buffer is an answer, never a wait.
+"""
+
+import errno
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from camgate.base.log import get_logger
+
+log = get_logger("webrtc.datagrams")
+
+UDP_SEGMENT = 103  # linux/udp.h; Python's socket module does not name it
+MAX_SEGMENTS = 44
+"""Segments a call: older kernels take 64, and 44 x 1,200 bytes stay below the 65,507 of a UDP datagram."""
+SEND_BUFFER_BYTES = 4 << 20
+RECEIVE_BUFFER_BYTES = 4 << 20
+IP_PKTINFO = 8  # linux/in.h
+
+# The network card or its driver cannot segment (no checksum offload), or the kernel is too old (before 4.18).
+_GSO_REFUSED = {errno.EIO, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOPROTOOPT}
+_FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
+
+Address = tuple[str, int] | tuple[str, int, int, int]
+Ancillary = list[tuple[int, int, bytes]]
+
+
+class UdpSocket:
+    """A bound, non-blocking UDP socket that sends runs of equal packets in one call.
+
+    Owned by the endpoint's reader task; any task may send.
+    """
+
+    __slots__ = ("gso", "send_errors", "send_full", "sock")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self.sock = sock
+        self.gso = True
+        self.send_full = 0
+        self.send_errors = 0
+
+    @classmethod
+    def bind(cls, family: int, host: str, port: int) -> "UdpSocket":
+        """Open a socket on `host` and `port`; raises OSError as bind(2) does."""
+        sock = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        try:
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+            else:
+                sock.setsockopt(socket.IPPROTO_IP, IP_PKTINFO, 1)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+            sock.bind((host, port))
+        except BaseException:
+            sock.close()
+            raise
+        return cls(sock)
+
+    def send(self, buffers: Sequence[bytes | memoryview], segment_bytes: int, route: "Route") -> bool:
+        """Send the joined `buffers` as datagrams of `segment_bytes` (the last may be shorter; 0 = one datagram).
+
+        Returns False when they were dropped, because the socket's buffer is full or the network refused them.
+        """
+        if segment_bytes and not self.gso:
+            return self._send_one_by_one(b"".join(buffers), segment_bytes, route)
+        ancillary: Ancillary = route.ancillary
+        if segment_bytes:
+            ancillary = [*ancillary, (socket.SOL_UDP, UDP_SEGMENT, _SEGMENT.pack(segment_bytes))]
+        try:
+            self.sock.sendmsg(buffers, ancillary, 0, route.address)
+        except OSError as exc:
+            if segment_bytes and exc.errno in _GSO_REFUSED:
+                self._give_up_gso(exc)
+                return self._send_one_by_one(b"".join(buffers), segment_bytes, route)
+            if segment_bytes and exc.errno == errno.EMSGSIZE:
+                # One segment is larger than the path to this viewer takes; alone it is fragmented by IP.
+                return self._send_one_by_one(b"".join(buffers), segment_bytes, route)
+            return self._count(exc)
+        return True
+
+    def _send_one_by_one(self, data: bytes, segment_bytes: int, route: "Route") -> bool:
+        try:
+            for start in range(0, len(data), segment_bytes):
+                self.sock.sendmsg([data[start : start + segment_bytes]], route.ancillary, 0, route.address)
+        except OSError as exc:
+            return self._count(exc)
+        return True
+
+    def _give_up_gso(self, exc: OSError) -> None:
+        self.gso = False
+        log.warning("UDP segmentation offload refused, packets are sent one by one", error=exc.strerror)
+
+    def _count(self, exc: OSError) -> bool:
+        if exc.errno in _FULL:
+            self.send_full += 1
+        else:
+            self.send_errors += 1
+        return False
+
+
+_SEGMENT = struct.Struct("=H")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a viewer is reached: our socket, its address and, where the kernel's choice would be another, our address.
+
+    A viewer accepts packets only from the address that it sent its checks to (RFC 8445 section 7.2.5.2.1). On a host
+    with several addresses the kernel may choose another source; `ancillary` then pins it by IP_PKTINFO.
+    """
+
+    socket: UdpSocket
+    address: Address
+    ancillary: Ancillary
+
+    @classmethod
+    def to(cls, udp: UdpSocket, address: Address, received: Ancillary) -> "Route":
+        """Make the way back to `address`, given the control messages that came with its packet."""
+        family = udp.sock.family
+        for level, kind, data in received:
+            if family == socket.AF_INET and (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
+                # struct in_pktinfo: ifindex, spec_dst (our address), addr
+                local = socket.inet_ntop(family, data[4:8])
+                pinned = (level, kind, bytes(4) + data[4:8] + bytes(4))
+            elif family == socket.AF_INET6 and (level, kind) == (socket.IPPROTO_IPV6, socket.IPV6_PKTINFO):
+                local = socket.inet_ntop(family, data[:16])
+                pinned = (level, kind, data)
+            else:
+                continue
+            if local != _kernel_source(family, address):
+                return cls(udp, address, [pinned])
+        return cls(udp, address, [])
+
+    def send(self, datagram: bytes) -> bool:
+        """Send one datagram."""
+        return self.socket.send([datagram], 0, self)
+
+
+def _kernel_source(family: int, address: Address) -> str | None:
+    """Ask the kernel which of our addresses it would send from."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(address)
+        except OSError:
+            return None
+        name: str = probe.getsockname()[0]
+        return name

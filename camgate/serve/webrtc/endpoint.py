@@ -1,0 +1,253 @@
+"""The one UDP port that all viewers share: who sent a datagram, and whose it is.
+
+STUN is recognised by the user name fragment that we gave the viewer; a check with valid integrity teaches us its
+address. DTLS and SRTCP are taken from learned addresses only, and told apart by their first byte (RFC 7983). The
+endpoint owns the readers, the senders' and the peers' tasks.
+"""
+
+import socket
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+import trio
+import trio_asyncio
+
+from camgate.base.log import get_logger
+from camgate.relay.stream import Stream
+from camgate.serve.webrtc.datagrams import Address, Ancillary, Route, UdpSocket
+from camgate.serve.webrtc.dtls import Certificate
+from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.peer import MAX_ROUTES, IceCredentials, Peer, PeerStatistics
+from camgate.serve.webrtc.sender import Sender
+from camgate.wire.ice import stun
+
+log = get_logger("webrtc.endpoint")
+
+MAX_DATAGRAM_BYTES = 2_048
+DRAIN_LIMIT = 256
+"""Datagrams read in one go before other tasks get their turn."""
+SWEEP_INTERVAL_S = 1.0
+ADDRESS_HELD_S = 5.0
+"""An address belongs to the viewer that was heard from it so lately: checks come each 2.5 s at the least."""
+_ANCILLARY_BYTES = 64
+
+AddressKey = tuple[int, Address]
+"""Address family and address as recvmsg(2) gives it."""
+MakeRoute = Callable[[], Route]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointStatistics:
+    """Counters since the start."""
+
+    viewers: int
+    datagrams_received: int
+    datagrams_unknown: int
+    """From nobody we know: no or wrong user name fragment, wrong integrity, unlearned address."""
+    stun_malformed: int
+    send_full: int
+    send_errors: int
+
+
+class Endpoint:
+    """All WebRTC viewers of this process.
+
+    Open it with `run`; `add_peer` may be called once `run` has reported itself started.
+    """
+
+    def __init__(self) -> None:
+        self.port = 0
+        self._certificate = Certificate()
+        self._sockets: list[UdpSocket] = []
+        self._by_ufrag: dict[str, Peer] = {}
+        self._by_address: dict[AddressKey, Peer] = {}
+        self._by_session: dict[str, Peer] = {}
+        self._senders: dict[Stream, Sender] = {}
+        # Unbounded on purpose: `add_peer` must not wait, and the number of viewers is bounded before it is called.
+        self._starting, self._to_start = trio.open_memory_channel[Callable[[], Awaitable[None]]](float("inf"))
+        self._received = self._unknown = self._malformed = 0
+
+    def bind(self, port: int) -> None:
+        """Bind UDP `port` (0 = any free one) on all addresses, IPv4 and where there is IPv6 that too.
+
+        Raises OSError when the port is taken.
+        """
+        first = UdpSocket.bind(socket.AF_INET, "0.0.0.0", port)
+        self._sockets = [first]
+        self.port = first.sock.getsockname()[1]
+        if socket.has_ipv6:
+            try:
+                self._sockets.append(UdpSocket.bind(socket.AF_INET6, "::", self.port))
+            except OSError as exc:
+                log.info("no IPv6 for viewers", error=exc.strerror)
+
+    def close(self) -> None:
+        """Close the sockets."""
+        for udp in self._sockets:
+            udp.sock.close()
+        self._sockets = []
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until cancelled; then each viewer is told (BYE, close_notify). `bind` comes first."""
+        async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+            for udp in self._sockets:
+                nursery.start_soon(self._read, udp)
+            nursery.start_soon(self._sweep)
+            task_status.started()
+            async for start in self._to_start:
+                nursery.start_soon(start)
+
+    @property
+    def viewer_count(self) -> int:
+        """Viewers that are connected or connecting."""
+        return len(self._by_session)
+
+    def sender(self, stream: Stream) -> Sender:
+        """Return the sender of a stream, started with its first use."""
+        sender = self._senders.get(stream)
+        if sender is None:
+            sender = self._senders[stream] = Sender(stream)
+            self._starting.send_nowait(lambda: self._run_sender(sender))
+        return sender
+
+    async def _run_sender(self, sender: Sender) -> None:
+        try:
+            await sender.run()
+        finally:
+            del self._senders[sender.stream]
+
+    def add_peer(
+        self,
+        camera: str,
+        stream: Stream,
+        profile: HeaderProfile,
+        remote: IceCredentials,
+        fingerprints: tuple[tuple[str, str], ...],
+    ) -> Peer:
+        """Take in a viewer and start its task; it has the handshake's time to connect."""
+        peer = Peer(camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current())
+        self._by_session[peer.session_id] = peer
+        self._by_ufrag[peer.local.ufrag] = peer
+        self._starting.send_nowait(lambda: self._run_peer(peer))
+        return peer
+
+    async def _run_peer(self, peer: Peer) -> None:
+        try:
+            await peer.run()
+        finally:
+            self._forget(peer)
+
+    def _forget(self, peer: Peer) -> None:
+        del self._by_session[peer.session_id]
+        for ufrag in peer.ufrags():
+            self._by_ufrag.pop(ufrag, None)
+        for key in peer.routes:
+            if self._by_address.get(key) is peer:
+                del self._by_address[key]
+
+    def peer(self, session_id: str) -> Peer | None:
+        """Find a viewer by its session."""
+        return self._by_session.get(session_id)
+
+    def peers(self) -> Iterator[Peer]:
+        """All viewers."""
+        return iter(tuple(self._by_session.values()))
+
+    def restart_ice(self, peer: Peer, remote: IceCredentials) -> None:
+        """Give a viewer new ICE credentials; checks with the last ones still count."""
+        before = set(peer.ufrags())
+        peer.restart_ice(remote)
+        after = set(peer.ufrags())
+        for ufrag in before - after:
+            self._by_ufrag.pop(ufrag, None)
+        for ufrag in after:
+            self._by_ufrag[ufrag] = peer
+
+    async def _read(self, udp: UdpSocket) -> None:
+        while True:
+            await trio.lowlevel.wait_readable(udp.sock)
+            self._drain(udp)
+
+    def _drain(self, udp: UdpSocket) -> None:
+        receive = udp.sock.recvmsg
+        for _ in range(DRAIN_LIMIT):
+            try:
+                data, ancillary, _, address = receive(MAX_DATAGRAM_BYTES, _ANCILLARY_BYTES)
+            except BlockingIOError:
+                return
+            except OSError as exc:
+                # An ICMP error of an earlier send is reported here; it concerns one viewer, who will fall silent.
+                log.debug("receive failed", error=exc.strerror)
+                continue
+            self._received += 1
+            self._dispatch_untrusted(udp, data, ancillary, address)
+
+    def _dispatch_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
+        # RFC 7983 section 7: STUN 0-3, DTLS 20-63, RTP and RTCP 128-191.
+        first = data[0] if data else 255
+        if first < 4:
+            self._receive_stun_untrusted(udp, data, ancillary, address)
+            return
+        peer = self._by_address.get((udp.sock.family, address))
+        if peer is None:
+            self._unknown += 1
+        elif 20 <= first <= 63:
+            peer.receive_dtls_untrusted(data)
+        elif 128 <= first <= 191:
+            peer.receive_srtcp_untrusted(data)
+
+    def _receive_stun_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
+        try:
+            message = stun.parse_stun_untrusted(data)
+        except stun.StunMalformed:
+            self._malformed += 1
+            return
+        key = (udp.sock.family, address)
+        if message.message_type == stun.BINDING_REQUEST:
+            self._receive_check_untrusted(message, key, lambda: Route.to(udp, address, ancillary))
+            return
+        peer = self._by_address.get(key)
+        if peer is not None:
+            peer.receive_check_answer_untrusted(message, peer.routes[key])
+
+    def _receive_check_untrusted(self, message: stun.StunMessage, key: AddressKey, make_route: MakeRoute) -> None:
+        peer = self._by_ufrag.get(message.username.partition(":")[0])
+        if peer is None or not self._may_claim(peer, key):
+            self._unknown += 1
+            return
+        route = peer.routes.get(key) or make_route()
+        if not peer.receive_check_untrusted(message, route):
+            self._unknown += 1
+            return
+        peer.routes[key] = route
+        self._by_address[key] = peer
+
+    def _may_claim(self, peer: Peer, key: AddressKey) -> bool:
+        """Say whether a peer may check from an address: not from too many, nor from one that another just used."""
+        owner = self._by_address.get(key)
+        if owner is peer:
+            return True
+        taken = owner is not None and owner.heard_within(ADDRESS_HELD_S)
+        return not taken and len(peer.routes) < MAX_ROUTES
+
+    async def _sweep(self) -> None:
+        while True:
+            await trio.sleep(SWEEP_INTERVAL_S)
+            now = trio.current_time()
+            for peer in self.peers():
+                peer.check_silence(now)
+
+    def statistics(self) -> EndpointStatistics:
+        """Take a snapshot of the counters."""
+        return EndpointStatistics(
+            len(self._by_session),
+            self._received,
+            self._unknown,
+            self._malformed,
+            sum(udp.send_full for udp in self._sockets),
+            sum(udp.send_errors for udp in self._sockets),
+        )
+
+    def peer_statistics(self) -> list[PeerStatistics]:
+        """Take a snapshot of every viewer."""
+        return [peer.statistics() for peer in self.peers()]

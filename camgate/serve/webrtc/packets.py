@@ -1,0 +1,125 @@
+"""A frame as RTP packets: packetised once, headers written once, laid out for encryption and GSO.
+
+`PacketizedFrame` is what all viewers of a stream share and what the retransmission ring keeps. `FrameBuffer` is that
+frame with the RTP headers of one `HeaderProfile` and room for the authentication tags: viewers of one profile take
+turns to encrypt into it and send it.
+"""
+
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from camgate.serve.webrtc.datagrams import MAX_SEGMENTS
+
+MAX_PACKET_BYTES = 1_200
+"""RTP and SRTP together: passes VPNs and PPPoE, and is what browsers use themselves."""
+GCM_TAG_BYTES = 16
+RTP_HEADER_BYTES = 12
+MAX_PAYLOAD_BYTES = MAX_PACKET_BYTES - RTP_HEADER_BYTES - GCM_TAG_BYTES
+
+Batch = tuple[Sequence[bytes | memoryview], int, int]
+"""One system call: parts to join, segment size in bytes (0 = a single datagram), number of packets."""
+
+_HEADER = struct.Struct(">BBHII")
+_SEQUENCE = struct.Struct(">H")
+
+
+@dataclass(frozen=True, slots=True)
+class HeaderProfile:
+    """What differs between viewers in the RTP header: payload type, and playout-delay's id (0 = not negotiated)."""
+
+    payload_type: int
+    playout_delay_id: int = 0
+
+
+class PacketizedFrame:
+    """One frame's RTP payloads, numbered from `first_index` of the shared index; `timestamp` is 32-bit RTP time."""
+
+    __slots__ = ("end_index", "first_index", "is_key", "payloads", "timestamp")
+
+    def __init__(self, payloads: list[bytes], first_index: int, timestamp: int, is_key: bool) -> None:
+        self.payloads = payloads
+        self.first_index = first_index
+        self.end_index = first_index + len(payloads)
+        self.timestamp = timestamp
+        self.is_key = is_key
+
+    def header(self, position: int, profile: HeaderProfile, ssrc: int, offset: int) -> bytes:
+        """Write the RTP header (RFC 3550 section 5.1) of the packet at `position`, with its header extension."""
+        # RFC 6184 section 5.1: the marker bit is set on the last packet of the access unit, and only there.
+        marker = 0x80 if position == len(self.payloads) - 1 else 0
+        extended = self.is_key and position == 0 and profile.playout_delay_id
+        header = _HEADER.pack(
+            0x90 if extended else 0x80,
+            marker | profile.payload_type,
+            (self.first_index + position + offset) & 0xFFFF,
+            self.timestamp,
+            ssrc,
+        )
+        return header + _playout_delay(profile.playout_delay_id) if extended else header
+
+
+def _playout_delay(number: int) -> bytes:
+    """Ask for no delay at all (minimum 0, maximum 0): RFC 8285 one-byte form, id, length 3, two 12-bit fields."""
+    return struct.pack(">HHB3x", 0xBEDE, 1, number << 4 | 2)
+
+
+class FrameBuffer:
+    """A frame's packets in one buffer: header, room for the encrypted payload and its tag, next header, and so on.
+
+    slots: a (payload, header, place of the cipher text and tag) triple a packet, ready for `AESGCM.encrypt_into`.
+    batches: runs of packets of one size, which a single GSO call sends.
+    """
+
+    __slots__ = ("_buffer", "_header_offsets", "batches", "frame", "offset", "slots")
+
+    def __init__(self, frame: PacketizedFrame, profile: HeaderProfile, ssrc: int) -> None:
+        self.frame = frame
+        self.offset = 0
+        headers = [frame.header(i, profile, ssrc, 0) for i in range(len(frame.payloads))]
+        sizes = [
+            len(header) + len(payload) + GCM_TAG_BYTES for header, payload in zip(headers, frame.payloads, strict=True)
+        ]
+        self._buffer = bytearray(sum(sizes))
+        self._header_offsets: list[int] = []
+        self.slots: list[tuple[bytes, memoryview, memoryview]] = []
+        view = memoryview(self._buffer)
+        start = 0
+        for header, payload, size in zip(headers, frame.payloads, sizes, strict=True):
+            body = start + len(header)
+            view[start:body] = header
+            self._header_offsets.append(start)
+            self.slots.append((payload, view[start:body], view[body : start + size]))
+            start += size
+        self.batches: list[Batch] = [
+            ((view[begin:end],), segment_bytes, packets) for begin, end, segment_bytes, packets in _runs(sizes)
+        ]
+
+    def renumber(self, offset: int) -> None:
+        """Rewrite the sequence numbers for viewers whose index is `offset` from the shared one."""
+        if offset != self.offset:
+            self.offset = offset
+            sequence = self.frame.first_index + offset
+            for position in self._header_offsets:
+                _SEQUENCE.pack_into(self._buffer, position + 2, sequence & 0xFFFF)
+                sequence += 1
+
+
+def _runs(sizes: list[int]) -> list[tuple[int, int, int, int]]:
+    """Group packets for GSO: all of a run have one size, but the last may be shorter.
+
+    Returns (first byte, end byte, segment size or 0 for a single packet, packets).
+    """
+    runs = []
+    first = begin = 0
+    while first < len(sizes):
+        size = sizes[first]
+        end, stop = first + 1, begin + size
+        while end < len(sizes) and sizes[end] <= size and end - first < MAX_SEGMENTS:
+            stop += sizes[end]
+            end += 1
+            if sizes[end - 1] < size:
+                break
+        runs.append((begin, stop, size if end - first > 1 else 0, end - first))
+        first, begin = end, stop
+    return runs

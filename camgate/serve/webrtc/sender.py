@@ -1,0 +1,228 @@
+"""One task a stream: each frame is packetised once, then encrypted and sent for one viewer after the other.
+
+All viewers of a stream share SSRC, sequence numbers and timestamps (see `numbering` for those who do not quite). The
+sender owns its viewers' sending state and runs without waiting on any of them: a full socket drops, it never blocks.
+"""
+
+import secrets
+import time
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from camgate.relay.stream import Stream
+from camgate.relay.subscription import Subscription
+from camgate.serve.webrtc import burst
+from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedFrame
+from camgate.serve.webrtc.viewer import CLOCK_HZ, Viewer
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp import rtcp
+
+YIELD_AFTER_S = 0.001
+"""Other tasks (STUN answers, cameras, HTTP) wait no longer than about this for a stream with many viewers."""
+RING_PACKETS = 2_048
+"""Packets kept for retransmission: over a second of an 8 Mbit/s stream; browsers ask for nothing older."""
+REPORT_INTERVAL_S = 1.0
+MAX_START_SEQUENCE = 0x7FFF
+"""A first sequence number in the lower half leaves the receiver no doubt about the rollover counter."""
+
+
+class Sender:
+    """Sends one stream to all its WebRTC viewers.
+
+    `run` is its only task, started by the endpoint; `add`, `remove` and the RTCP methods are called from others and
+    never wait.
+    """
+
+    def __init__(self, stream: Stream) -> None:
+        self.stream = stream
+        self.ssrc = secrets.randbits(32)
+        self._next_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
+        self._timestamp_offset = secrets.randbits(32)
+        self._viewers: list[Viewer] = []
+        self._ring: deque[PacketizedFrame] = deque()
+        self._ring_packets = 0
+        self._newest_time = -1
+        self._running = False
+        self._subscription: Subscription | None = None
+        self._wanted = trio.Event()
+        self._idle = trio.CancelScope()
+
+    @property
+    def viewer_count(self) -> int:
+        """How many viewers get this stream."""
+        return len(self._viewers)
+
+    async def run(self) -> None:
+        """Send while there are viewers, wait while there are none; returns when the stream is closed."""
+        while True:
+            await self._wanted.wait()
+            with trio.CancelScope() as self._idle, self.stream.subscribe() as subscription:
+                self._subscription = subscription
+                self._start()
+                await self._forward(subscription)
+            if not self._idle.cancelled_caught:
+                return
+
+    def _start(self) -> None:
+        cached = self.stream.gop()
+        self._newest_time = cached[-1].rtp_time if cached else -1
+        self._running = True
+        self._count_viewers()
+        for viewer in self._viewers:
+            self._join(viewer)
+
+    async def _forward(self, subscription: Subscription) -> None:
+        try:
+            while True:
+                await self._send(await subscription.receive())
+        except trio.EndOfChannel:
+            return
+
+    def add(self, viewer: Viewer) -> None:
+        """Take in a viewer: it gets the cached pictures at once, then every frame."""
+        self._viewers.append(viewer)
+        self._count_viewers()
+        if self._running:
+            self._join(viewer)
+        self._wanted.set()
+
+    def remove(self, viewer: Viewer) -> None:
+        """Stop sending to a viewer; the last one's leaving ends the subscription."""
+        viewer.closed = True
+        self._viewers.remove(viewer)
+        self._count_viewers()
+        if not self._viewers:
+            self._running = False
+            self._wanted = trio.Event()
+            self._idle.cancel()
+
+    def _count_viewers(self) -> None:
+        if self._subscription is not None:
+            self._subscription.set_viewers(len(self._viewers))
+
+    def _join(self, viewer: Viewer) -> None:
+        frames = self._cached_until(self._newest_time)
+        if frames:
+            burst.plan_join(viewer, frames, self._next_index, self._timestamp(frames[-1]))
+        else:
+            self.stream.request_key_frame()
+
+    async def _send(self, frame: Frame) -> None:
+        payloads = burst.packetize(frame)
+        if not payloads:
+            return
+        packets = PacketizedFrame(payloads, self._next_index, self._timestamp(frame), frame.is_key)
+        self._next_index = packets.end_index
+        self._newest_time = frame.rtp_time
+        self._remember(packets)
+        buffers: dict[HeaderProfile, FrameBuffer] = {}
+        clock: Callable[[], float] = time.perf_counter
+        until = clock() + YIELD_AFTER_S
+        for viewer in tuple(self._viewers):
+            self._send_to(viewer, frame, packets, buffers)
+            if clock() > until:
+                await trio.lowlevel.checkpoint()
+                until = clock() + YIELD_AFTER_S
+
+    def _send_to(
+        self, viewer: Viewer, frame: Frame, packets: PacketizedFrame, buffers: dict[HeaderProfile, FrameBuffer]
+    ) -> None:
+        if viewer.closed:
+            return
+        if viewer.bursting is not None:
+            viewer.bursting.append(packets)
+            return
+        if viewer.waiting_for_key and not self._resume(viewer, packets):
+            return
+        if viewer.wants_burst and self._repeat(viewer, frame, packets):
+            return
+        buffer = buffers.get(viewer.profile)
+        if buffer is None:
+            buffer = buffers[viewer.profile] = FrameBuffer(packets, viewer.profile, self.ssrc)
+        sent = viewer.send_frame(buffer)
+        if sent < len(buffer.batches):
+            self._drop(viewer, packets, sent)
+        self._report(viewer, frame)
+
+    def _resume(self, viewer: Viewer, packets: PacketizedFrame) -> bool:
+        """Say whether a viewer that waits for a key frame gets this one; its numbers take no notice of the others."""
+        started = viewer.last_index >= 0
+        if packets.is_key:
+            viewer.waiting_for_key = False
+            if not started:
+                viewer.numbers.start(packets.first_index)
+            return True
+        if started:
+            viewer.numbers.skip(packets.first_index, len(packets.payloads))
+        return False
+
+    def _drop(self, viewer: Viewer, packets: PacketizedFrame, batches_sent: int) -> None:
+        viewer.frames_dropped += 1
+        if batches_sent == 0:
+            # Nothing left: later frames take these numbers, and as they need this one, wait for a key frame.
+            viewer.numbers.skip(packets.first_index, len(packets.payloads))
+            viewer.last_index -= len(packets.payloads)
+            viewer.waiting_for_key = True
+
+    def _repeat(self, viewer: Viewer, frame: Frame, packets: PacketizedFrame) -> bool:
+        """Plan the burst that answers a key frame request; False where this very frame answers it."""
+        viewer.wants_burst = False
+        cached = self._cached_until(frame.rtp_time)
+        if packets.is_key or not cached:
+            return False
+        burst.plan_repeat(viewer, cached, packets)
+        return True
+
+    def _cached_until(self, rtp_time: int) -> list[Frame]:
+        return [frame for frame in self.stream.gop() if frame.rtp_time <= rtp_time]
+
+    def _report(self, viewer: Viewer, frame: Frame) -> None:
+        now = trio.current_time()
+        if now >= viewer.next_report_s:
+            viewer.next_report_s = now + REPORT_INTERVAL_S
+            viewer.forget_burst(now)
+            age_ticks = int((now - frame.arrival_s) * CLOCK_HZ)
+            viewer.send_report((self._timestamp(frame) + age_ticks) & 0xFFFFFFFF, time.time(), self.stream.name)
+
+    def _timestamp(self, frame: Frame) -> int:
+        return (frame.rtp_time + self._timestamp_offset) & 0xFFFFFFFF
+
+    def _remember(self, packets: PacketizedFrame) -> None:
+        self._ring.append(packets)
+        self._ring_packets += len(packets.payloads)
+        while self._ring_packets > RING_PACKETS and len(self._ring) > 1:
+            self._ring_packets -= len(self._ring.popleft().payloads)
+
+    def receive_nack(self, viewer: Viewer, nack: rtcp.Nack) -> None:
+        """Send again what a viewer misses (RFC 4585 section 6.2.1), as far as its budget and the ring go."""
+        viewer.nacks_received += 1
+        now = trio.current_time()
+        for sequence in nack.sequences:
+            found = self._find(viewer, viewer.numbers.extend(sequence, viewer.last_index))
+            if found is not None and viewer.may_resend(now):
+                viewer.resend(*found)
+
+    def _find(self, viewer: Viewer, viewer_index: int) -> tuple[PacketizedFrame, int, int] | None:
+        if viewer_index > viewer.last_index:
+            return None
+        own = viewer.find_own(viewer_index)
+        if own is not None:
+            return own
+        index = viewer.numbers.shared_index(viewer_index)
+        if index is None:
+            return None
+        for packets in reversed(self._ring):
+            if packets.first_index <= index < packets.end_index:
+                return packets, index - packets.first_index, viewer_index - index
+        return None
+
+    def receive_key_frame_request(self, viewer: Viewer) -> None:
+        """Answer PLI or FIR from the key-frame cache with the next live frame, else ask the camera (RFC 4585 6.3.1)."""
+        if viewer.bursting is not None or not viewer.may_request_key_frame(trio.current_time()):
+            return
+        if self.stream.gop():
+            viewer.wants_burst = True
+        else:
+            self.stream.request_key_frame()
