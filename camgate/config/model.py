@@ -22,6 +22,8 @@ class ServerSettings:
 
     listen: str = "127.0.0.1:8107"
     max_viewers: int = 1000
+    allowed_hosts: tuple[str, ...] = ()
+    """Names that browsers may call this server by, without ports. Empty: on loopback localhost only, else any name."""
     cors_origins: tuple[str, ...] = ()
     frame_ancestors: tuple[str, ...] = ("'self'",)
     shutdown_deadline_s: float = 3.0

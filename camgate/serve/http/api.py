@@ -1,0 +1,42 @@
+"""The JSON API: health, and the cameras."""
+
+import trio
+from quart import Response
+from quart_trio import QuartTrio
+
+from camgate.relay.errors import UnknownCamera
+from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.openapi import openapi_document
+from camgate.serve.http.problem import Problem
+from camgate.serve.http.responses import json_response, problem_response
+
+
+def add_api_routes(app: QuartTrio, engine: MediaEngine, stopping: trio.Event) -> None:
+    """Add `/healthz`, `/readyz` and `/api/v1/…`. `stopping` is when the server begins to stop."""
+
+    @app.get("/healthz")
+    async def show_health() -> Response:
+        """The process runs; says nothing of cameras, so that a restart is never the answer to a dead camera."""
+        return json_response({"status": "alive"})
+
+    @app.get("/readyz")
+    async def show_readiness() -> Response:
+        """Listeners are up and the configuration is loaded: who gets this far can be sent viewers, until we stop."""
+        if stopping.is_set():
+            return problem_response(Problem.of_status(503))
+        return json_response({"status": "ready"})
+
+    @app.get("/api/v1/cameras")
+    async def list_cameras() -> Response:
+        return json_response(engine.cameras())
+
+    @app.get("/api/v1/cameras/<name>")
+    async def show_one_camera(name: str) -> Response:
+        for camera in engine.cameras():
+            if camera["name"] == name:
+                return json_response(camera)
+        raise UnknownCamera(name)
+
+    @app.get("/api/v1/openapi.json")
+    async def describe_api() -> Response:
+        return json_response(openapi_document())

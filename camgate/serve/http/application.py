@@ -1,0 +1,101 @@
+"""The web application: all routes, what each answer carries, and what becomes of errors."""
+
+import trio
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from camgate.base.errors import RemoteError
+from camgate.base.log import get_logger
+from camgate.config.model import ServerSettings
+from camgate.serve.http.access import AccessRules
+from camgate.serve.http.api import add_api_routes
+from camgate.serve.http.connection import MAX_MESSAGE_BYTES
+from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.pages import WebFiles, add_page_routes
+from camgate.serve.http.problem import Problem
+from camgate.serve.http.responses import problem_response
+from camgate.serve.http.signaling import add_signaling_routes
+from camgate.serve.http.whep import add_whep_routes
+
+log = get_logger("serve.http")
+
+BODY_TIMEOUT_S = 10
+"""How long a request's body may take: 64 KiB at 52 kbit/s."""
+PREFLIGHT_MAX_AGE_S = 600
+"""How long browsers may remember what we allow another site: Chromium caps it at two hours."""
+
+_METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
+_REQUEST_HEADERS = "Content-Type, If-Match, Authorization"
+_EXPOSED_HEADERS = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After"
+
+
+def build_application(
+    engine: MediaEngine,
+    settings: ServerSettings,
+    rules: AccessRules,
+    feed: CameraFeed,
+    files: WebFiles,
+    stopping: trio.Event,
+) -> QuartTrio:
+    """Put the routes together."""
+    app = QuartTrio(__name__, static_folder=None)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_MESSAGE_BYTES
+    app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
+    # Else `//camera` would be answered by a redirection in HTML.
+    app.url_map.merge_slashes = False
+    add_whep_routes(app, engine)
+    add_signaling_routes(app, engine, feed, stopping)
+    add_api_routes(app, engine, stopping)
+    add_page_routes(app, engine, files, settings.frame_ancestors)
+    _add_error_handlers(app)
+    _add_common_headers(app, rules)
+    return app
+
+
+def _add_error_handlers(app: QuartTrio) -> None:
+    @app.errorhandler(HTTPException)
+    async def answer_framework_error(error: HTTPException) -> Response:
+        problem = Problem.of_status(error.code or 500)
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            problem = Problem.of_status(405, Allow=", ".join(sorted(error.valid_methods)))
+        return problem_response(problem)
+
+    @app.errorhandler(RemoteError)
+    async def answer_remote_error(error: RemoteError) -> Response:
+        return problem_response(Problem.of_error(error))
+
+    @app.errorhandler(Exception)
+    async def answer_bug(error: Exception) -> Response:
+        log.exception("answering an HTTP request failed", error=type(error).__name__)
+        return problem_response(Problem.of_status(500))
+
+
+def _add_common_headers(app: QuartTrio, rules: AccessRules) -> None:
+    @app.before_request
+    async def answer_preflight() -> Response | None:
+        """Fetch standard, section 3.3.2: a browser asks before a page of another site may send what forms cannot."""
+        if request.method != "OPTIONS" or "Access-Control-Request-Method" not in request.headers:
+            return None
+        headers = {
+            "Access-Control-Allow-Methods": _METHODS,
+            "Access-Control-Allow-Headers": _REQUEST_HEADERS,
+            "Access-Control-Max-Age": str(PREFLIGHT_MAX_AGE_S),
+        }
+        is_allowed = rules.shares_with(request.headers.get("Origin", ""))
+        return Response(status=204, headers=headers if is_allowed else {})
+
+    @app.after_request
+    async def add_headers(response: Response) -> Response:
+        headers = response.headers
+        headers["X-Content-Type-Options"] = "nosniff"
+        headers["Referrer-Policy"] = "same-origin"
+        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
+        if rules.any_cross_origin:
+            headers.add("Vary", "Origin")
+        origin = request.headers.get("Origin")
+        if origin is not None and rules.shares_with(origin):
+            headers["Access-Control-Allow-Origin"] = origin
+            headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+        return response

@@ -1,0 +1,238 @@
+"""One TCP connection: a Trio stream under hypercorn's HTTP/1.1 and WebSocket protocols.
+
+Hypercorn has such a shell of its own. This one differs where ours must hold against rude clients:
+- a client that stops reading is dropped after `WRITE_TIMEOUT_S`; there it holds its task, and the shutdown, for ever;
+- an answer given while the client still sends (413) reaches it before the connection closes (RFC 9112 section 9.6);
+- answers to broken HTTP and failed WebSocket handshakes are problem documents, not empty;
+- no HTTP/2 without TLS and no WebSocket compression, which inflates one read of 64 KiB to 64 MiB;
+- a bug ends one connection and is logged, and an application that ends early leaves no task behind.
+
+The only module that touches hypercorn's inner names. The connection's tasks live in `Connection.run`.
+"""
+
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Any
+
+import h11
+import trio
+from hypercorn.app_wrappers import ASGIWrapper
+from hypercorn.config import Config
+from hypercorn.events import Closed, Event, RawData, Updated
+from hypercorn.protocol.events import Body, Response
+from hypercorn.protocol.events import Event as StreamEvent
+from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.trio.task_group import TaskGroup
+from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
+
+from camgate.base.log import get_logger
+from camgate.serve.http.problem import Problem
+
+log = get_logger("serve.http")
+
+KEEP_ALIVE_S = 15.0
+"""How long a connection may be without a whole request: longer than the pages' polls are apart (5 s), and what a
+client that sends its headers byte by byte gets at most."""
+WRITE_TIMEOUT_S = 10.0
+"""How long one write may wait for a client that does not read; browsers' background tabs still read."""
+LINGER_S = 1.0
+"""How long to go on reading, and dropping, after our last byte, so that no reset overtakes the answer."""
+WEBSOCKET_PING_S = 20.0
+"""Often enough for the idle timeouts of proxies (nginx: 60 s), and it finds dead clients."""
+MAX_MESSAGE_BYTES = 64 * 1024
+"""Of a WebSocket message, and of a request's body: offers of browsers have 2-20 KiB."""
+MAX_HEADER_BYTES = 16 * 1024
+READ_BYTES = 16 * 1024
+APP_QUEUE_EVENTS = 4
+"""Body parts or messages that wait for the application; at most 64 KiB each."""
+
+
+def hypercorn_config() -> Config:
+    """Hypercorn's settings, in one place that type checkers see: it takes misspelt names without a word."""
+    config = Config()
+    config.accesslog = None
+    config.errorlog = None
+    config.include_server_header = False
+    config.h11_max_incomplete_size = MAX_HEADER_BYTES
+    config.websocket_max_message_size = MAX_MESSAGE_BYTES
+    config.websocket_ping_interval = WEBSOCKET_PING_S
+    config.max_app_queue_size = APP_QUEUE_EVENTS
+    return config
+
+
+class Connection:
+    """One client's connection; `run` serves it until it ends."""
+
+    def __init__(self, app: ASGIFramework, config: Config, context: WorkerContext, stream: trio.SocketStream) -> None:
+        self._app = app
+        self._config = config
+        self._context = context
+        self._stream = stream
+        self._protocol: HttpProtocol
+        self._reading = trio.CancelScope()
+        self._idle = True
+        self._closing = False
+        self._write_lock = trio.Lock()
+
+    async def run(self) -> None:
+        """Serve requests until the client leaves, is silent for too long, or we close. Bugs are logged, not raised."""
+        try:
+            await self._serve()
+        except* Exception:
+            log.exception("serving an HTTP connection failed")
+
+    async def _serve(self) -> None:
+        try:
+            peer, own = self._stream.socket.getpeername(), self._stream.socket.getsockname()
+        except OSError:  # The client has gone before we looked.
+            await trio.aclose_forcefully(self._stream)
+            return
+        async with trio.open_nursery() as nursery:
+            self._protocol = HttpProtocol(
+                ASGIWrapper(self._app),
+                self._config,
+                self._context,
+                AppTasks(nursery),
+                ConnectionState({}),
+                ssl=False,
+                client=peer[:2],
+                server=own[:2],
+                send=self._handle_event,
+            )
+            try:
+                with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                    await self._read()
+            finally:
+                # Closing first: it wakes a task whose write is shielded from the cancellation.
+                await trio.aclose_forcefully(self._stream)
+                nursery.cancel_scope.cancel()
+
+    def stop_if_idle(self) -> None:
+        """Close now unless a request or a WebSocket is being served."""
+        if self._idle:
+            self._reading.cancel()
+
+    async def _read(self) -> None:
+        self._reading.deadline = trio.current_time() + KEEP_ALIVE_S
+        with self._reading:
+            while data := await self._stream.receive_some(READ_BYTES):
+                if not self._closing:
+                    await self._protocol.handle(RawData(bytes(data)))
+
+    async def _handle_event(self, event: Event) -> None:
+        match event:
+            case RawData():
+                await self._write(event.data)
+            case Updated() if not self._closing:
+                self._idle = event.idle
+                self._reading.deadline = trio.current_time() + KEEP_ALIVE_S if event.idle else math.inf
+            case Closed():
+                await self._close()
+
+    async def _write(self, data: bytes) -> None:
+        async with self._write_lock:
+            if self._closing:
+                return
+            try:
+                # Shielded: half a WebSocket frame would garble all that follow.
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + WRITE_TIMEOUT_S) as writing:
+                    await self._stream.send_all(data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                self._reading.cancel()
+            if writing.cancelled_caught:
+                log.info("an HTTP client stopped reading; closed its connection", waited_s=WRITE_TIMEOUT_S)
+                self._closing = True
+                self._reading.cancel()
+
+    async def _close(self) -> None:
+        """Our last byte is written: say so, and let `_read` wait a little for the client's own end."""
+        if self._closing:
+            return
+        self._closing = True
+        self._reading.deadline = trio.current_time() + LINGER_S
+        try:
+            await self._stream.send_eof()
+        except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
+            self._reading.cancel()
+        await self._protocol.handle(Closed())
+
+
+class AppTasks(TaskGroup):
+    """Starts the application for each request; its bugs end the request, not the connection's task tree."""
+
+    def __init__(self, nursery: trio.Nursery) -> None:
+        super().__init__()
+        self._nursery = nursery
+
+    async def spawn_app(
+        self, app: AppWrapper, config: Config, scope: Any, send: Callable[[Any], Awaitable[None]]
+    ) -> Callable[[Any], Awaitable[None]]:
+        """Start the application on one request; returns where the request's events go."""
+        assert self._nursery is not None
+        to_app, from_client = trio.open_memory_channel[Any](config.max_app_queue_size)
+        self._nursery.start_soon(self._run_app, app, scope, from_client, send)
+
+        async def put(event: Any) -> None:
+            with suppress(trio.BrokenResourceError):  # The application has finished with this request.
+                await to_app.send(event)
+
+        return put
+
+    async def _run_app(
+        self,
+        app: AppWrapper,
+        scope: Any,
+        from_client: trio.MemoryReceiveChannel[Any],
+        send: Callable[[Any], Awaitable[None]],
+    ) -> None:
+        try:
+            async with from_client:
+                await app(scope, from_client.receive, send, trio.to_thread.run_sync, trio.from_thread.run)
+        except Exception:
+            log.exception("answering an HTTP request failed", path=scope["path"])
+        await send(None)
+
+
+class HttpProtocol(H11Protocol):
+    """Hypercorn's HTTP/1.1 protocol without upgrades to HTTP/2, and with a body in its own error answers."""
+
+    _method = b""
+
+    async def _check_protocol(self, event: h11.Request) -> None:
+        """Offer no HTTP/2: RFC 9113 section 3.1 has retired the `h2c` upgrade, and browsers speak it over TLS only."""
+
+    async def _create_stream(self, request: h11.Request) -> None:
+        self._method = request.method
+        # Where this header is missing, hypercorn's WebSockets do not offer compression.
+        await super()._create_stream(_without(request, b"sec-websocket-extensions"))
+
+    async def stream_send(self, event: StreamEvent) -> None:
+        """Give an error answer of hypercorn's streams, which has no body, the body that it lacks."""
+        if not (
+            isinstance(event, Response) and event.status_code >= 400 and (b"content-length", b"0") in event.headers
+        ):
+            await super().stream_send(event)
+            return
+        problem = Problem.of_status(event.status_code, connection="close")
+        await super().stream_send(Response(STREAM_ID, _headers(problem), event.status_code))
+        if self._method != b"HEAD":
+            await super().stream_send(Body(STREAM_ID, problem.body()))
+
+    async def _send_error_response(self, status_code: int) -> None:
+        problem = Problem.of_status(status_code, connection="close")
+        headers = [*_headers(problem), *self.config.response_headers("h11")]
+        await self._send_h11_event(h11.Response(status_code=status_code, headers=headers))
+        await self._send_h11_event(h11.Data(data=problem.body()))
+        await self._send_h11_event(h11.EndOfMessage())
+
+
+def _without(request: h11.Request, header: bytes) -> h11.Request:
+    headers = [(name, value) for name, value in request.headers if name != header]
+    return h11.Request(method=request.method, target=request.target, headers=headers, http_version=request.http_version)
+
+
+def _headers(problem: Problem) -> list[tuple[bytes, bytes]]:
+    items = [*problem.header_items(), ("content-length", str(len(problem.body())))]
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in items]

@@ -1,0 +1,41 @@
+"""The TCP sockets that HTTP listens on, opened before anything is served so that failures show at the start."""
+
+from collections.abc import Sequence
+from urllib.parse import SplitResult
+
+import trio
+
+from camgate.serve.http.access import is_loopback
+
+BACKLOG = 512
+"""Connections that wait for us while we are busy: a wall of viewers that comes back after a restart."""
+
+
+async def open_listeners(listen: str) -> list[trio.SocketListener]:
+    """Listen on `HOST:PORT`: one listener an address of the host's. Port 0 takes a free one; `[::]` is all addresses.
+
+    Raises: OSError, whose `strerror` names the address and what stands against it.
+    """
+    host, port = split_listen(listen)
+    try:
+        return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+    except OSError as error:
+        raise OSError(error.errno, f"cannot listen on {listen}: {error.strerror or error}") from error
+
+
+def split_listen(listen: str) -> tuple[str, int]:
+    """Split `HOST:PORT` or `[ADDRESS]:PORT`. Raises ValueError."""
+    split = SplitResult("", listen, "", "", "")
+    if not split.hostname or split.port is None or split.username is not None:
+        raise ValueError(f"{listen!r} is not HOST:PORT")
+    return split.hostname, split.port
+
+
+def addresses(listeners: Sequence[trio.SocketListener]) -> list[tuple[str, int]]:
+    """The addresses and ports that are really listened on."""
+    return [listener.socket.getsockname()[:2] for listener in listeners]
+
+
+def are_all_loopback(listeners: Sequence[trio.SocketListener]) -> bool:
+    """Whether only this machine can reach the listeners."""
+    return all(is_loopback(host) for host, _ in addresses(listeners))

@@ -1,0 +1,207 @@
+"""The API's description for programs and people: OpenAPI 3.1, written by hand and tested to list every route."""
+
+from typing import Any
+
+import camgate
+from camgate.serve.http.problem import MEDIA_TYPE
+from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
+
+_STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
+
+
+def openapi_document() -> dict[str, Any]:
+    """The whole document, ready for JSON."""
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "camgate",
+            "version": camgate.__version__,
+            "summary": "RTSP cameras in the browser over WebRTC.",
+            "license": {"name": "MIT", "identifier": "MIT"},
+        },
+        "servers": [{"url": "/"}],
+        "paths": _whep_paths() | _api_paths() | _page_paths(),
+        "components": {"schemas": _schemas(), "parameters": _parameters(), "responses": _responses()},
+    }
+
+
+def _whep_paths() -> dict[str, Any]:
+    endpoint = {
+        "parameters": [_ref("parameters", "camera")],
+        "post": _operation(
+            "Start a viewer",
+            {
+                "201": _sdp_answer("The answer; Location is the session's address", SDP, "Location", "ETag"),
+                "404": _ref("responses", "Problem"),
+                "406": _ref("responses", "Problem"),
+                "413": _ref("responses", "Problem"),
+                "415": _ref("responses", "Problem"),
+                "503": _ref("responses", "Problem"),
+            },
+            parameters=[_ref("parameters", "wait")],
+            requestBody=_body(SDP),
+        ),
+        "get": _operation("See whether this is WHEP", {"200": {"description": "It is"}}),
+        "options": _operation("Ask what POST takes", {"204": {"description": "Accept-Post names it"}}),
+    }
+    session = {
+        "parameters": [_ref("parameters", "camera"), _ref("parameters", "session")],
+        "patch": _operation(
+            "Trickle or restart ICE",
+            {
+                "200": _sdp_answer("ICE is restarted; our new credentials", FRAGMENT, "ETag"),
+                "204": {"description": "The candidates are taken"},
+                "404": _ref("responses", "Problem"),
+                "412": _ref("responses", "Problem"),
+                "415": _ref("responses", "Problem"),
+                "422": _ref("responses", "Problem"),
+                "428": _ref("responses", "Problem"),
+            },
+            parameters=[_ref("parameters", "ifMatch")],
+            requestBody=_body(FRAGMENT),
+        ),
+        "delete": _operation(
+            "End a viewer", {"200": {"description": "It is ended"}, "404": _ref("responses", "Problem")}
+        ),
+        "get": _operation("Sessions have nothing to show", {"204": {"description": "Nothing"}}),
+        "options": _operation("Ask what PATCH takes", {"204": {"description": "Accept-Patch names it"}}),
+    }
+    return {"/whep/{camera}": endpoint, "/whep/{camera}/{session}": session}
+
+
+def _api_paths() -> dict[str, Any]:
+    camera = {"$ref": "#/components/schemas/Camera"}
+    status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
+    return {
+        "/healthz": {"get": _operation("Is the process alive", {"200": _json("It is", status)})},
+        "/readyz": {
+            "get": _operation(
+                "May viewers be sent here", {"200": _json("They may", status), "503": _ref("responses", "Problem")}
+            )
+        },
+        "/api/v1/cameras": {
+            "get": _operation("List the cameras", {"200": _json("All cameras", {"type": "array", "items": camera})})
+        },
+        "/api/v1/cameras/{name}": {
+            "parameters": [_ref("parameters", "name")],
+            "get": _operation(
+                "Show one camera", {"200": _json("The camera", camera), "404": _ref("responses", "Problem")}
+            ),
+        },
+        "/api/v1/openapi.json": {
+            "get": _operation("This document", {"200": _json("OpenAPI 3.1", {"type": "object"})}),
+        },
+        "/ws": {
+            "get": _operation(
+                "Signaling and camera states over WebSocket (docs/http.md)",
+                {"101": {"description": "WebSocket"}, "426": _ref("responses", "Problem")},
+            )
+        },
+    }
+
+
+def _page_paths() -> dict[str, Any]:
+    page = {"200": {"description": "HTML", "content": {"text/html": {}}}}
+    page_or_not = page | {"404": {"description": "HTML that says so", "content": {"text/html": {}}}}
+    name = [_ref("parameters", "name")]
+    return {
+        "/": {"get": _operation("The wall of cameras", page)},
+        "/camera/{name}": {"parameters": name, "get": _operation("One camera's page", page_or_not)},
+        "/embed/{name}": {"parameters": name, "get": _operation("The bare player", page_or_not)},
+        "/static/{name}": {
+            "parameters": name,
+            "get": _operation(
+                "A file of the pages",
+                {"200": {"description": "The file"}, "304": {"description": "As you know it"}}
+                | {"404": _ref("responses", "Problem")},
+            ),
+        },
+    }
+
+
+def _schemas() -> dict[str, Any]:
+    number, text, count = ({"type": [kind, "null"]} for kind in ("number", "string", "integer"))
+    return {
+        "Camera": {
+            "type": "object",
+            "required": ["name", "state"],
+            "properties": {
+                "name": {"type": "string"},
+                "title": text,
+                "state": {"type": "string", "enum": _STATES},
+                "last_error": text,
+                "codec": text,
+                "width": count,
+                "height": count,
+                "fps": number,
+                "bitrate_bps": number,
+                "frame_age_s": number,
+                "gop_s": number,
+                "viewers": count,
+                "reconnects": count,
+                "uptime_s": number,
+            },
+        },
+        "Problem": {
+            "type": "object",
+            "description": "RFC 9457; detail says what to do.",
+            "required": ["type", "title", "status", "detail"],
+            "properties": {
+                "type": {"type": "string", "format": "uri-reference"},
+                "title": {"type": "string"},
+                "status": {"type": "integer"},
+                "detail": {"type": "string"},
+                "retry_after": {"type": "number", "description": "Seconds."},
+            },
+        },
+    }
+
+
+def _parameters() -> dict[str, Any]:
+    def in_path(name: str) -> dict[str, Any]:
+        return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
+
+    wait = {
+        "name": "wait",
+        "in": "query",
+        "description": "How long to hold the offer for a camera that is not live, in seconds.",
+        "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0},
+    }
+    if_match = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
+    return {
+        "camera": in_path("camera"),
+        "session": in_path("session"),
+        "name": in_path("name"),
+        "wait": wait,
+        "ifMatch": if_match,
+    }
+
+
+def _responses() -> dict[str, Any]:
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {"Problem": {"description": "What is wrong and what to do", "content": content}}
+
+
+def _operation(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:
+    # Every operation can fail in ways that are the same for all.
+    return {"summary": summary, "responses": responses | {"default": _ref("responses", "Problem")}, **more}
+
+
+def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _body(media_type: str) -> dict[str, Any]:
+    return {"required": True, "content": {media_type: {"schema": {"type": "string"}}}}
+
+
+def _sdp_answer(description: str, media_type: str, *headers: str) -> dict[str, Any]:
+    return {
+        "description": description,
+        "headers": {name: {"schema": {"type": "string"}} for name in headers},
+        "content": {media_type: {"schema": {"type": "string"}}},
+    }
+
+
+def _ref(section: str, name: str) -> dict[str, str]:
+    return {"$ref": f"#/components/{section}/{name}"}

@@ -1,0 +1,93 @@
+"""The pages and the files that they are made of: `web/` of a checkout, `camgate/_web` of an installed package."""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import trio
+from quart import Response, request
+from quart_trio import QuartTrio
+from werkzeug.exceptions import NotFound
+
+import camgate
+from camgate.serve.http.engine import MediaEngine
+
+CONTENT_TYPES = {
+    ".css": "text/css; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".ico": "image/x-icon",
+    ".js": "text/javascript; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".webmanifest": "application/manifest+json",
+    ".woff2": "font/woff2",
+}
+"""By file name's end; a file of any other kind is not served. Not from the system, whose table may be anything."""
+
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    "connect-src 'self' ws: wss:; media-src blob: 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'"
+)
+
+
+def web_directory() -> Path:
+    """Where the pages are."""
+    package = Path(camgate.__file__).parent
+    installed = package / "_web"
+    return installed if installed.is_dir() else package.parent / "web"
+
+
+class WebFiles:
+    """The files of one directory, by the names that URLs call them.
+
+    The table is made once, so that no name from outside ever reaches the file system.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._files = {
+            path.relative_to(directory).as_posix(): path
+            for path in sorted(directory.rglob("*"))
+            if path.is_file() and path.suffix in CONTENT_TYPES
+        }
+
+    async def response(self, name: str, *, status: int = 200) -> Response:
+        """The file as an answer that browsers keep and ask for again each time. Raises NotFound."""
+        path = self._files.get(name)
+        if path is None:
+            raise NotFound
+        content = await trio.Path(path).read_bytes()
+        response = Response(content, status=status, content_type=CONTENT_TYPES[path.suffix])
+        response.headers["Cache-Control"] = "no-cache"
+        if status == 200:
+            response.set_etag(hashlib.sha256(content).hexdigest()[:16])
+            await response.make_conditional(request)
+        return response
+
+
+def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_ancestors: Sequence[str]) -> None:
+    """Add the wall, the camera pages, the player for embedding and the static files."""
+
+    async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = ("'self'",)) -> Response:
+        # A page that names no known camera says so itself, in words and with links: hence HTML and 404.
+        is_known = camera is None or any(known["name"] == camera for known in engine.cameras())
+        response = await files.response(name, status=200 if is_known else 404)
+        framing = " ".join(ancestors) or "'none'"
+        response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {framing}"
+        return response
+
+    @app.get("/")
+    async def show_wall() -> Response:
+        return await page("index.html")
+
+    @app.get("/camera/<name>")
+    async def show_camera(name: str) -> Response:
+        return await page("camera.html", name)
+
+    @app.get("/embed/<name>")
+    async def show_embedded(name: str) -> Response:
+        return await page("embed.html", name, frame_ancestors)
+
+    @app.get("/static/<path:name>")
+    async def show_file(name: str) -> Response:
+        return await files.response(name)

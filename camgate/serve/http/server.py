@@ -1,0 +1,118 @@
+"""Serve HTTP: accept connections, hold them within bounds, and stop in order.
+
+`serve_http` owns every task of the HTTP side: the accepting, one task tree a connection, and the camera feed.
+Stopping has an order: accept no more, say goodbye on WebSockets, close what is idle, let answers finish, cut.
+"""
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import trio
+from hypercorn.trio.worker_context import WorkerContext
+
+from camgate.base.log import get_logger
+from camgate.config.model import ServerSettings
+from camgate.serve.http.access import AccessRules
+from camgate.serve.http.application import build_application
+from camgate.serve.http.connection import Connection, hypercorn_config
+from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.gate import Gate
+from camgate.serve.http.listeners import addresses, are_all_loopback
+from camgate.serve.http.pages import WebFiles, web_directory
+from camgate.serve.http.problem import Problem
+
+log = get_logger("serve.http")
+
+GRACE_SHARE = 1 / 3
+"""Of the shutdown deadline, for answers that are under way; the rest is for cameras and viewers."""
+CONNECTIONS_PER_VIEWER = 2
+"""A viewer's page holds a WebSocket and asks for files now and then."""
+SPARE_CONNECTIONS = 100
+REFUSAL_TIMEOUT_S = 1.0
+
+
+async def serve_http(
+    engine: MediaEngine,
+    settings: ServerSettings,
+    listeners: Sequence[trio.SocketListener],
+    *,
+    stopping: trio.Event,
+    web: Path | None = None,
+    task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve until `stopping` is set, then finish within a third of the shutdown deadline. Closes the listeners.
+
+    Started with the addresses that are listened on. `web` is where the pages are, if not where they are installed.
+    """
+    rules = AccessRules(
+        cors_origins=settings.cors_origins,
+        allowed_hosts=settings.allowed_hosts,
+        loopback_only=are_all_loopback(listeners),
+    )
+    feed = CameraFeed(engine)
+    app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), stopping)
+    max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
+    connections = Connections(Gate(app, rules), max_connections)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(feed.run)
+        task_status.started(addresses(listeners))
+        await connections.serve(listeners, stopping, grace_s=settings.shutdown_deadline_s * GRACE_SHARE)
+        nursery.cancel_scope.cancel()
+
+
+class Connections:
+    """All connections of the server."""
+
+    def __init__(self, app: Gate, max_connections: int) -> None:
+        self._app = app
+        self._max = max_connections
+        self._config = hypercorn_config()
+        self._context = WorkerContext(None)
+        self._open: set[Connection] = set()
+
+    async def serve(self, listeners: Sequence[trio.SocketListener], stopping: trio.Event, *, grace_s: float) -> None:
+        """Accept until `stopping`; then let what is under way finish, for `grace_s` at most."""
+        async with trio.open_nursery() as handlers:
+            await self._accept(listeners, stopping, handlers)
+            # From here on hypercorn closes each connection after its present answer.
+            await self._context.terminated.set()
+            for connection in self._open:
+                connection.stop_if_idle()
+            handlers.cancel_scope.deadline = trio.current_time() + grace_s
+
+    async def _accept(
+        self, listeners: Sequence[trio.SocketListener], stopping: trio.Event, handlers: trio.Nursery
+    ) -> None:
+        try:
+            async with trio.open_nursery() as acceptors:
+                acceptors.start_soon(
+                    partial(trio.serve_listeners, handler_nursery=handlers), self._serve_one, listeners
+                )
+                await stopping.wait()
+                acceptors.cancel_scope.cancel()
+        finally:
+            for listener in listeners:
+                listener.socket.close()
+
+    async def _serve_one(self, stream: trio.SocketStream) -> None:
+        if len(self._open) >= self._max:
+            await self._refuse(stream)
+            return
+        connection = Connection(self._app, self._config, self._context, stream)
+        self._open.add(connection)
+        try:
+            await connection.run()
+        finally:
+            self._open.remove(connection)
+
+    async def _refuse(self, stream: trio.SocketStream) -> None:
+        log.warning("too many HTTP connections; refused one", open=len(self._open))
+        problem = Problem.of_status(503, connection="close")
+        body = problem.body()
+        lines = ["HTTP/1.1 503 Service Unavailable", f"content-length: {len(body)}"]
+        lines += [f"{name}: {value}" for name, value in problem.header_items()]
+        with trio.move_on_after(REFUSAL_TIMEOUT_S):
+            await stream.send_all("\r\n".join([*lines, "", ""]).encode() + body)
+        await trio.aclose_forcefully(stream)

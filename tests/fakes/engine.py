@@ -1,0 +1,145 @@
+"""A media engine without media: answers offers with canned text and does what the test tells it to."""
+
+from dataclasses import dataclass, field
+from itertools import count
+
+import trio
+
+from camgate.relay.errors import PreconditionFailed, UnknownCamera, UnknownSession, ViewerError
+from camgate.serve.http.engine import Answer
+
+ANSWER_SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n"
+RESTART_FRAGMENT = "a=ice-lite\r\na=ice-ufrag:new1\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\n"
+
+
+@dataclass
+class FakeViewer:
+    """What the engine knows of one session."""
+
+    camera: str
+    offer_sdp: str
+    host: str | None
+    wait_s: float
+    ufrag: str = "old1"
+    etag: str = "etag-1"
+    fragments: list[str] = field(default_factory=list)
+    reason: str = ""
+    closed: trio.Event = field(default_factory=trio.Event)
+
+
+class FakeEngine:
+    """Implements `MediaEngine`. `refusal` is raised by the next offers; `bug` by everything."""
+
+    def __init__(self, *cameras: str) -> None:
+        self.facts = {name: camera_facts(name) for name in cameras or ("front", "yard")}
+        self.viewers: dict[str, FakeViewer] = {}
+        self.refusal: ViewerError | None = None
+        self.bug: Exception | None = None
+        self.answering = trio.Event()
+        self.answering.set()
+        self.snapshots = 0
+        self._revision = 1
+        self._changed = trio.Event()
+        self._numbers = count(1)
+
+    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
+        self._maybe_fail()
+        await self.answering.wait()
+        if camera not in self.facts:
+            raise UnknownCamera(camera)
+        if self.refusal:
+            raise self.refusal
+        session_id = f"session-{next(self._numbers)}"
+        self.viewers[session_id] = FakeViewer(camera, offer_sdp, host, wait_s)
+        return Answer(session_id, ANSWER_SDP, "etag-1", "H264")
+
+    async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
+        self._maybe_fail()
+        viewer = self._viewer(session_id)
+        if etag is not None and etag != viewer.etag:
+            raise PreconditionFailed(etag, viewer.etag)
+        if "a=ice-ufrag:" not in fragment or f"a=ice-ufrag:{viewer.ufrag}" in fragment:
+            return None
+        viewer.etag = "etag-2"
+        return RESTART_FRAGMENT, viewer.etag
+
+    async def add_candidates(self, session_id: str, fragment: str) -> None:
+        self._maybe_fail()
+        self._viewer(session_id).fragments.append(fragment)
+
+    async def close_viewer(self, session_id: str) -> bool:
+        self._maybe_fail()
+        if session_id not in self.viewers:
+            return False
+        self.end_viewer(session_id, "Closed by the viewer.")
+        return True
+
+    def cameras(self) -> list[dict[str, object]]:
+        self._maybe_fail()
+        self.snapshots += 1
+        return [dict(facts) for facts in self.facts.values()]
+
+    def revision(self) -> int:
+        return self._revision
+
+    async def wait_changed(self, revision: int) -> int:
+        while self._revision == revision:
+            await self._changed.wait()
+        return self._revision
+
+    async def wait_viewer_closed(self, session_id: str) -> str:
+        if session_id not in self.viewers:
+            return "Unknown session."
+        viewer = self.viewers[session_id]
+        await viewer.closed.wait()
+        return viewer.reason
+
+    def change(self, camera: str, **facts: object) -> None:
+        """Change a camera's facts and tell who waits."""
+        self.facts.setdefault(camera, camera_facts(camera)).update(facts)
+        self._tell()
+
+    def remove(self, camera: str) -> None:
+        """Remove a camera."""
+        del self.facts[camera]
+        self._tell()
+
+    def end_viewer(self, session_id: str, reason: str) -> None:
+        """End a session as the engine does by itself."""
+        viewer = self.viewers.pop(session_id)
+        viewer.reason = reason
+        viewer.closed.set()
+
+    def _tell(self) -> None:
+        self._revision += 1
+        self._changed.set()
+        self._changed = trio.Event()
+
+    def _viewer(self, session_id: str) -> FakeViewer:
+        if session_id not in self.viewers:
+            raise UnknownSession(session_id)
+        return self.viewers[session_id]
+
+    def _maybe_fail(self) -> None:
+        if self.bug:
+            raise self.bug
+
+
+def camera_facts(name: str) -> dict[str, object]:
+    """A live camera as `cameras()` tells it."""
+    return {
+        "name": name,
+        "title": name.title(),
+        "state": "live",
+        "last_error": None,
+        "codec": "H264",
+        "width": 1280,
+        "height": 720,
+        "fps": 25.0,
+        "bitrate_bps": 2_000_000,
+        "frame_age_s": 0.01,
+        "gop_s": 2.0,
+        "viewers": 0,
+        "reconnects": 0,
+        "uptime_s": 60.0,
+    }
