@@ -22,6 +22,7 @@ from OpenSSL import SSL
 
 from camgate.base.errors import RemoteError
 from camgate.serve.webrtc.packets import MAX_PACKET_BYTES
+from camgate.serve.webrtc.srtp_keys import derive_gcm
 
 HANDSHAKE_TIMEOUT_S = 15.0
 """A browser repeats lost flights after 50 ms to 3 s; one that needs longer than this has gone."""
@@ -49,7 +50,7 @@ class DtlsFailed(RemoteError):
 class SrtpKeys:
     """What the per-packet path needs of a finished handshake.
 
-    gcm_key, gcm_salt: our sending key (16 bytes) and salt (12 bytes), None under AES_CM_128_HMAC_SHA1_80.
+    gcm_key, gcm_salt: our session key (16 bytes) and salt (12 bytes) for SRTP, None under AES_CM_128_HMAC_SHA1_80.
     outbound: protects SRTCP, and SRTP under AES_CM_128_HMAC_SHA1_80. inbound: opens SRTCP.
     """
 
@@ -181,7 +182,7 @@ class DtlsSession:
             length = 2 * (profile.key_length + profile.salt_length)
             material = transport._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
             pair = profile.get_key_and_salt(material, 1)
-            key, salt = pair[: profile.key_length], pair[profile.key_length :]
+            key, salt = derive_gcm(pair[: profile.key_length], pair[profile.key_length :])
         return SrtpKeys(profile.openssl_profile.decode(), key, salt, transport._tx_srtp, transport._rx_srtp)
 
 
