@@ -18,7 +18,7 @@ from camgate.wire.rtsp.policies import CredentialCharset
 _ITEM = re.compile(
     r"(?P<name>[A-Za-z0-9_*-]+)\s*=\s*"
     r'(?:"(?P<quoted>(?:[^"\\]|\\.)*)(?:"|\\?\Z)|(?P<plain>[^\s,"]*))'
-    r"|(?P<scheme>[A-Za-z][A-Za-z0-9_-]*)"
+    r"|(?P<scheme>[A-Za-z0-9_*-]+)"
 )
 
 _HASHES = {"SHA-256": "sha256", "MD5": "md5"}

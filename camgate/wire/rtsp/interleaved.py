@@ -27,10 +27,14 @@ _LEAST_PACKET_BYTES = 8
 """The shortest RTCP packet, an empty receiver report; RTP takes 12."""
 
 _LINE_ENDS = re.compile(rb"[\r\n]+")
-_START_LINE = re.compile(rb"(?:RTSP/1\.\d +\d{3}(?: [^\r\n]*)?|[A-Z_]{1,32} +[!-~]+ +RTSP/1\.\d *)\r?\n")
+# Possessive where a space could go to either side: a peer's line of spaces must not cost quadratic time.
+_START_LINE = re.compile(rb"(?:RTSP/1\.\d ++\d{3}(?: [^\r\n]*)?|[A-Z_]{1,32} ++[!-~]++ ++RTSP/1\.\d *)\r?\n")
 # What may still become a start line when more bytes come.
-_START_LINE_BEGUN = re.compile(rb"(?:RTSP/[0-9.]*(?: [^\r\n]*)?|[A-Z_]{1,32}(?: +[!-~]*(?: +[RTSP/.0-9]* *)?)?)\r?")
+_START_LINE_BEGUN = re.compile(
+    rb"(?:RTSP/[0-9.]*(?: [^\r\n]*)?|[A-Z_]{1,32}(?: ++[!-~]*+(?: ++[RTSP/.0-9]*+ *+)?)?)\r?"
+)
 _HEAD_END = re.compile(rb"\n\r?\n")
+# Until the peer has spoken RTSP, words that it says instead are worth to be shown.
 _FOREIGN_LINE = re.compile(rb"([ -~]{4,})\r?\n")
 _FOREIGN_LINE_BEGUN = re.compile(rb"[ -~]{1,512}\r?")
 _CANDIDATE = re.compile(rb"\$|RTSP/1\.|R(?:T(?:S(?:P(?:/1?)?)?)?)?\Z")

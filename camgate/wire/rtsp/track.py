@@ -4,6 +4,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from camgate.wire.rtsp.errors import NoUsableTrack
+from camgate.wire.rtsp.url import RtspUrl, is_absolute, join_control_untrusted
+from camgate.wire.sdp.media import (
+    PayloadFormat,
+    decode_parameter_sets_untrusted,
+    parse_parameters_untrusted,
+    payload_formats_untrusted,
+)
+from camgate.wire.sdp.session import Media, SessionDescription
+
+_H264_PARAMETER_SETS = (7, 8)
+"""NAL unit types of SPS and PPS (H.264 table 7-1)."""
+
+NO_PAYLOAD_TYPE = -1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -13,10 +26,12 @@ class Track:
     index: position among the media sections of the session description, from 0.
     media: `video`, `audio`, `application`, or whatever else the camera wrote.
     codec: upper-case encoding name (`H264`, `H265`, `PCMA`, `MPEG4-GENERIC`), empty where the camera names none.
+    payload_type: RTP payload type, NO_PAYLOAD_TYPE where the camera gives none.
     clock_rate: RTP clock in Hz.
     fmtp: format parameters, keys in lower case; a key without a value has an empty string.
-    control: absolute URL for SETUP, with our own host and without credentials.
-    audio_channels: 1 for mono; 1 for media without the notion.
+    control: absolute URL for SETUP, with our own host. Without userinfo, but some cameras have credentials in the
+        path: show it only through `url.redact`.
+    audio_channels: 1 for mono, and for media without the notion.
     is_backchannel: this track takes sound towards the camera (ONVIF talkback); never play it.
     parameter_sets: H.264 SPS and PPS of the session description, without start codes; often empty, only a seed.
     rtp_channel, rtcp_channel: interleaved channels, None before SETUP has been answered.
@@ -48,3 +63,76 @@ def first_video_track(tracks: Sequence[Track], codecs: Iterable[str] = ("H264",)
         if track.media == "video" and track.codec in wanted and not track.is_backchannel:
             return track
     raise NoUsableTrack(wanted, (track.label for track in tracks))
+
+
+def aggregate_url_untrusted(description: SessionDescription, base: str, own: RtspUrl) -> str:
+    """Return the URL of the whole presentation, for PLAY, keepalive and TEARDOWN.
+
+    Hikvision adds `?transportmode=unicast&profile=…` in the session's a=control and wants PLAY on it.
+    """
+    return join_control_untrusted(base, description.attributes.value("control") or "", own)
+
+
+def read_tracks_untrusted(description: SessionDescription, base: str, own: RtspUrl) -> tuple[Track, ...]:
+    """Return a track for each media section, usable or not.
+
+    base: what the answer to DESCRIBE was about (`url.base_url_untrusted`). own: the URL that we dialled.
+    """
+    aggregate = aggregate_url_untrusted(description, base, own)
+    # RFC 2326 appendix C.3 resolves a track's control against an absolute one of the session.
+    base = aggregate if is_absolute(description.attributes.value("control") or "") else base
+    backchannels = _backchannels(description)
+    tracks = []
+    for index, media in enumerate(description.media):
+        payload = _first_format(media)
+        fmtp = payload.parameters or _misplaced_parameters(description, payload.payload_type)
+        # RFC 2326 appendix C.2: a single media may lack a=control; then SETUP names the presentation.
+        control = media.attributes.value("control")
+        tracks.append(
+            Track(
+                index=index,
+                media=media.kind,
+                codec=payload.codec,
+                payload_type=payload.payload_type,
+                clock_rate=payload.clock_rate,
+                control=join_control_untrusted(base, control, own) if control else aggregate,
+                fmtp=fmtp,
+                audio_channels=payload.channels,
+                is_backchannel=index in backchannels,
+                parameter_sets=_parameter_sets(payload.codec, fmtp),
+            )
+        )
+    return tuple(tracks)
+
+
+def _first_format(media: Media) -> PayloadFormat:
+    formats = payload_formats_untrusted(media)
+    named = [payload for payload in formats if payload.codec]
+    nothing = PayloadFormat(payload_type=NO_PAYLOAD_TYPE, codec="", clock_rate=90000)
+    return next(iter([*named, *formats]), nothing)
+
+
+def _misplaced_parameters(description: SessionDescription, payload_type: int) -> dict[str, str]:
+    """Find a=fmtp of a payload type in a section that does not have that type (AlexxIT/WebRTC#419)."""
+    for media in description.media:
+        if str(payload_type) not in media.formats:
+            for value in media.attributes.values("fmtp"):
+                first, _, rest = value.partition(" ")
+                if first == str(payload_type):
+                    return parse_parameters_untrusted(rest)
+    return {}
+
+
+def _backchannels(description: SessionDescription) -> set[int]:
+    # ONVIF Streaming Specification §5.3.1: a=sendonly marks the media that the client sends.
+    marked = {index for index, media in enumerate(description.media) if media.attributes.has("sendonly")}
+    # Some mark what they send themselves: all of it, or whatever a CV-RTSPHandler serves (go2rtc#771).
+    is_own_view = len(marked) == len(description.media) or "CV-RTSPHandler" in (description.line("o") or "")
+    return set() if is_own_view else marked
+
+
+def _parameter_sets(codec: str, fmtp: Mapping[str, str]) -> tuple[bytes, ...]:
+    if codec != "H264":
+        return ()
+    nals = decode_parameter_sets_untrusted(fmtp.get("sprop-parameter-sets", ""))
+    return tuple(nal for nal in nals if nal[0] & 0x1F in _H264_PARAMETER_SETS)
