@@ -1,0 +1,97 @@
+"""Rules of the house that ruff, mypy and import-linter cannot check."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+MODULES = sorted((ROOT / "camgate").rglob("*.py"))
+MAX_FILE_LINES = 500
+
+STRAY = re.compile(
+    r"https?://(?:127\.0\.0\.1|localhost)[^/]*/(?:simple|pypi)|/home/\w+/|/root/|/work/|--(?:extra-)?index-url"
+)
+"""Machine paths and package registries, which belong to one machine."""
+
+
+def dotted(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts)
+
+
+def functions(path: Path) -> Iterator[str]:
+    """Yield the names of all functions and methods in a module."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node.name
+
+
+def pinned(lock: str) -> dict[str, str]:
+    """Return name -> version of everything a lock pins."""
+    lines = re.findall(r"^([\w.-]+)==(\S+)", (ROOT / "requirements" / lock).read_text(), re.MULTILINE)
+    return {canonicalize_name(name): version for name, version in lines}
+
+
+@pytest.mark.parametrize("lock", ["run.lock", "dev.lock"])
+def test_the_locks_hold_what_pyproject_asks_for(lock: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = project["dependencies"] + (project["optional-dependencies"]["dev"] if lock == "dev.lock" else [])
+    versions = pinned(lock)
+    for requirement in map(Requirement, asked):
+        version = versions.get(canonicalize_name(requirement.name))
+        assert version is not None, f"{requirement.name} is not in {lock}: run make lock"
+        assert requirement.specifier.contains(version), f"{lock} pins {requirement.name} {version}: run make lock"
+
+
+def test_both_locks_pin_the_same_versions() -> None:
+    assert pinned("run.lock").items() <= pinned("dev.lock").items()
+
+
+def test_every_pin_has_a_hash() -> None:
+    for lock in ("run.lock", "dev.lock"):
+        entries = re.split(r"^(?=\w)", (ROOT / "requirements" / lock).read_text(), flags=re.MULTILINE)[1:]
+        assert entries
+        assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+
+
+def test_no_file_names_a_machine() -> None:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, check=True).stdout
+    for name in listed.decode().split("\0"):
+        path = ROOT / name
+        if not name or path == Path(__file__) or not path.is_file():
+            continue
+        found = STRAY.search(path.read_bytes().decode(errors="replace"))
+        assert found is None, f"{name} names a place on one machine: {found}"
+
+
+def test_every_untrusted_function_is_fuzzed() -> None:
+    public = {name for path in MODULES for name in functions(path) if name.endswith("_untrusted") and name[0] != "_"}
+    fuzz_tests = "\n".join(path.read_text() for path in (ROOT / "tests" / "fuzz").glob("test_*.py"))
+    assert public
+    assert sorted(name for name in public if not re.search(rf"\b{name}\b", fuzz_tests)) == []
+
+
+def has_logic(path: Path) -> bool:
+    """Whether a module does more than name shapes and errors."""
+    return any(not name.startswith("__") for name in functions(path))
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if "wire" in path.parts and has_logic(path)], ids=dotted)
+def test_every_module_of_wire_has_its_own_tests(path: Path) -> None:
+    folder = ROOT / "tests" / path.parent.relative_to(ROOT / "camgate")
+    assert (folder / f"test_{path.name}").exists()
+
+
+@pytest.mark.parametrize("path", MODULES, ids=dotted)
+def test_every_module_says_what_it_is(path: Path) -> None:
+    text = path.read_text()
+    docstring = ast.get_docstring(ast.parse(text))
+    assert docstring
+    if text.count("\n") > MAX_FILE_LINES:
+        assert "lines" in docstring, f"over {MAX_FILE_LINES} lines: the docstring should say why the file is long"
