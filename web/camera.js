@@ -82,8 +82,7 @@ cameras.addEventListener("server", renderCamera);
 setInterval(() => Object.entries(charts).forEach(([field, chart]) => chart.push(player.figures[field])), 1_000);
 
 new Stage(document.querySelector(".stage"), player, cameras);
-careFor(() => [player]);
+careFor(cameras, () => [player]);
 renderCamera();
 renderConnection();
-cameras.open();
 player.start();

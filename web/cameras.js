@@ -14,7 +14,7 @@ const POLL_MS = 5_000;
 const FIRST_POLL_MS = 1_500;
 
 /**
- * Events: `change` when facts change, with the camera's `name`, or null for the whole list; `server` when the server
+ * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole list; `server` when the server
  * is lost or found.
  * @typedef {{name: string, title?: string, state: string, last_error?: string, fps?: number}} Camera
  */
@@ -34,14 +34,19 @@ export class Cameras extends EventTarget {
   #reopenTimer = 0;
   #pollTimer = 0;
 
-  open() {
-    this.#openSocket();
-    addEventListener("online", () => this.#reopenNow());
-    document.addEventListener("visibilitychange", () => document.hidden || this.#reopenNow());
-    // An open socket would keep the page out of the browser's back/forward cache.
-    addEventListener("pagehide", () => this.#socket?.close());
-    addEventListener("pageshow", () => this.#reopenNow());
-    return this;
+  /** Listens to the server, now rather than at the next attempt. */
+  wake() {
+    if (!this.#socket) this.#openSocket();
+  }
+
+  /** Leaves the server in peace; what was known stays. */
+  sleep() {
+    const socket = this.#socket;
+    this.#socket = null; // so that its end is no loss
+    socket?.close();
+    clearTimeout(this.#pingTimer);
+    clearTimeout(this.#reopenTimer);
+    this.#stopPolling();
   }
 
   get(name) {
@@ -60,9 +65,10 @@ export class Cameras extends EventTarget {
     clearTimeout(this.#reopenTimer);
     const socket = new WebSocket(socketAddress());
     this.#socket = socket;
-    socket.onopen = () => this.#schedulePing();
+    socket.onopen = () => this.#schedulePing(socket);
     socket.onmessage = ({ data }) => {
-      this.#schedulePing();
+      if (socket !== this.#socket) return;
+      this.#schedulePing(socket);
       this.#receive(JSON.parse(data));
     };
     socket.onclose = () => this.#lost(socket);
@@ -76,8 +82,7 @@ export class Cameras extends EventTarget {
   }
 
   #socketWorks(cameras) {
-    clearTimeout(this.#pollTimer);
-    this.#pollTimer = 0;
+    this.#stopPolling();
     this.#backoff.reset();
     this.#replace(cameras);
   }
@@ -111,9 +116,8 @@ export class Cameras extends EventTarget {
     this.#tell("server");
   }
 
-  #schedulePing() {
+  #schedulePing(socket) {
     clearTimeout(this.#pingTimer);
-    const socket = this.#socket;
     this.#pingTimer = setTimeout(() => {
       socket.send('{"type":"ping"}');
       this.#pingTimer = setTimeout(() => this.#lost(socket), PONG_TIMEOUT_MS);
@@ -129,8 +133,9 @@ export class Cameras extends EventTarget {
     if (!this.#pollTimer) this.#pollIn(FIRST_POLL_MS);
   }
 
-  #reopenNow() {
-    if (!this.#socket) this.#openSocket();
+  #stopPolling() {
+    clearTimeout(this.#pollTimer);
+    this.#pollTimer = 0;
   }
 
   #pollIn(milliseconds) {

@@ -26,7 +26,6 @@ if (wishes.get("controls") === "no") root.querySelector(".controls").remove();
 cameras.addEventListener("change", renderTitle);
 
 new Stage(root, player, cameras);
-careFor(() => [player]);
+careFor(cameras, () => [player]);
 renderTitle();
-cameras.open();
 player.start();

@@ -1,28 +1,33 @@
-/** What a page does for all its players: rest while nobody sees it, come back at once, and be open to inspection. */
+/** What a page does for its players: rest while nobody sees it, come back at once, and be open to inspection. */
 
 /** A quick look at another tab should not cost a new connection. */
 const HIDDEN_GRACE_MS = 10_000;
 
-/** @param {() => import("./player.js").Player[]} players */
-export function careFor(players) {
+/**
+ * @param {import("./cameras.js").Cameras} cameras
+ * @param {() => import("./player.js").Player[]} players
+ */
+export function careFor(cameras, players) {
   let timer = 0;
-  const sleep = () => players().filter((player) => !isFloating(player)).forEach((player) => player.sleep());
+  const all = () => [cameras, ...players()];
+  const sleep = () => all().forEach((each) => each.sleep());
   const wake = () => {
     clearTimeout(timer);
-    players().forEach((player) => player.wake());
+    all().forEach((each) => each.wake());
   };
-  document.addEventListener("visibilitychange", () => {
+  const rest = () => {
     clearTimeout(timer);
-    if (document.hidden) timer = setTimeout(sleep, HIDDEN_GRACE_MS);
-    else wake();
-  });
+    timer = setTimeout(() => document.pictureInPictureElement || sleep(), HIDDEN_GRACE_MS);
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : wake()));
   addEventListener("online", wake);
-  addEventListener("pagehide", () => players().forEach((player) => player.sleep()));
+  // Nothing may stay open: neither a session on the server, nor a socket, which bars the back/forward cache.
+  addEventListener("pagehide", sleep);
   addEventListener("pageshow", ({ persisted }) => persisted && wake());
   exposeForSupport(players);
+  cameras.wake();
+  if (document.hidden) rest(); // opened in a background tab
 }
-
-const isFloating = (player) => document.pictureInPictureElement === player.video;
 
 /** `camgate.players()` in the browser's console answers most questions of a support case. */
 function exposeForSupport(players) {

@@ -121,8 +121,9 @@ function deal() {
 /** Makes the tiles those of the list: new ones at their place, gone ones gone, the others untouched. */
 function arrange() {
   const names = cameras.list().map((camera) => camera.name);
+  const present = new Set(names);
   for (const [name, tile] of tiles) {
-    if (names.includes(name)) continue;
+    if (present.has(name)) continue;
     observer.unobserve(tile.element);
     tile.dispose();
     tiles.delete(name);
@@ -187,5 +188,4 @@ cameras.addEventListener("change", ({ name }) => {
 });
 cameras.addEventListener("server", renderServer);
 filter.addEventListener("input", applyFilter);
-careFor(() => [...tiles.values()].map((tile) => tile.player));
-cameras.open();
+careFor(cameras, () => [...tiles.values()].map((tile) => tile.player));
