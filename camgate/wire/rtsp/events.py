@@ -9,9 +9,9 @@ from camgate.wire.rtsp.track import Track
 class Described:
     """The camera has described itself; answer with `RtspClient.play(tracks)`.
 
-    sdp: the session description as received, for people and logs at debug level only.
+    sdp: the session description as received. Some cameras repeat credentials in it: never log it.
     tracks: every media of it, usable or not, in its order.
-    base_url: what PLAY, keepalive and TEARDOWN will name; without credentials.
+    base_url: what PLAY, keepalive and TEARDOWN will name. Show it only through `url.redact`, as `Track.control`.
     server: the camera's Server header, empty where absent.
     """
 

@@ -41,10 +41,10 @@ class Transport:
     ssrc: int | None = None
 
     @property
-    def is_tcp(self) -> bool:
-        """Whether media goes into the TCP connection."""
-        # Escam Q6 answers `RTP/AVP` without /TCP although it interleaves: the channels tell.
-        return self.interleaved is not None or self.protocol.upper().endswith("/TCP")
+    def names_udp(self) -> bool:
+        """Whether media would come as UDP. The protocol does not tell: Escam Q6 interleaves and answers `RTP/AVP`."""
+        has_ports = self.client_port is not None or self.server_port is not None
+        return self.interleaved is None and (has_ports or not self.is_unicast)
 
     def __str__(self) -> str:
         parts = [self.protocol, "unicast" if self.is_unicast else "multicast"]

@@ -90,6 +90,7 @@ class InterleavedReader:
         """Drain the packets of wanted channels: (channel, packet), in order of arrival."""
         packets = self._packets
         self._packets = []
+        self.packets_received += len(packets)
         return packets
 
     def next_message_untrusted(self, now: float) -> Message | None:
@@ -144,8 +145,11 @@ class InterleavedReader:
         head_end = _HEAD_END.search(buffer, start_line.end() - 1)
         if not head_end:
             return self._wait_for_head()
-        head = parse_head_untrusted(bytes(buffer[self._at : head_end.start()]))
-        self._body_bytes = body_length_untrusted(head.headers)
+        try:
+            head = parse_head_untrusted(bytes(buffer[self._at : head_end.start()]))
+            self._body_bytes = body_length_untrusted(head.headers)
+        except MalformedMessage as error:
+            raise MalformedMessage(error.detail, self.offset) from error
         self._head = head
         self._at = head_end.end()
         self._is_in_touch = True

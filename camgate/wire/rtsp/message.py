@@ -99,6 +99,11 @@ class Response:
     headers: Headers = field(default_factory=Headers)
     body: bytes = b""
 
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return 200 <= self.status < 300
+
 
 Message = Request | Response
 
