@@ -1,0 +1,75 @@
+"""The server's side of logging in: the challenges of one connection, and what their answers are worth.
+
+Knows one nonce, made for this connection: an answer that was overheard elsewhere is worth nothing here.
+"""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+
+from camgate.wire.rtsp.auth import (
+    BasicCredentials,
+    Challenge,
+    DigestCredentials,
+    are_valid,
+    as_header_text,
+    parse_authorization_untrusted,
+)
+
+REALM = "camgate"
+
+_ALGORITHMS = ("SHA-256", "MD5")
+"""RFC 7616 3.7: strongest first. FFmpeg takes the last challenge that it reads, and knows MD5 only."""
+
+
+class Login(Enum):
+    """What an Authorization header is worth."""
+
+    GRANTED = auto()
+    MISSING = auto()
+    STALE = auto()
+    """The password is right, but for another nonce: asking again need not bother a person."""
+    REFUSED = auto()
+
+
+class ServerLogin:
+    """Challenges and checks. `offers_basic` also takes the password in clear: for use under TLS only."""
+
+    def __init__(self, nonce: str, *, offers_basic: bool = False) -> None:
+        self._nonce = nonce
+        self._offers_basic = offers_basic
+
+    def challenges(self, *, is_stale: bool = False) -> list[str]:
+        """Return the WWW-Authenticate headers of a 401."""
+        # The form of RFC 2069, without qop, is what all cameras and clients speak; qop=auth is taken when it comes.
+        offered = [
+            Challenge(scheme="digest", realm=REALM, nonce=self._nonce, algorithm=algorithm, is_stale=is_stale)
+            for algorithm in _ALGORITHMS
+        ]
+        if self._offers_basic:
+            offered.append(Challenge(scheme="basic", realm=REALM))
+        return [str(challenge) for challenge in offered]
+
+    def check_untrusted(self, header: str | None, *, method: str, url: str, users: Mapping[str, str]) -> Login:
+        """Judge the Authorization header of a request; `users` are those who may make it, with their passwords.
+
+        Takes the same time for an unknown user as for a wrong password.
+        """
+        credentials = parse_authorization_untrusted(header) if header is not None else None
+        if credentials is None:
+            return Login.MISSING
+        known = {as_header_text(name): as_header_text(password) for name, password in users.items()}
+        is_known = credentials.username in known
+        password = known.get(credentials.username, "")
+        is_right = are_valid(credentials, method=method, username=credentials.username, password=password) and is_known
+        if isinstance(credentials, BasicCredentials):
+            return Login.GRANTED if is_right and self._offers_basic else Login.REFUSED
+        if not is_right or not _is_for(credentials, url):
+            return Login.REFUSED
+        return Login.GRANTED if credentials.nonce == self._nonce else Login.STALE
+
+
+def _is_for(credentials: DigestCredentials, url: str) -> bool:
+    # RFC 7616 3.4.6: the URI of the credentials must name the same resource as the request line; clients differ in
+    # whether they repeat it as it stands or leave scheme and host out.
+    same_resource = credentials.uri == url or (credentials.uri.startswith("/") and url.endswith(credentials.uri))
+    return same_resource and credentials.realm == REALM and (credentials.algorithm.upper() or "MD5") in _ALGORITHMS

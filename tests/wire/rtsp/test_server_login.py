@@ -1,0 +1,78 @@
+"""The server's side of logging in, answered by the client's side and by forgeries."""
+
+import pytest
+
+from camgate.wire.rtsp.auth import BasicCredentials, ClientLogin, parse_challenges_untrusted
+from camgate.wire.rtsp.policies import CredentialCharset
+from camgate.wire.rtsp.server_login import Login, ServerLogin
+
+URL = "rtsp://127.0.0.1:8554/front-door"
+USERS = {"viewer": 'pässword: "quoted\\" 密'}
+
+
+def answer(challenges: list[str], *, username: str = "viewer", password: str = USERS["viewer"], url: str = URL) -> str:
+    login = ClientLogin(username, password, charset=CredentialCharset.UTF_8, make_cnonce=lambda: "c" * 32)
+    assert login.take_challenges(parse_challenges_untrusted(challenges), is_refusal=False) is None
+    header = login.header("DESCRIBE", url)
+    assert header is not None
+    return header
+
+
+def check(server: ServerLogin, header: str | None, *, method: str = "DESCRIBE", url: str = URL) -> Login:
+    return server.check_untrusted(header, method=method, url=url, users=USERS)
+
+
+@pytest.mark.parametrize("index", [0, 1], ids=["SHA-256", "MD5"])
+def test_each_digest_challenge_can_be_answered(index: int) -> None:
+    server = ServerLogin("nonce")
+    challenge = server.challenges()[index]
+    assert ("SHA-256", "MD5")[index] in challenge
+    assert check(server, answer([challenge])) is Login.GRANTED
+
+
+def test_quality_of_protection_is_taken_when_it_comes() -> None:
+    server = ServerLogin("nonce")
+    header = answer([f'{server.challenges()[0]}, qop="auth"'])
+    assert "nc=00000001" in header
+    assert check(server, header) is Login.GRANTED
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer token", "Basic !!!", "Digest", "Digest username"])
+def test_no_credentials_are_no_failed_login(header: str | None) -> None:
+    expected = Login.REFUSED if header and header.startswith("Digest") else Login.MISSING
+    assert check(ServerLogin("nonce"), header) is expected
+
+
+def test_wrong_user_password_method_url_and_realm_are_refused() -> None:
+    server = ServerLogin("nonce")
+    challenges = server.challenges()
+    assert check(server, answer(challenges, username="somebody")) is Login.REFUSED
+    assert check(server, answer(challenges, username="somebody", password="")) is Login.REFUSED
+    assert check(server, answer(challenges, password="wrong")) is Login.REFUSED
+    assert check(server, answer(challenges), method="SETUP") is Login.REFUSED
+    assert check(server, answer(challenges), url=URL + "-2") is Login.REFUSED
+    assert check(server, answer([text.replace("camgate", "elsewhere") for text in challenges])) is Login.REFUSED
+
+
+def test_an_answer_to_another_nonce_is_stale_if_the_password_is_right() -> None:
+    server = ServerLogin("new")
+    old = ServerLogin("old").challenges()
+    assert check(server, answer(old)) is Login.STALE
+    assert check(server, answer(old, password="wrong")) is Login.REFUSED
+    assert "stale=true" in server.challenges(is_stale=True)[0]
+
+
+def test_the_digest_may_name_the_path_only() -> None:
+    server = ServerLogin("nonce")
+    assert check(server, answer(server.challenges(), url="/front-door")) is Login.GRANTED
+
+
+def test_basic_counts_only_where_it_is_offered() -> None:
+    header = str(BasicCredentials("viewer", "secret"))
+    users = {"viewer": "secret"}
+    closed, open_ = ServerLogin("nonce"), ServerLogin("nonce", offers_basic=True)
+    assert closed.check_untrusted(header, method="SETUP", url=URL, users=users) is Login.REFUSED
+    assert open_.check_untrusted(header, method="SETUP", url=URL, users=users) is Login.GRANTED
+    assert open_.check_untrusted(header, method="SETUP", url=URL, users={"viewer": "other"}) is Login.REFUSED
+    assert not any(text.startswith("Basic") for text in closed.challenges())
+    assert open_.challenges()[-1] == 'Basic realm="camgate"'
