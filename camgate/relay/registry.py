@@ -1,7 +1,5 @@
 """All cameras by name, and one counter that rises whenever one of them changes."""
 
-from collections.abc import Iterator
-
 from camgate.base.errors import LocalError
 from camgate.relay.changes import Changes
 from camgate.relay.errors import UnknownCamera
@@ -45,14 +43,9 @@ class Registry:
         except KeyError:
             raise UnknownCamera(name) from None
 
-    def __iter__(self) -> Iterator[Source]:
-        return iter(list(self._sources.values()))
-
-    def __len__(self) -> int:
-        return len(self._sources)
-
-    def __contains__(self, name: object) -> bool:
-        return name in self._sources
+    def sources(self) -> list[Source]:
+        """Return all cameras, in the order in which they were added."""
+        return list(self._sources.values())
 
     async def wait_changed(self, revision: int) -> int:
         """Return the present revision as soon as it is not `revision`."""

@@ -3,9 +3,10 @@
 The camera's supervisor task writes it, everybody else reads it. Runs no task.
 """
 
+import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from enum import Enum
+from dataclasses import asdict, dataclass
+from enum import StrEnum
 
 import trio
 
@@ -20,7 +21,7 @@ OFFLINE_RETRY_AFTER_S = 2.0
 """When a viewer refused for a camera that is away should ask again: about what a dial takes."""
 
 
-class CameraState(Enum):
+class CameraState(StrEnum):
     """What a camera is doing; the values are the API's words."""
 
     IDLE = "idle"
@@ -38,8 +39,8 @@ class CameraState(Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SourceStatistics:
-    """A camera's state and figures at one moment."""
+class SourceStatistics(StreamStatistics):
+    """A camera's state and its stream's figures at one moment: plain values only, so `asdict` of it makes JSON."""
 
     name: str
     title: str
@@ -53,7 +54,7 @@ class SourceStatistics:
     reconnects: int
     """Camera sessions begun, less the first."""
     clock_jumps: int
-    stream: StreamStatistics
+    """Times that the camera's clock was set while it was sending."""
 
 
 class Source:
@@ -102,7 +103,7 @@ class Source:
         self.last_error = shown_error
         self._announce()
 
-    async def wait_live(self, timeout_s: float) -> VideoFormat:
+    async def wait_live(self, timeout_s: float = math.inf) -> VideoFormat:
         """Return the format as soon as the camera is live. Raises CameraOffline when that takes too long."""
         with trio.move_on_after(timeout_s):
             while True:
@@ -129,7 +130,7 @@ class Source:
             uptime_s=since_s if self.state is CameraState.LIVE else 0.0,
             reconnects=self.reconnects,
             clock_jumps=self._splice.jumps,
-            stream=self.stream.statistics(),
+            **asdict(self.stream.statistics()),
         )
 
     def _announce(self) -> None:

@@ -18,6 +18,8 @@ from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES, Subscri
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 
+__all__ = ["Stream", "StreamStatistics", "Subscription"]
+
 VIDEO_CLOCK_HZ = 90_000
 
 KEY_FRAME_REQUEST_INTERVAL_S = 1.0
@@ -32,7 +34,13 @@ log = get_logger("relay.stream")
 class StreamStatistics:
     """A stream's figures at one moment; counts are since the stream began, over all camera sessions."""
 
-    format: VideoFormat | None
+    codec: str | None
+    """None, like all that follows from it, before the format is known."""
+    profile_level_id: str | None
+    width: int | None
+    height: int | None
+    nominal_fps: float | None
+    """What the camera claims; `fps` is what comes."""
     frames: int
     key_frames: int
     bytes: int
@@ -150,8 +158,13 @@ class Stream:
     def statistics(self) -> StreamStatistics:
         now = trio.current_time()
         fps, bitrate_bps = self._meter.rates(now)
+        known = self.format
         return StreamStatistics(
-            format=self.format,
+            codec=known.codec if known else None,
+            profile_level_id=known.profile_level_id if known else None,
+            width=known.width if known else None,
+            height=known.height if known else None,
+            nominal_fps=known.fps if known else None,
             frames=self._meter.frames,
             key_frames=self._key_frames,
             bytes=self._meter.bytes,

@@ -3,12 +3,19 @@
 from camgate.base.errors import RemoteError
 
 
-class SpsMalformed(RemoteError):
-    """A sequence parameter set that cannot be read; pictures may decode all the same, so nobody gives up for it."""
+class BitstreamMalformed(RemoteError):
+    """Coded data that ends too early or holds a value that its standard does not allow."""
 
     def __init__(self, defect: str) -> None:
         super().__init__(defect)
         self.defect = defect
+
+    def __str__(self) -> str:
+        return f"malformed video data: {self.defect}"
+
+
+class SpsMalformed(BitstreamMalformed):
+    """A sequence parameter set that cannot be read; its pictures may decode all the same, so nobody gives up for it."""
 
     def __str__(self) -> str:
         return f"malformed sequence parameter set: {self.defect}"

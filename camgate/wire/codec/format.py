@@ -11,7 +11,7 @@ class VideoFormat:
     profile_level_id: six hexadecimal digits as in SDP (RFC 6184 8.1).
     width, height: pixels shown, after cropping; None where the SPS cannot be read that far.
     fps: frame rate that the SPS claims; None where it claims none.
-    reorders: the stream holds B-frames, which browsers cannot play over WebRTC.
+    may_reorder: the stream may hold B-frames, which browsers cannot play over WebRTC.
     """
 
     codec: str = "H264"
@@ -21,4 +21,4 @@ class VideoFormat:
     width: int | None
     height: int | None
     fps: float | None
-    reorders: bool = False
+    may_reorder: bool = False

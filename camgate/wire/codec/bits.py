@@ -1,0 +1,41 @@
+"""Reading video headers bit by bit, Exp-Golomb codes included (ITU-T H.264 7.2 and 9.1)."""
+
+from camgate.wire.codec.errors import BitstreamMalformed
+
+MAX_PREFIX_BITS = 31
+"""Codes of ue(v) reach 2^32 - 2 (H.264 7.4.2): more leading zeros than this are no code."""
+
+
+class BitReader:
+    """Reads bits from the front of `data`. Every method raises BitstreamMalformed at the end of the data.
+
+    Meant for headers of some hundred bytes: each read costs time in proportion to the size of `data`.
+    """
+
+    def __init__(self, data: bytes) -> None:
+        self._value = int.from_bytes(data, "big")
+        self._left = 8 * len(data)
+
+    def bits(self, count: int) -> int:
+        """Return the next `count` bits as an unsigned number: u(n)."""
+        if count > self._left:
+            raise BitstreamMalformed("it ends too early")
+        self._left -= count
+        return self._value >> self._left & (1 << count) - 1
+
+    def flag(self) -> bool:
+        return bool(self.bits(1))
+
+    def ue(self) -> int:
+        """Return an unsigned Exp-Golomb code: ue(v)."""
+        zeros = 0
+        while not self.bits(1):
+            zeros += 1
+            if zeros > MAX_PREFIX_BITS:
+                raise BitstreamMalformed("an Exp-Golomb code is too long")
+        return (1 << zeros) - 1 + self.bits(zeros)
+
+    def se(self) -> int:
+        """Return a signed Exp-Golomb code: se(v), H.264 9.1.1."""
+        code = self.ue()
+        return (code + 1) // 2 if code & 1 else -(code // 2)
