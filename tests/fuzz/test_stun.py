@@ -1,0 +1,40 @@
+"""Whatever arrives as STUN, only StunMalformed comes out."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camgate.wire.ice import stun
+from tests.fuzz.reach import Reach
+
+_KINDS = st.sampled_from([0x0006, 0x0008, 0x0020, 0x0024, 0x0025, 0x8028, 0x8029, 0xC057, 0x7777])
+
+
+@st.composite
+def _messages(draw: st.DrawFn) -> bytes:
+    """A message whose header is mostly right, with attributes that may lie about their size."""
+    body = b""
+    for _ in range(draw(st.integers(0, 6))):
+        value = draw(st.binary(max_size=40))
+        size = len(value) if draw(st.integers(0, 9)) else draw(st.integers(0, 65535))
+        body += draw(_KINDS).to_bytes(2, "big") + size.to_bytes(2, "big") + value + bytes(-len(value) % 4)
+    length = len(body) if draw(st.integers(0, 9)) else draw(st.integers(0, 65535))
+    header = draw(st.sampled_from([0x0001, 0x0101, 0x0111, 0x0200])).to_bytes(2, "big") + length.to_bytes(2, "big")
+    return header + stun.MAGIC_COOKIE.to_bytes(4, "big") + draw(st.binary(min_size=12, max_size=12)) + body
+
+
+def test_stun_fuzz() -> None:
+    reach = Reach("STUN")
+
+    @given(_messages() | st.binary(max_size=200))
+    def fuzz(data: bytes) -> None:
+        try:
+            message = stun.parse_stun_untrusted(data)
+        except stun.StunMalformed as exc:
+            reach.seen("attribute" in exc.reason or "INTEGRITY" in exc.reason or "FINGERPRINT" in exc.reason)
+        else:
+            reach.seen(True)
+            message.has_integrity(b"password")
+            stun.read_mapped_address(message)
+
+    fuzz()
+    reach.check()

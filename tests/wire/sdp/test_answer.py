@@ -1,0 +1,115 @@
+"""Answers: the right codec, the right place for each section, and what aiortc makes of them."""
+
+from pathlib import Path
+
+import pytest
+from aiortc.sdp import SessionDescription
+
+from camgate.wire.sdp.answer import (
+    PLAYOUT_DELAY_URI,
+    LocalTransport,
+    SentTrack,
+    build_answer,
+    choose_h264,
+    host_candidates,
+    wanted_video,
+)
+from camgate.wire.sdp.offer import Direction, Offer, OfferedCodec, OfferedMedia, parse_offer_untrusted
+
+OFFERS = Path(__file__).parents[2] / "fixtures" / "offers"
+TRANSPORT = LocalTransport(
+    "ufrag123", "p" * 32, ":".join(["AB"] * 32), host_candidates(["192.0.2.1", "2001:db8::1"], 8108)
+)
+
+
+def _offer(name: str) -> tuple[Offer, OfferedMedia]:
+    offer = parse_offer_untrusted((OFFERS / f"{name}.sdp").read_text())
+    video = wanted_video(offer)
+    assert video is not None
+    return offer, video
+
+
+WITH_H264 = [path.stem for path in sorted(OFFERS.glob("*.sdp")) if "without" not in path.stem]
+
+
+@pytest.mark.parametrize("name", WITH_H264)
+@pytest.mark.parametrize("profile_level_id", ["42c01f", "4d0028", "640032"])
+def test_every_browser_gets_h264_in_packetization_mode_1(name: str, profile_level_id: str) -> None:
+    offer, video = _offer(name)
+    codec = choose_h264(video, profile_level_id)
+    assert codec is not None
+    assert codec.parameters["packetization-mode"] == "1"
+    same = [c for c in video.codecs if c.name == "H264" and c.parameters.get("packetization-mode") == "1"]
+    if any(c.parameters["profile-level-id"][:2] == profile_level_id[:2] for c in same):
+        assert codec.parameters["profile-level-id"][:2] == profile_level_id[:2]
+    else:
+        assert codec.parameters["profile-level-id"].startswith("42")
+    track = SentTrack(codec, 1234, "front", {PLAYOUT_DELAY_URI: 5})
+    answer = SessionDescription.parse(build_answer(offer, 1, TRANSPORT, {video.mid: track}))
+    assert [media.rtp.muxId for media in answer.media] == [media.mid for media in offer.media]
+    for media, offered in zip(answer.media, offer.media, strict=True):
+        if offered.mid != video.mid:
+            assert media.port == 0
+            continue
+        assert media.direction == "sendonly"
+        assert [c.payloadType for c in media.rtp.codecs] == [codec.payload_type]
+        assert media.dtls is not None
+        assert media.dtls.role == "server"
+        assert [c.ip for c in media.ice_candidates] == ["192.0.2.1", "2001:db8::1"]
+        assert media.ice_candidates[0].priority > media.ice_candidates[1].priority
+        assert media.ice_candidates_complete
+        assert [(e.id, e.uri) for e in media.rtp.headerExtensions] == [(5, PLAYOUT_DELAY_URI)]
+    assert answer.group[0].items == [video.mid]
+
+
+def test_a_browser_without_h264_gets_none() -> None:
+    _, video = _offer("firefox-153-linux-without-h264")
+    assert choose_h264(video, "42e01f") is None
+
+
+def _media(*codecs: OfferedCodec) -> OfferedMedia:
+    return OfferedMedia(0, "video", "UDP/TLS/RTP/SAVPF", ("96",), "0", False, Direction.RECVONLY, True, codecs, {})
+
+
+def _h264(payload_type: int, profile: str | None, mode: str | None = "1") -> OfferedCodec:
+    parameters = {} if profile is None else {"profile-level-id": profile}
+    if mode is not None:
+        parameters["packetization-mode"] = mode
+    return OfferedCodec(payload_type, "H264", 90_000, parameters)
+
+
+def test_the_profile_is_compared_not_the_level() -> None:
+    media = _media(_h264(96, "42e01f"), _h264(97, "640c1f"))
+    chosen = choose_h264(media, "640032")
+    assert chosen is not None
+    assert chosen.payload_type == 97
+
+
+def test_baseline_is_not_constrained_baseline() -> None:
+    media = _media(_h264(96, "42001f"), _h264(97, "42e01f"))
+    chosen = choose_h264(media, "42c01e")
+    assert chosen is not None
+    assert chosen.payload_type == 97
+
+
+@pytest.mark.parametrize("mode", [None, "0"])
+def test_packetization_mode_0_cannot_carry_fragments(mode: str | None) -> None:
+    assert choose_h264(_media(_h264(96, "42e01f", mode)), "42e01f") is None
+
+
+def test_a_nonsense_profile_is_the_last_choice() -> None:
+    chosen = choose_h264(_media(_h264(96, "TeAo")), "42e01f")
+    assert chosen is not None
+    assert chosen.payload_type == 96
+
+
+def test_an_offer_that_only_sends_has_no_wanted_video() -> None:
+    text = (OFFERS / "firefox-153-linux.sdp").read_text().replace("a=recvonly", "a=sendonly")
+    assert wanted_video(parse_offer_untrusted(text)) is None
+
+
+def test_sps_pps_idr_in_keyframe_is_not_promised() -> None:
+    offer, video = _offer("firefox-153-linux")
+    codec = OfferedCodec(96, "H264", 90_000, {"packetization-mode": "1", "sps-pps-idr-in-keyframe": "1"})
+    text = build_answer(offer, 1, TRANSPORT, {video.mid: SentTrack(codec, 1, "front")})
+    assert "a=fmtp:96 packetization-mode=1\r\n" in text
