@@ -1,0 +1,279 @@
+"""The sender with a real stream and real SRTP: what each viewer sees is whole, in order and decodable."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from itertools import pairwise
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from camgate.relay.stream import Stream
+from camgate.serve.webrtc import burst
+from camgate.serve.webrtc.sender import Sender
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp import rtcp
+from tests.fakes.receiver import Receiver
+
+SPS, PPS = b"\x67\x42\xc0\x1f" + bytes(10), b"\x68\xce\x3c\x80"
+TICKS = 3600
+
+
+class Camera:
+    """Publishes numbered frames; the number is the first byte behind the NAL header's."""
+
+    def __init__(self, stream: Stream, *, gop: int = 10) -> None:
+        self._stream = stream
+        self._gop = gop
+        self.count = 0
+
+    def frame(self, *, size: int = 2_000) -> None:
+        key = self.count % self._gop == 0
+        body = bytes([self.count & 0xFF]) + b"\xaa" * size
+        nals = (SPS, PPS, b"\x65" + body) if key else (b"\x41" + body,)
+        self._stream.publish(Frame(nals, self.count * TICKS, trio.current_time(), key))
+        self.count += 1
+
+
+class Scene:
+    def __init__(self, gop: int) -> None:
+        self.stream = Stream("front")
+        self.camera = Camera(self.stream, gop=gop)
+        self.sender = Sender(self.stream)
+        self.bursts: Callable[[Receiver], None]
+
+    async def frames(self, count: int) -> None:
+        for _ in range(count):
+            self.camera.frame()
+            await wait_all_tasks_blocked()
+            await trio.sleep(0.04)
+
+    def join(self, *, gcm: bool = True) -> Receiver:
+        receiver = Receiver(self.sender.ssrc, gcm=gcm)
+        self.sender.add(receiver.viewer)
+        self.bursts(receiver)
+        return receiver
+
+
+@asynccontextmanager
+async def _scene(*, gop: int = 10) -> AsyncIterator[Scene]:
+    scene = Scene(gop)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(scene.sender.run)
+        scene.bursts = lambda receiver: nursery.start_soon(burst.send_bursts, receiver.viewer)
+        yield scene
+        nursery.cancel_scope.cancel()
+
+
+def _number(frame: list) -> int:  # type: ignore[type-arg]
+    """Read the camera's frame number back out of a frame's packets."""
+    slices = [p.payload for p in frame if p.payload[0] & 0x1F in (1, 5, 28)]
+    first = bytes(slices[0])
+    return first[2] if first[0] & 0x1F == 28 else first[1]
+
+
+@pytest.mark.parametrize("gcm", [True, False])
+async def test_a_viewer_gets_the_cached_pictures_at_once_and_then_live_ones(
+    autojump_clock: MockClock, gcm: bool
+) -> None:
+    async with _scene() as scene:
+        await scene.frames(5)
+        receiver = scene.join(gcm=gcm)
+        await wait_all_tasks_blocked()
+        receiver.take()
+        assert [_number(f) for f in receiver.frames()] == [0, 1, 2, 3, 4]
+        await scene.frames(7)
+        receiver.take()
+        frames = receiver.frames()
+        assert [_number(f) for f in frames] == list(range(12))
+        times = [f[0].timestamp for f in frames]
+        steps = [(b - a) & 0xFFFFFFFF for a, b in pairwise(times)]
+        # The cached ones 5 ms apart and ending where live goes on; live ones as the camera made them.
+        assert steps == [burst.SPACING_TICKS] * 4 + [TICKS] * 7
+        assert frames[0][0].payload[0] & 0x1F == 24, "a key frame starts with its parameter sets"
+
+
+async def test_a_viewer_before_the_first_key_frame_waits_for_it(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        scene.camera.count = 7
+        await scene.frames(2)
+        receiver = scene.join()
+        await scene.frames(4)
+        receiver.take()
+        assert [_number(f) for f in receiver.frames()] == [10, 11, 12]
+
+
+async def test_viewers_of_different_times_share_numbers_and_see_no_gaps(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        receivers = []
+        for _ in range(8):
+            await scene.frames(3)
+            receivers.append(scene.join(gcm=len(receivers) % 2 == 0))
+        await scene.frames(5)
+        for receiver in receivers:
+            receiver.take()
+            assert _number(receiver.frames()[-1]) == scene.camera.count - 1
+        assert len({receiver.packets[-1].sequence for receiver in receivers}) == 1
+
+
+async def test_live_frames_queue_behind_a_burst(autojump_clock: MockClock) -> None:
+    async with _scene(gop=60) as scene:
+        scene.camera.frame(size=200_000)
+        await scene.frames(30)
+        receiver = scene.join()
+        # The first picture alone takes several of the burst's intervals; live goes on meanwhile.
+        for _ in range(5):
+            scene.camera.frame()
+            await trio.sleep(0.001)
+        await scene.frames(2)
+        receiver.take()
+        assert [_number(f) for f in receiver.frames()] == list(range(38))
+
+
+async def test_a_full_socket_drops_to_the_next_key_frame_without_a_gap(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(1)
+        receiver, watcher = scene.join(), scene.join()
+        await scene.frames(3)
+        receiver.socket.full = 1
+        await scene.frames(8)
+        for viewer in (receiver, watcher):
+            viewer.take()
+        assert [_number(f) for f in receiver.frames()] == [0, 1, 2, 3, 10, 11]
+        assert [_number(f) for f in watcher.frames()] == list(range(12))
+        assert receiver.viewer.statistics().frames_dropped == 1
+        assert watcher.viewer.statistics().frames_dropped == 0
+
+
+async def test_a_lost_packet_is_sent_again_byte_for_byte(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(4)
+        receiver = scene.join()
+        await scene.frames(4)
+        sent = list(receiver.socket.datagrams)
+        receiver.socket.datagrams.clear()
+        media = [d for d in sent if not 192 <= d[1] <= 223]
+        for datagram in (media[0], media[3], media[-1]):
+            sequence = int.from_bytes(datagram[2:4], "big")
+            scene.sender.receive_nack(receiver.viewer, rtcp.Nack(1, scene.sender.ssrc, (sequence,)))
+            assert receiver.socket.datagrams.pop() == datagram
+        assert receiver.viewer.statistics().packets_retransmitted == 3
+
+
+async def test_nacks_cost_a_viewer_its_own_budget_only(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(2)
+        greedy, watcher = scene.join(), scene.join()
+        await scene.frames(3)
+        last = int.from_bytes(greedy.socket.datagrams[-1][2:4], "big")
+        for _ in range(2_000):
+            scene.sender.receive_nack(greedy.viewer, rtcp.Nack(1, scene.sender.ssrc, (last,)))
+        assert greedy.viewer.statistics().packets_retransmitted <= 700
+        await scene.frames(3)
+        watcher.take()
+        assert [_number(f) for f in watcher.frames()] == list(range(8))
+
+
+async def test_nonsense_nacks_are_not_answered(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(2)
+        receiver = scene.join()
+        await scene.frames(1)
+        newest = receiver.viewer.last_index & 0xFFFF
+        receiver.socket.datagrams.clear()
+        for sequence in ((newest + 1) & 0xFFFF, (newest + 500) & 0xFFFF, (newest - 20_000) & 0xFFFF):
+            scene.sender.receive_nack(receiver.viewer, rtcp.Nack(1, scene.sender.ssrc, (sequence,)))
+        assert receiver.socket.datagrams == []
+
+
+async def test_a_key_frame_request_is_answered_from_the_cache(autojump_clock: MockClock) -> None:
+    async with _scene(gop=100) as scene:
+        await scene.frames(3)
+        receiver, watcher = scene.join(), scene.join()
+        await scene.frames(4)
+        scene.sender.receive_key_frame_request(receiver.viewer)
+        scene.sender.receive_key_frame_request(receiver.viewer)
+        await scene.frames(3)
+        receiver.take()
+        watcher.take()
+        assert [_number(f) for f in receiver.frames()] == [*range(7), *range(8), 8, 9]
+        assert [_number(f) for f in watcher.frames()] == list(range(10))
+        times = [f[0].timestamp for f in receiver.frames()]
+        assert all(0 < ((b - a) & 0xFFFFFFFF) < 0x80000000 for a, b in pairwise(times))
+        # What was sent in the second burst can be asked for again, byte for byte.
+        assert receiver.viewer.statistics().key_frame_requests == 2
+
+
+async def test_key_frame_requests_are_rate_limited(autojump_clock: MockClock) -> None:
+    async with _scene(gop=1000) as scene:
+        await scene.frames(2)
+        receiver = scene.join()
+        for _ in range(100):
+            scene.sender.receive_key_frame_request(receiver.viewer)
+            await scene.frames(1)
+        receiver.take()
+        keys = sum(_number(f) == 0 for f in receiver.frames())
+        # 100 requests in 4 s: the join's own and one a second.
+        assert 4 <= keys <= 6
+
+
+async def test_reports_tie_the_clocks_together(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(1)
+        receiver = scene.join()
+        await scene.frames(60)
+        receiver.take()
+        reports = [r for r in receiver.reports if isinstance(r, rtcp.SenderReport)]
+        assert 2 <= len(reports) <= 4
+        assert reports[-1].packet_count <= len(receiver.packets)
+        newest = receiver.packets[-1].timestamp
+        assert abs((reports[-1].rtp_timestamp - newest + 0x80000000 & 0xFFFFFFFF) - 0x80000000) < 90_000
+
+
+async def test_the_last_viewers_leaving_ends_the_subscription(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(2)
+        first = scene.join()
+        await scene.frames(1)
+        assert scene.stream.statistics().subscribers == 1
+        scene.sender.remove(first.viewer)
+        await scene.frames(1)
+        assert scene.stream.statistics().subscribers == 0
+        second = scene.join()
+        await scene.frames(2)
+        second.take()
+        assert [_number(f) for f in second.frames()] == list(range(6))
+        assert scene.stream.statistics().viewers == 1
+
+
+async def test_a_viewer_who_joins_in_the_moment_the_last_one_leaves(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(2)
+        first = scene.join()
+        await scene.frames(1)
+        scene.sender.remove(first.viewer)
+        second = scene.join()
+        await scene.frames(3)
+        second.take()
+        assert [_number(f) for f in second.frames()] == list(range(6))
+
+
+async def test_a_burst_is_forgotten_when_nobody_can_ask_for_it(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(3)
+        receiver = scene.join()
+        await scene.frames(1)
+        assert receiver.viewer.own_frames
+        await scene.frames(200)
+        assert not receiver.viewer.own_frames
+
+
+async def test_the_sender_ends_with_its_stream(autojump_clock: MockClock) -> None:
+    stream = Stream("front")
+    sender = Sender(stream)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sender.run)
+        receiver = Receiver(sender.ssrc)
+        sender.add(receiver.viewer)
+        await wait_all_tasks_blocked()
+        stream.close()
