@@ -1,6 +1,7 @@
 """camgate's settings: one tree of frozen dataclasses, a docstring and a unit per field.
 
-Only shapes and defaults; `load` turns a file and the environment into them, or into errors that name the key.
+Only shapes and defaults; `schema` knows what each may be, and `load` turns a file and the environment into them, or
+into errors that name the key. `etc/camgate.toml` explains each key to its users.
 """
 
 from dataclasses import dataclass, field
@@ -21,12 +22,17 @@ class ServerSettings:
     """The HTTP listener: pages, WHEP, WebSocket and API."""
 
     listen: str = "127.0.0.1:8107"
+    """`ADDRESS:PORT`, `[IPV6]:PORT` or `localhost:PORT`; port 0 takes a free one."""
     max_viewers: int = 1000
+    """Viewers at a time; one more is answered 503."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that browsers may call this server by, without ports. Empty: on loopback localhost only, else any name."""
     cors_origins: tuple[str, ...] = ()
+    """Origins whose pages may use WHEP and the API, such as `https://example.org`; `*` for all."""
     frame_ancestors: tuple[str, ...] = ("'self'",)
+    """Whose pages may embed `/embed/NAME`: sources of the CSP directive frame-ancestors."""
     shutdown_deadline_s: float = 3.0
+    """How long the end of a run may take to tell viewers and cameras, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +40,9 @@ class WebRtcSettings:
     """The one UDP port that all viewers share, and the addresses that answers name."""
 
     port: int = 8108
+    """UDP port of all media; 0 takes a free one."""
     advertise: tuple[str, ...] = ("auto",)
+    """Addresses or names by which viewers reach this machine; `auto` stands for its own addresses."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +50,17 @@ class LoggingSettings:
     """Where log lines go."""
 
     level: str = "info"
+    """The least severe lines to write: `debug`, `info`, `warning` or `error`."""
     output: str = "console"
     """`console`, `file` or `both`."""
     directory: Path = Path("logs")
+    """Where the daily files are; relative to the working directory."""
     max_size_mb: int = 500
+    """A file that would grow beyond it is continued in another, in megabytes (10^6 bytes)."""
     max_backups: int = 15
+    """Files kept beside the current one; 0 for all."""
     max_age_days: int = 15
+    """Files of older days are deleted; 0 for never."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,15 +68,21 @@ class CameraSettings:
     """One camera. `url` never holds credentials: `load` moves them to `username` and `password`."""
 
     name: str
+    """What stands in URLs and logs."""
     url: str
+    """`rtsp://HOST[:PORT]/PATH`."""
     username: str | None = None
+    """For the camera's login; None where it asks for none."""
     password: str | None = field(default=None, repr=False)
+    """From `password`, `password_file` or the URL."""
     title: str | None = None
     """What pages call the camera; the name where absent."""
     transport: Transport = Transport.AUTO
+    """How media comes from the camera."""
     connect_timeout_s: float = 5.0
+    """How long a connect, and each answer of the camera, may take, in seconds."""
     stall_timeout_s: float = 5.0
-    """No frame for so long means that the session is dead: hang up and connect again."""
+    """No frame for so long means that the session is dead: hang up and connect again. In seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,6 +90,7 @@ class Settings:
     """Everything that a run of camgate needs to know."""
 
     cameras: dict[str, CameraSettings]
+    """By name, in the order of the file."""
     server: ServerSettings = ServerSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
     logging: LoggingSettings = LoggingSettings()

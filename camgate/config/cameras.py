@@ -1,0 +1,159 @@
+"""Reads `[cameras.NAME]`: where the camera is, and its login, which may stand in four places but only in one at a time.
+
+A password stands in `password`, in the file that `password_file` names, in the environment, or in the URL. Wherever it
+was, it is registered as a secret before anything else is done with it.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import quote
+
+from camgate.base.secrets import register_login, register_secret
+from camgate.config.checks import Wrong, camera_name, section
+from camgate.config.environment import expand
+from camgate.config.errors import KeyPath, key_in_words
+from camgate.config.model import CameraSettings
+from camgate.config.report import Report
+from camgate.config.schema import CAMERA_KEYS, CAMERAS
+from camgate.wire.rtsp.errors import MalformedUrl
+from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted
+
+URL_EXAMPLE = 'write "rtsp://HOST[:PORT]/PATH"'
+
+LOGIN_KEYS = ("url", "username", "password", "password_file")
+
+MAX_PASSWORD_FILE_BYTES = 4096
+"""More is no password but another file."""
+
+
+class CameraReader:
+    """Reads the cameras of one config; what is wrong with them goes to `report`."""
+
+    def __init__(self, report: Report, directory: Path, environ: Mapping[str, str]) -> None:
+        """directory: what a relative `password_file` is relative to."""
+        self._report = report
+        self._directory = directory
+        self._environ = environ
+
+    def read_all(self, tables: object) -> dict[str, CameraSettings]:
+        """Return the cameras that are in order, by name."""
+        named = self._report.attempt((CAMERAS,), _tables, tables) or {}
+        cameras = {name: self._read(name, table) for name, table in named.items()}
+        self._check_alike(list(named))
+        return {name: camera for name, camera in cameras.items() if camera}
+
+    def _read(self, name: str, table: object) -> CameraSettings | None:
+        path = (CAMERAS, name)
+        if not isinstance(table, dict):
+            self._report.attempt(path, section, table, f'[{CAMERAS}.NAME] with url = "rtsp://…" below it')
+            return None
+        named = self._report.attempt(path, camera_name, name)
+        values = self._report.read_keys(path, table, CAMERA_KEYS)
+        url = self._url(path, table, values)
+        username = self._username(path, values, url)
+        password = self._password(path, values, url)
+        if password is not None and username is None and url and "username" not in table:
+            key = "password" if "password" in values else "password_file"
+            self._report.add((*path, key), "is given without a user name; write username as well")
+        if password:
+            register_login(username or "", password)
+        if not named or not url:
+            return None
+        rest = {key: value for key, value in values.items() if key not in LOGIN_KEYS}
+        return CameraSettings(name=name, **rest | {"url": str(url), "username": username, "password": password})
+
+    def _url(self, path: KeyPath, table: Mapping[str, object], values: Mapping[str, str]) -> RtspUrl | None:
+        if "url" not in table:
+            self._report.add(path, 'has no url; write url = "rtsp://HOST[:PORT]/PATH"')
+        if "url" not in values:
+            return None
+        return self._report.attempt((*path, "url"), read_url, values["url"], self._environ)
+
+    def _username(self, path: KeyPath, values: Mapping[str, str], url: RtspUrl | None) -> str | None:
+        in_url = url.username if url else None
+        if "username" not in values:
+            return in_url
+        if in_url is not None:
+            self._report.add((*path, "username"), "is given, and the url has a user name too; write it in one place")
+        return self._report.attempt((*path, "username"), self._expand_secret, values["username"])
+
+    def _password(self, path: KeyPath, values: Mapping[str, str], url: RtspUrl | None) -> str | None:
+        in_url = url.password if url else None
+        given = [key for key in ("password", "password_file") if key in values]
+        if not given:
+            return in_url
+        if len(given) == 2:
+            self._report.add((*path, "password_file"), "is given, and password too; write one of them")
+        elif in_url is not None:
+            self._report.add((*path, given[0]), "is given, and the url has a password too; write it in one place")
+        value = values[given[0]]
+        if given[0] == "password":
+            return self._report.attempt((*path, "password"), self._expand_secret, value)
+        return self._report.attempt((*path, "password_file"), read_password_file, self._directory / value)
+
+    def _expand_secret(self, value: str) -> str:
+        text, used = expand(value, self._environ)
+        for secret in used:
+            register_secret(secret)
+        return text
+
+    def _check_alike(self, names: list[str]) -> None:
+        """Names that differ only in case are mixed up by people, and by file systems."""
+        seen: dict[str, str] = {}
+        for name in names:
+            first = seen.setdefault(name.lower(), name)
+            if first != name:
+                self._report.add(
+                    (CAMERAS, name),
+                    f"differs from {key_in_words((first,))} only in capital letters; choose another name",
+                )
+
+
+def _tables(tables: object) -> dict[str, object]:
+    example = f'[{CAMERAS}.front] with url = "rtsp://…" below it'
+    named = section(tables, example)
+    if not named:
+        raise Wrong(f"there are none; write at least one: {example}")
+    return named
+
+
+def read_url(template: str, environ: Mapping[str, str]) -> RtspUrl:
+    """Return the URL of a camera, `${NAME}` replaced. Raises Wrong, which never repeats the URL.
+
+    A value that goes in before the `@` is taken literally: the password in it needs no percent-encoding.
+    """
+    scheme, separator, rest = template.partition("://")
+    userinfo, at, place = rest.rpartition("@")
+    head, in_head = expand(scheme + separator, environ)
+    login, in_login = expand(userinfo, environ, quote=lambda value: quote(value, safe=":"))
+    tail, in_tail = expand(at + place, environ)
+    for secret in in_login:
+        register_secret(secret)
+    try:
+        url = split_url_untrusted(head + login + tail)
+    except MalformedUrl as error:
+        raise Wrong(f"is no URL of a camera: {error.detail}; {URL_EXAMPLE}") from None
+    if url.scheme != "rtsp":
+        raise Wrong(f"{url.scheme}:// is not supported yet; {URL_EXAMPLE}")
+    for value in in_head + in_tail:
+        if url.host not in value and value not in url.authority:  # an address is no secret, and logs need it
+            register_secret(value)
+    return url
+
+
+def read_password_file(path: Path) -> str:
+    """Return the one line that is in a file. Raises Wrong."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_PASSWORD_FILE_BYTES + 1)
+        password = raw.decode().removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        reason = error.strerror or "it cannot be read"
+        raise Wrong(f"cannot read {path}: {reason}; name a file that holds the password and nothing else") from None
+    except UnicodeDecodeError:
+        raise Wrong(f"{path} is not UTF-8 text; write the password into it and nothing else") from None
+    if not password.strip():
+        raise Wrong(f"{path} is empty; write the password into it")
+    if len(raw) > MAX_PASSWORD_FILE_BYTES or not password.isprintable():
+        raise Wrong(f"{path} holds more than one line; write the password into it and nothing else")
+    return password

@@ -1,0 +1,215 @@
+"""What a value may be: each check takes a value as TOML gives it and returns it as the model holds it, or raises Wrong.
+
+The text of a Wrong says what is wrong, then what would be right. It repeats values only where they cannot be secret.
+"""
+
+import datetime
+import ipaddress
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeAlias, TypeVar
+
+from camgate.config.address import split_listen
+from camgate.config.errors import KeyPath
+from camgate.config.model import Transport
+
+T = TypeVar("T")
+Check: TypeAlias = Callable[[object], T]
+
+MAX_NAME_CHARS = 64
+"""Camera names stand in URLs, file names and log lines."""
+
+_KINDS: Mapping[type, str] = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    list: "a list",
+    dict: "a table",
+    datetime.datetime: "a date",
+    datetime.date: "a date",
+    datetime.time: "a time",
+}
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_HOST = re.compile(
+    r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
+)
+_ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+# CSP level 3 section 2.3.1: a host-source may begin with `*.`; nothing here can end the directive and begin another.
+_ANCESTOR = re.compile(r"'self'|'none'|\*|https?:|(?:https?://)?(?:\*\.)?[A-Za-z0-9._-]+(?::(?:[0-9]{1,5}|\*))?")
+
+
+class Wrong(ValueError):
+    """A value is not what it has to be. `at` leads to the element of a list that is meant."""
+
+    def __init__(self, sentence: str, at: KeyPath = ()) -> None:
+        super().__init__(sentence)
+        self.at = at
+
+
+def kind_of(value: object) -> str:
+    """Return what a value is, in words for people who write TOML."""
+    return _KINDS.get(type(value), type(value).__name__)
+
+
+def text(value: object) -> str:
+    """Take any text but an empty one."""
+    if not isinstance(value, str):
+        raise Wrong(f"is {kind_of(value)}; write text in quotes")
+    if not value.strip():
+        raise Wrong("is empty; write text, or leave the key out")
+    if not value.isprintable():
+        raise Wrong("holds a line break or another character that cannot be printed; leave it out")
+    return value
+
+
+def whole_number(low: int, high: int) -> Check[int]:
+    """Take whole numbers from `low` to `high`."""
+
+    def check(value: object) -> int:
+        if type(value) is not int:
+            raise Wrong(f"is {kind_of(value)}; write a whole number from {low} to {high}, without quotes")
+        if not low <= value <= high:
+            raise Wrong(f"is {value}; write a whole number from {low} to {high}")
+        return value
+
+    return check
+
+
+def seconds(low: float, high: float) -> Check[float]:
+    """Take seconds from `low` to `high`, whole or not."""
+
+    def check(value: object) -> float:
+        if type(value) not in (int, float):
+            raise Wrong(f"is {kind_of(value)}; write seconds from {low:g} to {high:g}, without quotes")
+        assert isinstance(value, int | float)
+        if not low <= value <= high:
+            raise Wrong(f"is {value:g}; write seconds from {low:g} to {high:g}")
+        return float(value)
+
+    return check
+
+
+def one_of(*words: str) -> Check[str]:
+    """Take one of the words."""
+    choice = " or ".join(f'"{word}"' for word in words)
+
+    def check(value: object) -> str:
+        if value not in words:
+            what = "another word" if isinstance(value, str) else kind_of(value)
+            raise Wrong(f"is {what}; write {choice}")
+        assert isinstance(value, str)
+        return value
+
+    return check
+
+
+def list_of(element: Check[T], *, example: str, least: int = 0) -> Check[tuple[T, ...]]:
+    """Take a list whose elements all pass `element`."""
+
+    def check(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list):
+            raise Wrong(f"is {kind_of(value)}; write a list, such as {example}")
+        if len(value) < least:
+            raise Wrong(f"is an empty list; write a list such as {example}, or leave the key out")
+        return tuple(_element(element, index, item) for index, item in enumerate(value))
+
+    return check
+
+
+def _element(check: Check[T], index: int, value: object) -> T:
+    try:
+        return check(value)
+    except Wrong as wrong:
+        raise Wrong(str(wrong), (index, *wrong.at)) from None
+
+
+def listen_address(value: object) -> str:
+    """Take `ADDRESS:PORT`."""
+    right = 'write "ADDRESS:PORT", such as "127.0.0.1:8107", "0.0.0.0:8107" or "[::1]:8107"'
+    listen = _as(text, value, right)
+    try:
+        split_listen(listen)
+    except ValueError:
+        raise Wrong(f"is no address and port to listen on; {right}") from None
+    return listen
+
+
+def host_name(value: object) -> str:
+    """Take a host name or an address, without scheme and port."""
+    right = 'write a name or an address alone, such as "cameras.example.org" or "192.0.2.10"'
+    host = _as(text, value, right)
+    if not _HOST.fullmatch(host) and not _is_address(host.strip("[]")):
+        raise Wrong(f"is no host name or address; {right}")
+    return host
+
+
+def origin(value: object) -> str:
+    """Take an origin as browsers send it, or `*`."""
+    right = 'write "https://example.org", with a port if it is not the usual one and without a path, or "*" for all'
+    given = _as(text, value, right)
+    if given != "*" and not _ORIGIN.fullmatch(given):
+        raise Wrong(f"is no origin; {right}")
+    return given
+
+
+def frame_ancestor(value: object) -> str:
+    """Take a source of the CSP directive frame-ancestors."""
+    right = """write "'self'", "'none'", "*", or "https://example.org" """.strip()
+    given = _as(text, value, right)
+    if not _ANCESTOR.fullmatch(given):
+        raise Wrong(f"is nobody who could embed a page; {right}")
+    return given
+
+
+def directory(value: object) -> Path:
+    """Take a path; whether it can be written is not asked here."""
+    return Path(_as(text, value, 'write a path in quotes, such as "/var/log/camgate"'))
+
+
+def transport(value: object) -> Transport:
+    """Take the transports that there are today."""
+    if value == Transport.UDP.value:
+        raise Wrong('is not supported yet; write "tcp" or "auto"')
+    return Transport(one_of(Transport.AUTO.value, Transport.TCP.value)(value))
+
+
+def camera_name(name: str) -> str:
+    """Take a name that can stand in a URL as it is."""
+    right = "write [cameras.NAME] with letters, digits, `-`, `_` and `.`, a letter or digit first"
+    if not name:
+        raise Wrong(f"a camera has an empty name; {right}")
+    if not _NAME.fullmatch(name):
+        raise Wrong(
+            f"is no name for a camera, since it becomes part of URLs; {right}, and call it what you like by title"
+        )
+    if len(name) > MAX_NAME_CHARS:
+        raise Wrong(
+            f"is longer than {MAX_NAME_CHARS} characters; choose a shorter name, and call it what you like by title"
+        )
+    return name
+
+
+def section(value: object, example: str) -> dict[str, Any]:
+    """Take a table."""
+    if not isinstance(value, dict):
+        raise Wrong(f"is {kind_of(value)}; write a table: {example}")
+    return value
+
+
+def _as(check: Check[T], value: object, right: str) -> T:
+    """Apply a check of a wider kind, with the words of what would be right here."""
+    try:
+        return check(value)
+    except Wrong as wrong:
+        raise Wrong(f"{str(wrong).partition(';')[0]}; {right}") from None
+
+
+def _is_address(value: str) -> bool:
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        return False
+    return True

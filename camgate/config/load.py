@@ -1,0 +1,142 @@
+"""From a file and the environment to Settings, or to a ConfigError that names everything that is wrong."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from camgate.config.address import split_listen
+from camgate.config.cameras import CameraReader
+from camgate.config.checks import section
+from camgate.config.errors import ConfigError, Problem, StartError, key_in_words
+from camgate.config.lines import KeyLines
+from camgate.config.model import Settings
+from camgate.config.report import Report, unknown_key
+from camgate.config.schema import CAMERAS, SECTIONS
+
+SYSTEM_FILE = Path("/etc/camgate/camgate.toml")
+LOCAL_FILE = Path("camgate.toml")
+
+MAX_FILE_BYTES = 4 * 1024 * 1024
+"""Ten thousand cameras fit; `/dev/zero` does not."""
+
+_TOML_PLACE = re.compile(r" \(at (?:line (?P<line>\d+), column \d+|end of document)\)$")
+_TOML_DUPLICATE_TABLE = re.compile(r"Cannot declare \((.*)\) twice")
+_TOML_QUOTED = re.compile(r"'((?:\\.|[^'\\])*)'|\"((?:\\.|[^\"\\])*)\"")
+
+
+def find_config_file(given: Path | None) -> Path:
+    """Return the file to load: the one that was asked for, else the system's, else one in the working directory."""
+    if given:
+        return given
+    for file in (SYSTEM_FILE, LOCAL_FILE):
+        if file.exists():
+            return file
+    sentence = f"does not exist, nor {SYSTEM_FILE}; write one with `camgate init`, or try `camgate demo`"
+    raise ConfigError((Problem(str(LOCAL_FILE), sentence),))
+
+
+def load(file: Path, environ: Mapping[str, str]) -> Settings:
+    """Read a config. Raises ConfigError with all that is wrong. Secrets in it are registered with the mask of the logs.
+
+    environ: where `${NAME}` comes from.
+    """
+    return parse(_read(file), environ, file=str(file), directory=file.parent)
+
+
+def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) -> Settings:
+    """Turn the text of a config into Settings; see `load`.
+
+    file: what errors call it. directory: what a relative `password_file` is relative to.
+    """
+    tables = _parse_toml(text, file)
+    report = Report(file, KeyLines(text))
+    values = {name: _read_section(report, name, tables[name]) for name in SECTIONS if name in tables}
+    for key in tables.keys() - SECTIONS.keys() - {CAMERAS}:
+        report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS]))
+    cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
+    _check_ports(report, values)
+    report.raise_problems()
+    sections: dict[str, Any] = {name: SECTIONS[name].settings(**values[name]) for name in values}
+    return Settings(cameras=cameras, **sections)
+
+
+def start_problem(error: StartError, file: Path | None) -> Problem:
+    """Return a StartError as a line that also says where its key stands; `file` is None for settings without a file."""
+    if file is None:
+        return Problem("camgate", error.sentence, key=error.key)
+    try:
+        line = KeyLines(_read(file)).known.get(tuple(error.key.split(".")))
+    except ConfigError:
+        line = None
+    return Problem(str(file), error.sentence, line, error.key)
+
+
+def _read(file: Path) -> str:
+    try:
+        with file.open("rb") as stream:
+            raw = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise ConfigError((Problem(str(file), _unreadable(error)),)) from None
+    if len(raw) > MAX_FILE_BYTES:
+        sentence = f"is larger than {MAX_FILE_BYTES} bytes; name a config file"
+        raise ConfigError((Problem(str(file), sentence),))
+    try:
+        return raw.decode("utf-8-sig")  # editors on Windows put a byte order mark first
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError((Problem(str(file), "is not UTF-8 text; save it as UTF-8", line),)) from None
+
+
+def _unreadable(error: OSError) -> str:
+    match error:
+        case FileNotFoundError():
+            return "does not exist; write one with `camgate init`, or name another"
+        case IsADirectoryError():
+            return "is a directory; name the file in it"
+        case PermissionError():
+            return "may not be read by this user; change its owner or mode"
+        case _:
+            return f"cannot be read: {error.strerror or error}; name another file"
+
+
+def _parse_toml(text: str, file: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError((_toml_problem(str(error), text, file),)) from None
+    except RecursionError:
+        raise ConfigError((Problem(file, "is nested too deeply; write tables as [server]"),)) from None
+    except ValueError:  # a number of more digits than Python converts
+        raise ConfigError((Problem(file, "holds a number that is too long; write a shorter one"),)) from None
+
+
+def _toml_problem(message: str, text: str, file: str) -> Problem:
+    """Return tomllib's message as ours: with the line in front, and in our words where it would be a riddle."""
+    place = _TOML_PLACE.search(message)
+    line = int(place["line"]) if place and place["line"] else text.rstrip().count("\n") + 1
+    reason = _TOML_PLACE.sub("", message)
+    if duplicate := _TOML_DUPLICATE_TABLE.search(reason):
+        keys = [first or second for first, second in _TOML_QUOTED.findall(duplicate[1])]
+        what = "camera needs a name of its own" if keys[:1] == [CAMERAS] else "table may stand only once"
+        return Problem(file, f"is there twice; each {what}", line, key_in_words(tuple(keys)))
+    if reason.startswith("Cannot overwrite a value"):
+        return Problem(file, "the key of this line is there twice; keep one of them", line)
+    reason = reason[:1].lower() + reason[1:]
+    return Problem(file, f"is not TOML: {reason}; write key = value, with quotes around text", line)
+
+
+def _read_section(report: Report, name: str, table: object) -> dict[str, Any]:
+    tables = report.attempt((name,), section, table, f"[{name}]")
+    return report.read_keys((name,), tables or {}, SECTIONS[name].keys)
+
+
+def _check_ports(report: Report, values: Mapping[str, Mapping[str, Any]]) -> None:
+    """HTTP and WebRTC both listen on TCP."""
+    defaults = Settings(cameras={})
+    listen = values.get("server", {}).get("listen", defaults.server.listen)
+    port = values.get("webrtc", {}).get("port", defaults.webrtc.port)
+    if port and port == split_listen(listen)[1]:
+        key = ("webrtc", "port") if "port" in values.get("webrtc", {}) else ("server", "listen")
+        report.add(key, f"port {port} would be used by HTTP and by WebRTC; give each a port of its own")

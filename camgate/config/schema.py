@@ -1,0 +1,76 @@
+"""Which keys a config has, and what each may be. A test holds it against the model and against `etc/camgate.toml`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from camgate.config.checks import (
+    Check,
+    directory,
+    frame_ancestor,
+    host_name,
+    list_of,
+    listen_address,
+    one_of,
+    origin,
+    seconds,
+    text,
+    transport,
+    whole_number,
+)
+from camgate.config.model import LoggingSettings, ServerSettings, WebRtcSettings
+
+CAMERAS = "cameras"
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A table of the config and the settings class that it fills."""
+
+    settings: type
+    keys: Mapping[str, Check[Any]]
+
+
+SECTIONS: Mapping[str, Section] = {
+    "server": Section(
+        ServerSettings,
+        {
+            "listen": listen_address,
+            "max_viewers": whole_number(1, 1_000_000),
+            "allowed_hosts": list_of(host_name, example='["cameras.example.org"]'),
+            "cors_origins": list_of(origin, example='["https://example.org"]'),
+            "frame_ancestors": list_of(frame_ancestor, example="""["'self'"]""", least=1),
+            "shutdown_deadline_s": seconds(0.1, 60),
+        },
+    ),
+    "webrtc": Section(
+        WebRtcSettings,
+        {
+            "port": whole_number(0, 65535),
+            "advertise": list_of(host_name, example='["auto", "203.0.113.7"]', least=1),
+        },
+    ),
+    "logging": Section(
+        LoggingSettings,
+        {
+            "level": one_of("debug", "info", "warning", "error"),
+            "output": one_of("console", "file", "both"),
+            "directory": directory,
+            "max_size_mb": whole_number(1, 1_000_000),
+            "max_backups": whole_number(0, 100_000),
+            "max_age_days": whole_number(0, 100_000),
+        },
+    ),
+}
+
+CAMERA_KEYS: Mapping[str, Check[Any]] = {
+    "url": text,
+    "username": text,
+    "password": text,
+    "password_file": text,
+    "title": text,
+    "transport": transport,
+    "connect_timeout_s": seconds(0.1, 300),
+    "stall_timeout_s": seconds(0.5, 3600),
+}
+"""Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""

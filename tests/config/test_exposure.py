@@ -1,0 +1,70 @@
+"""Who can reach a listener, and that nobody starts an open one without saying so."""
+
+import pytest
+
+from camgate.config.address import is_loopback, split_listen
+from camgate.config.errors import StartError
+from camgate.config.exposure import check_exposure, exposure
+from camgate.config.model import ServerSettings
+
+
+@pytest.mark.parametrize(
+    ("listen", "host", "port"),
+    [
+        ("127.0.0.1:8107", "127.0.0.1", 8107),
+        ("0.0.0.0:0", "0.0.0.0", 0),
+        ("localhost:80", "localhost", 80),
+        ("[::]:8107", "::", 8107),
+        ("[fe80::1%eth0]:1", "fe80::1%eth0", 1),
+    ],
+)
+def test_listen(listen: str, host: str, port: int) -> None:
+    assert split_listen(listen) == (host, port)
+
+
+@pytest.mark.parametrize(
+    "listen",
+    [
+        "",
+        ":8107",
+        "8107",
+        "127.0.0.1",
+        "127.0.0.1:",
+        "127.0.0.1:65536",
+        "::1:80",
+        "[::1]",
+        "[127.0.0.1]:1",
+        "cam:1",
+        "a b:1",
+    ],
+)
+def test_no_listen(listen: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        split_listen(listen)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "::1", "::ffff:127.0.0.1"])
+def test_loopback(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.2", "fe80::1%eth0", "::ffff:192.0.2.1"])
+def test_beyond_loopback(host: str) -> None:
+    assert not is_loopback(host)
+
+
+def test_an_open_listener_needs_insecure() -> None:
+    server = ServerSettings(listen="0.0.0.0:8107")
+    with pytest.raises(StartError) as caught:
+        check_exposure(server, insecure=False)
+    assert caught.value.key == "server.listen"
+    assert str(caught.value) == (
+        "server.listen: 0.0.0.0:8107 can be reached from other machines, and viewers are not asked for a password; "
+        "listen on 127.0.0.1:8107 behind a proxy that asks for one, or allow it with --insecure"
+    )
+    check_exposure(server, insecure=True)
+
+
+def test_a_loopback_listener_needs_nothing() -> None:
+    check_exposure(ServerSettings(), insecure=False)
+    assert exposure(ServerSettings()) is None
