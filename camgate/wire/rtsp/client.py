@@ -305,7 +305,7 @@ class RtspClient:
             return
         exchange = self._match(message)
         if exchange is None:
-            self._unmatched_responses += 1
+            self._receive_unmatched_answer(message)
         elif message.status == 401 and self._repeat_with_login(exchange, message, now):
             return
         elif exchange is self._keepalive:
@@ -314,10 +314,7 @@ class RtspClient:
             self._receive_answer_untrusted(exchange, message, now)
 
     def _match(self, response: Response) -> _Exchange | None:
-        """Return the open exchange that a response answers.
-
-        Tapo C220 repeats the CSeq of an earlier answer: such are ignored. A missing one can only mean the open request.
-        """
+        """Return the open exchange that a response answers; one without CSeq can only be about the one that is open."""
         cseq = response.headers.get("CSeq")
         for exchange in (self._awaited, self._keepalive):
             if exchange is not None and cseq in (None, str(exchange.cseq)):
@@ -344,12 +341,18 @@ class RtspClient:
             self._send(exchange)
         return True
 
+    def _receive_unmatched_answer(self, response: Response) -> None:
+        self._unmatched_responses += 1
+        # Tapo C220 refuses a keepalive with the CSeq of an earlier answer.
+        if self._keepalive is not None and not response.is_success:
+            self._public -= {"GET_PARAMETER"}
+
     def _receive_keepalive_answer_untrusted(self, exchange: _Exchange, response: Response) -> None:
         self._keepalive = None
         self._keepalives_answered += 1
         if response.status == 454:
             raise SessionLost(exchange.method)
-        # Any other refusal is ignored, but OPTIONS keeps every session alive (Tapo C220 answers 400 to what it lists).
+        # Any other refusal is ignored, but from here on the keepalive is OPTIONS, which all cameras know.
         if not response.is_success:
             self._public -= {"GET_PARAMETER"}
 

@@ -109,7 +109,7 @@ class AuthenticationProblem(Enum):
 class AuthenticationFailed(RtspRemoteError):
     """The camera answered 401 and there is nothing (more) to try. Do not try again soon: cameras lock accounts.
 
-    schemes: names of the schemes that the camera offered, such as `("Digest", "Basic")`.
+    schemes: names of the schemes that the camera offered, such as `("digest", "basic")`.
     """
 
     _WORDS: ClassVar = {
@@ -125,8 +125,10 @@ class AuthenticationFailed(RtspRemoteError):
         self.schemes = tuple(schemes)
 
     def __str__(self) -> str:
-        offered = f"; it offers {', '.join(map(printable, self.schemes))}" if self.schemes else ""
-        return f"{self._WORDS[self.problem]} (401 to {self.method}{offered})"
+        is_about_schemes = self.problem is AuthenticationProblem.NO_COMMON_SCHEME
+        offered = ", ".join(map(printable, self.schemes)) or "nothing"
+        detail = f"; it offers {offered}" if is_about_schemes else ""
+        return f"{self._WORDS[self.problem]} (401 to {self.method}{detail})"
 
 
 class UnexpectedStatus(RtspRemoteError):

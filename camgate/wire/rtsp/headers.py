@@ -65,8 +65,9 @@ def parse_session_untrusted(value: str) -> Session | None:
     if not session_id:
         return None
     for parameter in parameters:
-        if timeout := re.fullmatch(r"timeout\s*=\s*([0-9]{1,9})", parameter, re.IGNORECASE):
-            return Session(session_id, min(max(float(timeout[1]), 1.0), _MAX_SESSION_TIMEOUT_S))
+        timeout = re.fullmatch(r"timeout\s*=\s*([0-9]{1,9})", parameter, re.IGNORECASE)
+        if timeout and int(timeout[1]) > 0:
+            return Session(session_id, min(float(timeout[1]), _MAX_SESSION_TIMEOUT_S))
     return Session(session_id)
 
 

@@ -156,8 +156,9 @@ class InterleavedReader:
         return True
 
     def _may_become_a_line(self) -> bool:
-        begun = _START_LINE_BEGUN if self._is_in_touch else _FOREIGN_LINE_BEGUN
-        return begun.fullmatch(self._buffer, self._at) is not None
+        if _START_LINE_BEGUN.fullmatch(self._buffer, self._at):
+            return True
+        return not self._is_in_touch and _FOREIGN_LINE_BEGUN.fullmatch(self._buffer, self._at) is not None
 
     def _wait_for_head(self) -> bool:
         if len(self._buffer) - self._at > MAX_HEAD_BYTES:
@@ -204,7 +205,8 @@ class InterleavedReader:
         if buffer[at] != _DOLLAR:
             if _START_LINE.match(buffer, at):
                 return True
-            return None if _START_LINE_BEGUN.fullmatch(buffer, at) else False
+            may_become_one = len(buffer) - at <= MAX_HEAD_BYTES and _START_LINE_BEGUN.fullmatch(buffer, at)
+            return None if may_become_one else False
         if len(buffer) <= at + _FRAME_HEADER_BYTES:
             return None
         length = buffer[at + 2] << 8 | buffer[at + 3]
