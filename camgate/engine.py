@@ -4,6 +4,7 @@ Joins relay (which camera, is it live) and serve.webrtc (who watches). Owns no t
 """
 
 import secrets
+from dataclasses import asdict
 
 from camgate.config.model import Settings
 from camgate.relay.errors import (
@@ -137,7 +138,7 @@ class Engine:
         viewers: dict[str, int] = {}
         for peer in self._endpoint.peers():
             viewers[peer.camera] = viewers.get(peer.camera, 0) + 1
-        return [_describe(source.statistics(), viewers.get(source.name, 0)) for source in self._registry]
+        return [_describe(source.statistics(), viewers.get(source.name, 0)) for source in self._registry.sources()]
 
     def revision(self) -> int:
         """Return the counter of camera changes."""
@@ -148,28 +149,9 @@ class Engine:
         return await self._registry.wait_changed(revision)
 
 
-def _describe(source: SourceStatistics, viewers: int) -> dict[str, object]:
-    stream, video = source.stream, source.stream.format
-    return {
-        "name": source.name,
-        "title": source.title,
-        "state": source.state.value,
-        "last_error": source.last_error,
-        "state_since_s": round(source.since_s, 1),
-        "uptime_s": round(source.uptime_s, 1),
-        "reconnects": source.reconnects,
-        "codec": video.codec if video else None,
-        "profile_level_id": video.profile_level_id if video else None,
-        "width": video.width if video else None,
-        "height": video.height if video else None,
-        "fps": round(stream.fps, 1),
-        "bitrate_bps": round(stream.bitrate_bps),
-        "gop_s": None if stream.gop_s is None else round(stream.gop_s, 2),
-        "frame_age_s": None if stream.frame_age_s is None else round(stream.frame_age_s, 2),
-        "frames": stream.frames,
-        "dropped_frames": stream.dropped_frames,
-        "viewers": viewers,
-    }
+def _describe(statistics: SourceStatistics, viewers: int) -> dict[str, object]:
+    figures = {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(statistics).items()}
+    return {**figures, "viewers": viewers}
 
 
 def _choose_codec(video: OfferedMedia, video_format: VideoFormat) -> OfferedCodec:
