@@ -1,5 +1,7 @@
 """Why a camera gives no pictures, beyond what RTSP itself can say: sentences for the camera's owner."""
 
+from typing import ClassVar
+
 from camgate.base.errors import RemoteError
 
 
@@ -40,23 +42,61 @@ class CameraStalled(RemoteError):
         return f"no picture for {self.silent_s:g} s although the connection is open"
 
 
-class TooManyRedirects(RemoteError):
-    """The camera sent us from address to address."""
+class NoKeyFrame(RemoteError):
+    """Pictures come, but none that decoding could begin with, for `waited_s` seconds."""
 
-    def __init__(self, hops: int) -> None:
-        super().__init__(hops)
-        self.hops = hops
+    def __init__(self, waited_s: float) -> None:
+        super().__init__(waited_s)
+        self.waited_s = waited_s
 
     def __str__(self) -> str:
-        return f"the camera redirected {self.hops} times without showing a picture"
+        return (
+            f"the camera sent pictures for {self.waited_s:g} s but no key frame:"
+            " set its key-frame interval to 1-2 s, without intra refresh"
+        )
 
 
 class CameraMoved(RemoteError):
-    """The camera asks to be dialled at `url` instead."""
+    """The camera asks to be dialled at `url` instead; the supervisor follows it a few times."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
         self.url = url
 
     def __str__(self) -> str:
-        return "the camera redirects to another address"
+        return "the camera redirects from address to address without showing a picture"
+
+
+class UnsupportedVideo(RemoteError):
+    """The camera shows pictures, but in no codec that this version can pass on. `codecs`: their RTP names."""
+
+    _NAMES: ClassVar = {"H265": "H.265", "JPEG": "Motion JPEG", "MP4V-ES": "MPEG-4 Visual"}
+
+    def __init__(self, codecs: tuple[str, ...]) -> None:
+        super().__init__(codecs)
+        self.codecs = codecs
+
+    def __str__(self) -> str:
+        names = " and ".join(self._NAMES.get(codec, codec) for codec in self.codecs)
+        return f"the camera sends {names}, which this version cannot pass on to browsers: set it to H.264"
+
+
+class CameraMute(RemoteError):
+    """The camera accepts connections but says no word of RTSP: it hangs, or something in front of it answers."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"connections are accepted, but no RTSP server answers: {self.reason}"
+
+
+class CredentialsNoLongerTaken(RemoteError):
+    """401 with credentials that this camera took earlier. Dahua answers so when its connections are used up."""
+
+    def __str__(self) -> str:
+        return (
+            "refused (401) although these credentials worked before: the camera may have too many clients,"
+            " or its password was changed"
+        )

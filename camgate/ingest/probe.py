@@ -1,0 +1,185 @@
+"""`probe`: connect to a camera once, look at it for some seconds, and say what a browser will get.
+
+    async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = dial_tcp) -> ProbeResult
+
+Raises RemoteError, whose text is a sentence for the camera's owner, where the camera cannot be reached or refuses.
+A camera that can be reached but not shown gives a result whose `browser` sentence says so.
+"""
+
+from dataclasses import dataclass
+
+import trio
+
+from camgate.base.errors import RemoteError
+from camgate.config.model import CameraSettings
+from camgate.ingest.dial import Dial, dial_tcp, place
+from camgate.ingest.errors import UnsupportedVideo
+from camgate.ingest.session import play_camera
+from camgate.relay.splice import Splice
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp.sequence import timestamp_delta
+from camgate.wire.rtsp.errors import NoUsableTrack
+from camgate.wire.rtsp.events import Described
+from camgate.wire.rtsp.track import Track
+from camgate.wire.rtsp.url import split_url_untrusted
+
+ENOUGH_KEY_FRAMES = 4
+"""Three whole groups of pictures are enough to measure by; a camera with short ones need not be watched longer."""
+
+LEAST_MEASURED_S = 2.0
+
+VIDEO_CLOCK_HZ = 90_000
+
+CONSTRAINT_SET1 = 0x40
+
+_PROFILES = {0x42: "Baseline", 0x4D: "Main", 0x58: "Extended", 0x64: "High", 0x6E: "High 10", 0x7A: "High 4:2:2"}
+_PROFILES_FOR_BROWSERS = frozenset({0x42, 0x4D, 0x64})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProbeResult:
+    """What one look at a camera showed.
+
+    address: host and port as dialled. server: the camera's own name for its software; may be empty.
+    tracks: everything that the camera offers, in its order. played: the one that was measured; None where none can be.
+    format: of the track played; None where no key frame came.
+    frames, measured_fps, bitrate_bps: over `measured_s` seconds of media time.
+    gop_frames, gop_s: from key frame to key frame, the latest; None where fewer than two came.
+    browser: what a browser will get, a sentence.
+    """
+
+    address: str
+    server: str
+    tracks: tuple[Track, ...]
+    played: Track | None
+    format: VideoFormat | None
+    frames: int
+    measured_s: float
+    measured_fps: float | None
+    bitrate_bps: float | None
+    gop_frames: int | None
+    gop_s: float | None
+    browser: str
+
+
+async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = dial_tcp) -> ProbeResult:
+    """Look at a camera for at most `seconds` of pictures, and hang up.
+
+    Raises RemoteError where the camera cannot be reached, refuses, or stops before it showed anything.
+    """
+    url = split_url_untrusted(settings.url)
+    look = _Look(place(url.host, url.port), seconds)
+    with look.scope:
+        connection = await dial(url.host, url.port, settings.connect_timeout_s)
+        try:
+            await play_camera(settings, connection, look, dial)
+        except (UnsupportedVideo, NoUsableTrack) as error:
+            return look.result(f"nothing: {error}")
+        except RemoteError:
+            if look.format is None:
+                raise
+    return look.result(look.browser_sentence())
+
+
+class _Look:
+    """The session's sink while probing: measures, and ends the session once it has seen enough."""
+
+    def __init__(self, address: str, seconds: float) -> None:
+        self.scope = trio.CancelScope()
+        self.format: VideoFormat | None = None
+        self._address = address
+        self._seconds = seconds
+        self._described: Described | None = None
+        self._played: Track | None = None
+        self._splice = Splice()
+        self._frames = 0
+        self._bytes = 0
+        self._first_time = 0
+        self._last_time = 0
+        self._last_timestamp = 0
+        self._runs_backward = False
+        self._key_frames: list[tuple[int, int]] = []
+
+    def on_described(self, camera: Described) -> None:
+        self._described = camera
+
+    def on_playing(self, track: Track) -> None:
+        self._played = track
+        self._splice.begin_session()
+        self.scope.deadline = trio.current_time() + self._seconds
+
+    def on_format(self, video: VideoFormat) -> None:
+        self.format = video
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._runs_backward |= bool(self._frames) and timestamp_delta(frame.rtp_time, self._last_timestamp) < 0
+            self._last_timestamp = frame.rtp_time
+            self._count(self._splice.map(frame))
+        if len(self._key_frames) >= ENOUGH_KEY_FRAMES and self._measured_s >= LEAST_MEASURED_S:
+            self.scope.cancel()
+
+    def _count(self, frame: Frame) -> None:
+        if not self._frames:
+            self._first_time = frame.rtp_time
+        else:
+            # A rate is frames, or bytes, over the time since the frame before them.
+            self._bytes += frame.size_bytes
+        if frame.is_key:
+            self._key_frames.append((self._frames, frame.rtp_time))
+        self._frames += 1
+        self._last_time = frame.rtp_time
+
+    @property
+    def _measured_s(self) -> float:
+        return (self._last_time - self._first_time) / VIDEO_CLOCK_HZ
+
+    @property
+    def _measured_fps(self) -> float | None:
+        return (self._frames - 1) / self._measured_s if self._frames > 1 else None
+
+    def result(self, browser: str) -> ProbeResult:
+        assert self._described is not None
+        gop = None
+        if len(self._key_frames) > 1:
+            (first, first_time), (last, last_time) = self._key_frames[-2:]
+            gop = (last - first, (last_time - first_time) / VIDEO_CLOCK_HZ)
+        return ProbeResult(
+            address=self._address,
+            server=self._described.server,
+            tracks=self._described.tracks,
+            played=self._played,
+            format=self.format,
+            frames=self._frames,
+            measured_s=self._measured_s,
+            measured_fps=self._measured_fps,
+            bitrate_bps=8 * self._bytes / self._measured_s if self._frames > 1 else None,
+            gop_frames=gop and gop[0],
+            gop_s=gop and gop[1],
+            browser=browser,
+        )
+
+    def browser_sentence(self) -> str:
+        """Say what a browser will get of what was seen."""
+        if self.format is None or not self._key_frames:
+            return "nothing: no key frame came; set a key-frame interval of 1-2 s in the camera, without intra refresh"
+        shown = f"H.264 {profile_name(self.format.profile_level_id)}"
+        if self.format.width and self.format.height:
+            shown += f" {self.format.width}x{self.format.height}"
+        if self._measured_fps:
+            shown += f" at {self._measured_fps:.0f} fps"
+        if self._runs_backward:
+            return f"a broken picture: {shown} with B-frames, which WebRTC cannot play; turn B-frames off in the camera"
+        if int(self.format.profile_level_id[:2], 16) not in _PROFILES_FOR_BROWSERS:
+            return f"nothing: {shown} is a profile that browsers do not decode; set it to High, Main or Baseline"
+        return f"{shown}, passed through"
+
+
+def profile_name(profile_level_id: str) -> str:
+    """Return the name of an H.264 profile from its six hexadecimal digits: `42e01f` is `Constrained Baseline`."""
+    profile, constraints = bytes.fromhex(profile_level_id)[:2]
+    # H.264, A.2.1.1: Baseline with constraint_set1_flag is Constrained Baseline.
+    if profile == 0x42 and constraints & CONSTRAINT_SET1:
+        return "Constrained Baseline"
+    return _PROFILES.get(profile, f"profile {profile}")

@@ -1,0 +1,132 @@
+"""`TrackReceiver`: the RTP and RTCP packets of one video track in, frames and receiver reports out.
+
+Owned by the session's task. Knows no socket; the time comes in as an argument.
+"""
+
+import secrets
+from collections.abc import Sequence
+from struct import Struct
+
+from camgate.base.errors import RemoteError
+from camgate.ingest.errors import CameraHungUp
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from camgate.wire.codec.h264 import H264Depacketizer, H264Statistics
+from camgate.wire.rtp.rtcp import Bye, ReportBlock, SenderReport, build_receiver_report, parse_rtcp_untrusted
+from camgate.wire.rtp.sequence import sequence_delta
+from camgate.wire.rtsp.track import Track
+
+CNAME = "camgate"
+
+_RTP_HEADER = Struct("!BBHII")
+
+
+class TrackReceiver:
+    """Receives one H.264 track, and keeps the account that receiver reports give (RFC 3550, 6.4).
+
+    last_frame_s: when the latest whole frame came; before the first one, when receiving began.
+    """
+
+    def __init__(self, track: Track, now: float) -> None:
+        assert track.rtp_channel is not None
+        self._rtp_channel = track.rtp_channel
+        # A response that names one channel only means that one and the next (RFC 2326, 12.39).
+        self.rtcp_channel = track.rtp_channel + 1 if track.rtcp_channel is None else track.rtcp_channel
+        self.last_frame_s = now
+        self._began_s = now
+        self._depacketizer = H264Depacketizer(track.parameter_sets, payload_type=track.payload_type)
+        self._account = ReceptionAccount()
+        self._last_packet: bytes | None = None
+
+    @property
+    def format(self) -> VideoFormat | None:
+        """The format of the latest key frame; before the first one, that of the session description."""
+        return self._depacketizer.format
+
+    @property
+    def last_picture_s(self) -> float:
+        """When the latest picture came, be it whole or not: the camera is alive as long as this moves."""
+        return self._depacketizer.last_access_unit_s or self._began_s
+
+    def receive_packets(self, packets: Sequence[tuple[int, bytes]], now: float) -> list[Frame]:
+        """Take what arrived at `now` and return the frames that it completed."""
+        frames: list[Frame] = []
+        receive_packet = self._depacketizer.receive_packet_untrusted
+        for channel, packet in packets:
+            if channel == self._rtp_channel:
+                frames += receive_packet(packet, now)
+                self._last_packet = packet
+            else:
+                self._receive_rtcp(packet, now)
+        if frames:
+            self.last_frame_s = now
+        return frames
+
+    def build_report(self, now: float) -> bytes | None:
+        """Return a compound RTCP packet that says what was received so far; None before the first packet."""
+        if self._last_packet is None or len(self._last_packet) < _RTP_HEADER.size:
+            return None
+        return self._account.build_report(self._depacketizer.statistics(), self._last_packet, now)
+
+    def _receive_rtcp(self, packet: bytes, now: float) -> None:
+        try:
+            reports = parse_rtcp_untrusted(packet)
+        except RemoteError:
+            # Hanwha leaves its SDES open (MediaMTX#5355): RTCP that cannot be read is no reason to stop the pictures.
+            return
+        for report in reports:
+            if isinstance(report, SenderReport):
+                self._account.note_sender_report(report, now)
+            elif isinstance(report, Bye):
+                raise CameraHungUp("the camera has ended the stream (RTCP BYE)")
+
+
+class ReceptionAccount:
+    """What receiver reports tell about one source, drawn from the depacketiser's counters when a report is due.
+
+    Jitter is reported as 0: on TCP it would tell the kernel's batching, not the network.
+    """
+
+    def __init__(self) -> None:
+        self._own_ssrc = secrets.randbits(32)
+        self._highest_sequence: int | None = None
+        self._reported = (0, 0)
+        self._sender_report: SenderReport | None = None
+        self._sender_report_s = 0.0
+
+    def note_sender_report(self, report: SenderReport, now: float) -> None:
+        """Remember a sender report, whose time the next receiver report repeats."""
+        # Tapo C320WS sends reports under another SSRC than its media, so they are taken by channel (retina).
+        self._sender_report = report
+        self._sender_report_s = now
+
+    def build_report(self, statistics: H264Statistics, last_packet: bytes, now: float) -> bytes:
+        """Return a compound RTCP packet: `last_packet` is the latest RTP packet, whole."""
+        _, _, sequence, _, ssrc = _RTP_HEADER.unpack_from(last_packet)
+        expected = statistics.packets + statistics.packets_lost
+        expected_before, lost_before = self._reported
+        expected_since, lost_since = expected - expected_before, statistics.packets_lost - lost_before
+        self._reported = (expected, statistics.packets_lost)
+        block = ReportBlock(
+            ssrc=ssrc,
+            # RFC 3550, 6.4.1: the fraction lost since the last report, in 256ths.
+            fraction_lost=min(255, (lost_since << 8) // expected_since) if expected_since else 0,
+            cumulative_lost=min(statistics.packets_lost, 0x7FFFFF),
+            highest_sequence=self._extend(sequence, expected_since) & 0xFFFFFFFF,
+            jitter=0,
+            last_sr=0,
+            delay_since_last_sr=0,
+        )
+        if self._sender_report is not None:
+            # RFC 3550, 6.4.1: LSR is the middle 32 bits of the NTP time, DLSR counts 1/65536 seconds.
+            block.last_sr = self._sender_report.ntp_time >> 16 & 0xFFFFFFFF
+            block.delay_since_last_sr = int((now - self._sender_report_s) * 65536) & 0xFFFFFFFF
+        return build_receiver_report(self._own_ssrc, (block,), cname=CNAME)
+
+    def _extend(self, sequence: int, ahead: int) -> int:
+        """Return `sequence` with its rollover count: it is about `ahead` after the last reported number."""
+        if self._highest_sequence is None:
+            self._highest_sequence = sequence - ahead & 0xFFFF
+        estimate = self._highest_sequence + ahead
+        self._highest_sequence = estimate + sequence_delta(sequence, estimate & 0xFFFF)
+        return self._highest_sequence

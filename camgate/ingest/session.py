@@ -1,0 +1,268 @@
+"""`Session`: one RTSP connection to one camera, the shell around `wire.rtsp.client`.
+
+One task runs a session and owns all of its state: socket, client, depacketiser and deadlines. What it reads goes to a
+`SessionSink`; it knows neither streams nor states, nor what happens after its end.
+"""
+
+import math
+import socket
+from contextlib import suppress
+from typing import Never, Protocol
+
+import trio
+
+from camgate.base.log import get_logger
+from camgate.config.model import CameraSettings
+from camgate.ingest.dial import Dial, place
+from camgate.ingest.errors import CameraHungUp, CameraMoved, CameraMute, CameraStalled, NoKeyFrame, UnsupportedVideo
+from camgate.ingest.receive import TrackReceiver
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtsp.client import RtspClient
+from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
+from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
+from camgate.wire.rtsp.policies import ClientPolicies
+from camgate.wire.rtsp.track import Track, first_video_track
+from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted
+
+log = get_logger("ingest.session")
+
+READ_BYTES = 256 * 1024
+"""One read takes a whole key frame of most cameras."""
+
+READS_PER_TURN = 8
+"""A camera that sends faster than we read must still let the other tasks run."""
+
+MAX_UNSENT_BYTES = 64 * 1024
+"""Requests and reports are small; a camera that leaves so much unread has hung."""
+
+UNSENT_RETRY_S = 0.1
+
+HANG_UP_S = 1.0
+"""Deadline of the whole goodbye: a camera that streams on and answers nothing must not hold up a shutdown."""
+
+GOODBYE_SILENCE_S = 0.25
+"""A camera that is silent for so long after TEARDOWN sends nothing any more, so nothing can be left unread."""
+
+MAX_REDIRECTS = 3
+
+MAX_EARLY_PACKETS = 4096
+"""Kept from before the answer to PLAY: room for a key frame of 4 MB."""
+
+KEY_FRAME_PATIENCE_S = 30.0
+"""Pictures that are no use without a key frame. Smart codecs stretch its interval to 10 s and more; a new session makes
+most cameras send one."""
+
+REPORT_INTERVAL_S = 5.0
+"""RTCP receiver reports: Arlo cameras stop after 10 s without one (MediaMTX#1403)."""
+
+
+class SessionSink(Protocol):
+    """Who listens to a session: the supervisor, which publishes the frames, or a probe, which measures them."""
+
+    def on_described(self, camera: Described) -> None:
+        """The camera accepted us and says what it offers."""
+
+    def on_playing(self, track: Track) -> None:
+        """Frames of `track` will follow."""
+
+    def on_format(self, video: VideoFormat) -> None:
+        """The frames from now on look like this."""
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        """Whole pictures, at least one."""
+
+
+class Session:
+    """Plays the first H.264 track of the camera at the other end of `connection`, which the session closes.
+
+    stall_timeout_s: longest time without a whole frame while playing.
+    """
+
+    def __init__(
+        self, connection: socket.socket, client: RtspClient, sink: SessionSink, *, stall_timeout_s: float
+    ) -> None:
+        self._connection = connection
+        self._client = client
+        self._sink = sink
+        self._stall_timeout_s = stall_timeout_s
+        self._buffer = memoryview(bytearray(READ_BYTES))
+        self._unsent = b""
+        self._receiver: TrackReceiver | None = None
+        self._format: VideoFormat | None = None
+        self._packets: list[tuple[int, bytes]] = []
+        self._report_at_s = self._watch_at_s = self._unsent_at_s = math.inf
+        self._deadline_s = math.inf
+
+    async def run(self) -> Never:
+        """Play until the session ends, which it always does by an error of the RemoteError family."""
+        try:
+            await self._run()
+        except (CameraHungUp, ResponseTimeout) as error:
+            if self._client.statistics().responses_received:
+                raise
+            raise CameraMute(str(error)) from error
+        finally:
+            await self._hang_up()
+
+    async def _run(self) -> Never:
+        try:
+            self._client.start(trio.current_time())
+            while True:
+                self._turn()
+                with trio.CancelScope(deadline=self._deadline_s) as scope:
+                    while True:
+                        await trio.lowlevel.wait_readable(self._connection)
+                        self._receive()
+                        self._turn()
+                        scope.deadline = self._deadline_s
+        except OSError as error:
+            raise CameraHungUp(f"the connection to the camera broke: {error.strerror}") from error
+
+    def _turn(self) -> None:
+        """Obey the clock, dispatch events, pass on pictures, flush, find the next deadline: all in this one place."""
+        now = trio.current_time()
+        if now >= self._deadline_s:
+            self._handle_deadlines(now)
+        for event in self._client.events():
+            self._dispatch(event, now)
+        if self._packets:
+            self._pass_on_packets(now)
+        self._unsent += self._client.data_to_send()
+        if self._unsent:
+            self._flush(now)
+        self._deadline_s = min(
+            self._client.next_deadline() or math.inf, self._report_at_s, self._watch_at_s, self._unsent_at_s
+        )
+
+    def _receive(self) -> None:
+        """Read what has arrived. The hot path: no task switch, no object a packet."""
+        now = trio.current_time()
+        with suppress(BlockingIOError):
+            for _ in range(READS_PER_TURN):
+                count = self._connection.recv_into(self._buffer)
+                if not count:
+                    self._client.receive_eof()
+                    break
+                self._client.receive_data(self._buffer[:count], now)
+                if count < READ_BYTES:
+                    break
+        self._packets += self._client.take_packets()
+
+    def _pass_on_packets(self, now: float) -> None:
+        # Media may come before the answer to PLAY (Reolink), and its first packets are a key frame: they wait for it.
+        if self._receiver is None:
+            del self._packets[:-MAX_EARLY_PACKETS]
+            return
+        packets, self._packets = self._packets, []
+        frames = self._receiver.receive_packets(packets, now)
+        if frames:
+            video = self._receiver.format
+            if video is not None and video is not self._format:
+                self._format = video
+                self._sink.on_format(video)
+            self._sink.on_frames(frames)
+
+    def _handle_deadlines(self, now: float) -> None:
+        self._client.handle_deadline(now)
+        if self._receiver is not None:
+            if now >= self._watch_at_s:
+                self._watch_pictures(self._receiver, now)
+            if now >= self._report_at_s:
+                self._send_report(self._receiver, now)
+
+    def _watch_pictures(self, receiver: TrackReceiver, now: float) -> None:
+        """Raise an error when the last picture is too old. Pictures do not move this deadline; it is moved here."""
+        self._watch_at_s = receiver.last_picture_s + self._stall_timeout_s
+        if now >= self._watch_at_s:
+            raise CameraStalled(self._stall_timeout_s)
+        if now - receiver.last_frame_s >= KEY_FRAME_PATIENCE_S:
+            raise NoKeyFrame(KEY_FRAME_PATIENCE_S)
+
+    def _send_report(self, receiver: TrackReceiver, now: float) -> None:
+        self._report_at_s = now + REPORT_INTERVAL_S
+        report = receiver.build_report(now)
+        if report is not None:
+            self._client.send_packet(receiver.rtcp_channel, report)
+
+    def _dispatch(self, event: Event, now: float) -> None:
+        match event:
+            case Described():
+                self._sink.on_described(event)
+                self._client.play([choose_track(event.tracks)], now)
+            case Playing():
+                self._start_receiving(event.tracks[0], now)
+            case Redirected(url):
+                raise CameraMoved(url)
+            case ServerClosed():
+                raise CameraHungUp(str(event))
+
+    def _start_receiving(self, track: Track, now: float) -> None:
+        self._receiver = TrackReceiver(track, now)
+        self._watch_at_s = now + self._stall_timeout_s
+        self._report_at_s = now + REPORT_INTERVAL_S
+        self._sink.on_playing(track)
+
+    def _flush(self, now: float) -> None:
+        """Send without waiting: a camera that does not read must not keep us from reading."""
+        with suppress(BlockingIOError):
+            self._unsent = self._unsent[self._connection.send(self._unsent) :]
+        if len(self._unsent) > MAX_UNSENT_BYTES:
+            raise CameraHungUp("the camera does not read what it is sent")
+        self._unsent_at_s = now + UNSENT_RETRY_S if self._unsent else math.inf
+
+    async def _hang_up(self) -> None:
+        """Send TEARDOWN and close, within HANG_UP_S, whatever cancels us.
+
+        Old live555 servers, which many cameras have, go on writing into a connection that just goes away, and into the
+        next one that gets its number (retina#17).
+        """
+        with trio.move_on_after(HANG_UP_S, shield=True), suppress(OSError, RtspRemoteError):
+            self._client.teardown(trio.current_time())
+            await self._send_goodbye(self._unsent + self._client.data_to_send())
+        trio.lowlevel.notify_closing(self._connection)
+        self._connection.close()
+
+    async def _send_goodbye(self, data: bytes) -> None:
+        if not data:
+            return
+        while data:
+            await trio.lowlevel.wait_writable(self._connection)
+            data = data[self._connection.send(data) :]
+        # To close with bytes unread would send a reset, which can overtake the TEARDOWN (RFC 1122, 4.2.2.13).
+        self._connection.shutdown(socket.SHUT_WR)
+        while True:
+            with trio.move_on_after(GOODBYE_SILENCE_S) as silence:
+                await trio.lowlevel.wait_readable(self._connection)
+            if silence.cancelled_caught or not self._connection.recv_into(self._buffer):
+                return
+
+
+async def play_camera(settings: CameraSettings, connection: socket.socket, sink: SessionSink, dial: Dial) -> Never:
+    """Play the camera at the other end of `connection`, and wherever it redirects to, until that ends.
+
+    Takes over the connection. Ends by an error of the RemoteError family, or of our own.
+    """
+    url = split_url_untrusted(settings.url)
+    for _ in range(MAX_REDIRECTS):
+        try:
+            await _open_session(settings, url, connection, sink).run()
+        except CameraMoved as moved:
+            url = split_url_untrusted(moved.url)
+            log.info("camera redirects", camera=settings.name, address=place(url.host, url.port))
+            connection = await dial(url.host, url.port, settings.connect_timeout_s)
+    await _open_session(settings, url, connection, sink).run()
+
+
+def _open_session(settings: CameraSettings, url: RtspUrl, connection: socket.socket, sink: SessionSink) -> Session:
+    policies = ClientPolicies(response_timeout_s=settings.connect_timeout_s)
+    client = RtspClient(str(url), username=settings.username, password=settings.password, policies=policies)
+    return Session(connection, client, sink, stall_timeout_s=settings.stall_timeout_s)
+
+
+def choose_track(tracks: tuple[Track, ...]) -> Track:
+    """Return the track to play; raise UnsupportedVideo or NoUsableTrack where the camera offers none."""
+    videos = tuple(track.codec for track in tracks if track.media == "video" and track.codec)
+    if videos and "H264" not in videos:
+        raise UnsupportedVideo(videos)
+    return first_video_track(tracks)

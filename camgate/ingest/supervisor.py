@@ -1,0 +1,172 @@
+"""`run_camera`: the supervisor task of one camera, from start to shutdown.
+
+Dials, runs a session, says in words why it ended, and decides when to try again. It owns the camera's state; losing
+the camera ends the session, never the stream, so viewers see a pause and then pictures.
+
+While a camera is away (refused, unreachable, silent) its state is BACKOFF with the reason, and it is knocked at by bare
+TCP connects. A camera that answers and refuses gets exponential backoff, and one that refuses the login at least a
+minute, because cameras lock accounts. STALLED lasts until the next connection gives pictures or fails.
+"""
+
+import socket
+from random import Random
+from typing import Never
+
+import trio
+
+from camgate.base.errors import RemoteError
+from camgate.base.log import get_logger
+from camgate.config.model import CameraSettings
+from camgate.ingest.backoff import DENIED_CAP_S, DENIED_FIRST_S, KNOCK_SLOW_S, Backoff
+from camgate.ingest.dial import Dial, dial_tcp
+from camgate.ingest.errors import (
+    CameraAway,
+    CameraHungUp,
+    CameraMute,
+    CameraStalled,
+    CredentialsNoLongerTaken,
+    UnsupportedVideo,
+)
+from camgate.ingest.knock import wait_open
+from camgate.ingest.session import play_camera
+from camgate.relay.source import CameraState, Source
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtsp.errors import AuthenticationFailed, NoUsableTrack
+from camgate.wire.rtsp.events import Described
+from camgate.wire.rtsp.track import Track
+from camgate.wire.rtsp.url import split_url_untrusted
+
+log = get_logger("ingest.supervisor")
+
+STABLE_S = 60.0
+"""Pictures for so long make all earlier failures forgotten."""
+
+EARNED_S = 10.0
+"""Pictures for so long earn one more try at once: a camera that restarts is back before its viewers look away."""
+
+
+async def run_camera(
+    settings: CameraSettings, source: Source, *, dial: Dial = dial_tcp, random: Random | None = None
+) -> Never:
+    """Keep `source` supplied with the camera's frames until cancelled; then hang up and leave it STOPPED.
+
+    dial: how TCP connections are opened. random: where the jitter of delays comes from; by default seeded by the
+    camera's name, so that cameras differ and runs repeat.
+    """
+    supervisor = _Supervisor(settings, source, dial, random or Random(settings.name))
+    try:
+        while True:
+            delay_s = await supervisor.try_once()
+            await trio.sleep(delay_s)
+    finally:
+        source.set_state(CameraState.STOPPED)
+
+
+class _Supervisor:
+    """What outlives a single try: the two backoffs, and what was learnt about the camera."""
+
+    def __init__(self, settings: CameraSettings, source: Source, dial: Dial, random: Random) -> None:
+        self._settings = settings
+        self._source = source
+        self._dial = dial
+        self._refused = Backoff(random)
+        self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
+        self._has_logged_in = False
+        self._last_words: str | None = None
+
+    async def try_once(self) -> float:
+        """Connect and play until it ends; note why, and return how many seconds to wait before the next try."""
+        attempt = _Attempt(self._settings.name, self._source)
+        if self._source.state is not CameraState.STALLED:
+            self._source.set_state(CameraState.CONNECTING, self._last_words)
+        try:
+            connection = await self._reach()
+            await play_camera(self._settings, connection, attempt, self._dial)
+        except RemoteError as error:
+            return self._after_remote_error(error, attempt)
+        except Exception:
+            log.exception("internal error, the camera is started again", camera=self._settings.name)
+            self._note(CameraState.BACKOFF, "internal error of camgate; the log tells more")
+            return self._refused.next_delay_s()
+
+    async def _reach(self) -> socket.socket:
+        """Return a connection to the camera, however long it takes to come back."""
+        url = split_url_untrusted(self._settings.url)
+        try:
+            return await self._dial(url.host, url.port, self._settings.connect_timeout_s)
+        except CameraAway as error:
+            self._note_away(error)
+            return await wait_open(self._dial, url.host, url.port, self._note_away)
+
+    def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
+        lived_s = attempt.lived_s
+        self._has_logged_in |= attempt.was_let_in
+        if lived_s >= STABLE_S:
+            self._refused.reset()
+            self._denied.reset()
+        if isinstance(error, AuthenticationFailed) and self._has_logged_in:
+            error = CredentialsNoLongerTaken()
+        self._note(CameraState.STALLED if isinstance(error, CameraStalled) else CameraState.BACKOFF, str(error))
+        return self._delay_after(error, lived_s)
+
+    def _delay_after(self, error: RemoteError, lived_s: float) -> float:
+        match error:
+            case AuthenticationFailed() | CredentialsNoLongerTaken() | UnsupportedVideo() | NoUsableTrack():
+                return self._denied.next_delay_s()
+            case CameraAway() | CameraMute():
+                return KNOCK_SLOW_S
+            case CameraStalled() | CameraHungUp() if lived_s >= EARNED_S:
+                return 0.0
+            case CameraStalled() | CameraHungUp() if lived_s and self._refused.is_fresh:
+                self._refused.next_delay_s()
+                return 0.0
+            case _:
+                return self._refused.next_delay_s()
+
+    def _note_away(self, error: CameraAway) -> None:
+        self._note(CameraState.BACKOFF, str(error))
+
+    def _note(self, state: CameraState, words: str) -> None:
+        """Set the camera's state, and log its trouble when that is news."""
+        if self._source.state is not state or self._source.last_error != words:
+            self._source.set_state(state, words)
+        if words != self._last_words:
+            log.warning("camera gives no pictures", camera=self._settings.name, reason=words)
+            self._last_words = words
+
+
+class _Attempt:
+    """One try, as its session reports it: publishes the frames, and remembers how far it came."""
+
+    def __init__(self, name: str, source: Source) -> None:
+        self._name = name
+        self._source = source
+        self._live_since_s: float | None = None
+        self._last_frame_s = 0.0
+        self.was_let_in = False
+
+    @property
+    def lived_s(self) -> float:
+        """From the first to the last picture, in seconds; 0 when none came."""
+        return 0.0 if self._live_since_s is None else self._last_frame_s - self._live_since_s
+
+    def on_described(self, camera: Described) -> None:
+        self.was_let_in = True
+        tracks = ", ".join(track.label for track in camera.tracks)
+        log.info("camera connected", camera=self._name, server=camera.server, tracks=tracks)
+
+    def on_playing(self, track: Track) -> None:
+        self._source.begin_session()
+
+    def on_format(self, video: VideoFormat) -> None:
+        self._source.set_format(video)
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._source.publish(frame)
+        self._last_frame_s = frames[-1].arrival_s
+        if self._live_since_s is None:
+            self._live_since_s = frames[0].arrival_s
+            self._source.set_state(CameraState.LIVE)
+            log.info("camera live", camera=self._name)

@@ -1,0 +1,221 @@
+"""`FakeCamera`: a scripted RTSP camera in this process, for tests in virtual time.
+
+    camera = FakeCamera()
+    nursery.start_soon(camera.run)
+    nursery.start_soon(partial(run_camera, settings, source, dial=camera.dial))
+
+It speaks RTSP over Unix socket pairs, which deliver at once, so that the clock only moves when everybody waits. Its
+code shares nothing with camgate's own RTSP and RTP.
+"""
+
+import base64
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import trio
+
+from camgate.ingest.errors import CameraAway
+
+SPS = bytes.fromhex("6742c01eda02802fe5c05a808080a0000003002000000651e2c5d4")
+PPS = bytes.fromhex("68ce0fc8")
+"""From x264: Constrained Baseline, 640x360."""
+
+KEY_SLICE = b"\x65\x88\x84"
+OTHER_SLICE = b"\x41\x9a\x02"
+"""Beginnings of slices: first_mb_in_slice is 0, so each begins a picture."""
+
+FPS = 25
+GOP_FRAMES = 25
+CLOCK_HZ = 90_000
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as the camera saw it, and when."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    at_s: float
+
+
+class FakeCamera:
+    """A camera that tests switch off, freeze and spoil by setting its attributes, at any time.
+
+    away: why TCP connects fail: `refused` at once, `silent` after the caller's timeout; None when they do not.
+    answers: status by method instead of 200; 0 means never to answer, None to close the connection instead.
+    redirects: where DESCRIBE of a URL is answered with 302, and where to.
+    sends_frames, sends_key_frames: pictures, and key frames among them, go out while true.
+    """
+
+    def __init__(self, *, username: str | None = None, password: str | None = None, codec: str = "H264") -> None:
+        self.credentials = None if username is None else f"{username}:{password}"
+        self.codec = codec
+        self.away: str | None = None
+        self.answers: dict[str, int | None] = {}
+        self.redirects: dict[str, str] = {}
+        self.sends_frames = True
+        self.sends_key_frames = True
+        self.dialled: list[tuple[str, int]] = []
+        self.dialled_at_s: list[float] = []
+        self.requests: list[Request] = []
+        self.reports: list[bytes] = []
+        self.open_connections = 0
+        self._send, self._receive = trio.open_memory_channel[socket.socket](float("inf"))
+        self._scopes: set[trio.CancelScope] = set()
+
+    @property
+    def methods(self) -> list[str]:
+        return [request.method for request in self.requests]
+
+    @property
+    def logins(self) -> list[Request]:
+        return [request for request in self.requests if "authorization" in request.headers]
+
+    async def dial(self, host: str, port: int, timeout_s: float) -> socket.socket:
+        """Connect to this camera, as `camgate.ingest.dial.dial_tcp` does to real ones."""
+        self.dialled.append((host, port))
+        self.dialled_at_s.append(trio.current_time())
+        await trio.lowlevel.checkpoint()
+        if self.away is not None:
+            await trio.sleep(timeout_s if self.away == "silent" else 0)
+            raise CameraAway(f"{host}:{port}", f"is away ({self.away})")
+        ours, theirs = socket.socketpair()
+        theirs.setblocking(False)
+        self._send.send_nowait(ours)
+        return theirs
+
+    async def run(self) -> None:
+        """Serve every connection until cancelled."""
+        async with trio.open_nursery() as nursery:
+            async for connection in self._receive:
+                nursery.start_soon(self._serve, trio.SocketStream(trio.socket.from_stdlib_socket(connection)))
+
+    def hang_up(self) -> None:
+        """Close all connections, as a camera that restarts does."""
+        for scope in self._scopes:
+            scope.cancel()
+
+    async def _serve(self, stream: trio.SocketStream) -> None:
+        self.open_connections += 1
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            try:
+                async with stream, trio.open_nursery() as nursery:
+                    await _Connection(self, stream, nursery).run()
+                    nursery.cancel_scope.cancel()
+            except* trio.BrokenResourceError:
+                pass
+            finally:
+                self._scopes.discard(scope)
+                self.open_connections -= 1
+
+
+class _Connection:
+    def __init__(self, camera: FakeCamera, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+        self.camera = camera
+        self.stream = stream
+        self.nursery = nursery
+        self.buffer = b""
+
+    async def run(self) -> None:
+        async for chunk in self.stream:
+            self.buffer += chunk
+            for request in self._requests():
+                self.camera.requests.append(request)
+                if not await self._answer(request):
+                    return
+
+    def _requests(self) -> Iterator[Request]:
+        while self.buffer:
+            if self.buffer[:1] == b"$":
+                length = int.from_bytes(self.buffer[2:4], "big")
+                self.camera.reports.append(self.buffer[4 : 4 + length])
+                self.buffer = self.buffer[4 + length :]
+                continue
+            head, end, rest = self.buffer.partition(b"\r\n\r\n")
+            if not end:
+                return
+            self.buffer = rest
+            first, *lines = head.decode().split("\r\n")
+            method, url, _ = first.split(" ")
+            headers = {
+                name.strip().lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)
+            }
+            yield Request(method, url, headers, trio.current_time())
+
+    async def _answer(self, request: Request) -> bool:
+        """Answer one request; return False to close the connection."""
+        camera = self.camera
+        status = camera.answers.get(request.method, 200)
+        if status is None:
+            return False
+        if status == 0:
+            return True
+        if status == 200 and request.method != "OPTIONS" and not self._is_logged_in(request):
+            status = 401
+        if request.method == "DESCRIBE" and request.url in camera.redirects:
+            status = 302
+        await self._respond(request, status)
+        if status == 200 and request.method == "PLAY":
+            self.nursery.start_soon(self._send_frames)
+        return request.method != "TEARDOWN"
+
+    def _is_logged_in(self, request: Request) -> bool:
+        if self.camera.credentials is None:
+            return True
+        expected = "Basic " + base64.b64encode(self.camera.credentials.encode()).decode()
+        return request.headers.get("authorization") == expected
+
+    async def _respond(self, request: Request, status: int) -> None:
+        headers = {"CSeq": request.headers["cseq"]}
+        body = b""
+        if status == 401:
+            headers["WWW-Authenticate"] = 'Basic realm="fake camera"'
+        elif status == 302:
+            headers["Location"] = self.camera.redirects[request.url]
+        elif request.method == "OPTIONS":
+            headers["Public"] = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER"
+        elif request.method == "DESCRIBE":
+            body = self._description().encode()
+            headers |= {"Content-Type": "application/sdp", "Content-Base": f"{request.url}/"}
+        elif request.method == "SETUP":
+            headers |= {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1", "Session": "12345678;timeout=60"}
+        headers["Content-Length"] = str(len(body))
+        lines = [f"RTSP/1.0 {status} Whatever", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
+        await self.stream.send_all("\r\n".join(lines).encode() + body)
+
+    def _description(self) -> str:
+        sets = ",".join(base64.b64encode(nal).decode() for nal in (SPS, PPS))
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=fake", "t=0 0", "m=video 0 RTP/AVP 96", "a=control:trackID=0"]
+        lines += [f"a=rtpmap:96 {self.camera.codec}/90000"]
+        if self.camera.codec == "H264":
+            lines += [f"a=fmtp:96 packetization-mode=1;profile-level-id=42c01e;sprop-parameter-sets={sets}"]
+        return "\r\n".join([*lines, ""])
+
+    async def _send_frames(self) -> None:
+        sequence = 60_000
+        timestamp = 0xFFFF0000
+        number = 0
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            while True:
+                if self.camera.sends_frames:
+                    is_key = self.camera.sends_key_frames and number % GOP_FRAMES == 0
+                    nals = (SPS, PPS, KEY_SLICE + bytes(900)) if is_key else (OTHER_SLICE + bytes(300),)
+                    data = b""
+                    for nal in nals:
+                        data += _interleaved_rtp(nal, sequence, timestamp, is_last=nal is nals[-1])
+                        sequence += 1
+                    await self.stream.send_all(data)
+                    number += 1
+                timestamp += CLOCK_HZ // FPS
+                await trio.sleep(1 / FPS)
+
+
+def _interleaved_rtp(nal: bytes, sequence: int, timestamp: int, *, is_last: bool) -> bytes:
+    marker = 0x80 if is_last else 0
+    packet = struct.pack("!BBHII", 0x80, marker | 96, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, 0xCA3E7A) + nal
+    return b"$\x00" + len(packet).to_bytes(2, "big") + packet
