@@ -40,7 +40,8 @@ class H264ParameterSets:
                 self._sps[_id(BitReader(unescape(nal[4:])), MAX_SPS_ID)] = nal
             else:
                 reader = BitReader(unescape(nal[1:]))
-                self._pps[_id(reader, MAX_PPS_ID)] = (nal, _id(reader, MAX_SPS_ID))
+                pps_id = _id(reader, MAX_PPS_ID)
+                self._pps[pps_id] = (nal, _id(reader, MAX_SPS_ID))
         except BitstreamMalformed:
             return False
         return True

@@ -1,0 +1,34 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camgate.wire.codec.bits import BitReader
+from camgate.wire.codec.errors import BitstreamMalformed
+from tests.fakes.bits import BitWriter
+
+
+@given(st.lists(st.integers(0, 2**32 - 2)))
+def test_unsigned_codes(values: list[int]) -> None:
+    reader = BitReader(BitWriter().ue(*values).rbsp())
+    assert [reader.ue() for _ in values] == values
+
+
+@given(st.lists(st.integers(-(2**31) + 1, 2**31 - 1)))
+def test_signed_codes(values: list[int]) -> None:
+    reader = BitReader(BitWriter().se(*values).rbsp())
+    assert [reader.se() for _ in values] == values
+
+
+def test_fixed_width() -> None:
+    reader = BitReader(b"\xa5\x0f")
+    assert (reader.flag(), reader.bits(3), reader.bits(0), reader.bits(12)) == (True, 2, 0, 0x50F)
+
+
+def test_the_end_is_an_error() -> None:
+    with pytest.raises(BitstreamMalformed, match="ends too early"):
+        BitReader(b"\x00").ue()
+
+
+def test_a_code_without_end_is_an_error() -> None:
+    with pytest.raises(BitstreamMalformed, match="too long"):
+        BitReader(bytes(64)).ue()
