@@ -19,8 +19,8 @@ import trio
 
 from camgate.ingest.errors import CameraAway
 
-SPS = bytes.fromhex("6742c01eda02802fe5c05a808080a0000003002000000651e2c5d4")
-PPS = bytes.fromhex("68ce0fc8")
+SPS = bytes.fromhex("6742c01ed900a02ff97011000003000100000300320f162e48")
+PPS = bytes.fromhex("68cb83cb20")
 """From x264: Constrained Baseline, 640x360."""
 
 KEY_SLICE = b"\x65\x88\x84"
@@ -29,7 +29,7 @@ OTHER_SLICE = b"\x41\x9a\x02"
 
 FPS = 25
 GOP_FRAMES = 25
-CLOCK_HZ = 90_000
+TICKS_A_FRAME = 90_000 // FPS
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,8 @@ class FakeCamera:
     answers: status by method instead of 200; 0 means never to answer, None to close the connection instead.
     redirects: where DESCRIBE of a URL is answered with 302, and where to.
     sends_frames, sends_key_frames: pictures, and key frames among them, go out while true.
+    sends_b_frames: every third picture is earlier in media time than the one before it.
+    stops_after_frames: so many pictures are sent in a connection, then it is closed.
     """
 
     def __init__(self, *, username: str | None = None, password: str | None = None, codec: str = "H264") -> None:
@@ -59,6 +61,8 @@ class FakeCamera:
         self.redirects: dict[str, str] = {}
         self.sends_frames = True
         self.sends_key_frames = True
+        self.sends_b_frames = False
+        self.stops_after_frames: int | None = None
         self.dialled: list[tuple[str, int]] = []
         self.dialled_at_s: list[float] = []
         self.requests: list[Request] = []
@@ -171,7 +175,7 @@ class _Connection:
         return request.headers.get("authorization") == expected
 
     async def _respond(self, request: Request, status: int) -> None:
-        headers = {"CSeq": request.headers["cseq"]}
+        headers = {"CSeq": request.headers["cseq"], "Server": "FakeCam/1.0"}
         body = b""
         if status == 401:
             headers["WWW-Authenticate"] = 'Basic realm="fake camera"'
@@ -197,22 +201,25 @@ class _Connection:
         return "\r\n".join([*lines, ""])
 
     async def _send_frames(self) -> None:
+        camera = self.camera
         sequence = 60_000
         timestamp = 0xFFFF0000
         number = 0
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            while True:
-                if self.camera.sends_frames:
-                    is_key = self.camera.sends_key_frames and number % GOP_FRAMES == 0
-                    nals = (SPS, PPS, KEY_SLICE + bytes(900)) if is_key else (OTHER_SLICE + bytes(300),)
+            while number != camera.stops_after_frames:
+                if camera.sends_frames:
+                    is_key = camera.sends_key_frames and number % GOP_FRAMES == 0
+                    nals = (SPS, PPS, KEY_SLICE + b"\x55" * 900) if is_key else (OTHER_SLICE + b"\x55" * 300,)
+                    step_back = 2 * TICKS_A_FRAME if camera.sends_b_frames and number % 3 == 2 else 0
                     data = b""
                     for nal in nals:
-                        data += _interleaved_rtp(nal, sequence, timestamp, is_last=nal is nals[-1])
+                        data += _interleaved_rtp(nal, sequence, timestamp - step_back, is_last=nal is nals[-1])
                         sequence += 1
                     await self.stream.send_all(data)
                     number += 1
-                timestamp += CLOCK_HZ // FPS
+                timestamp += TICKS_A_FRAME
                 await trio.sleep(1 / FPS)
+            camera.hang_up()
 
 
 def _interleaved_rtp(nal: bytes, sequence: int, timestamp: int, *, is_last: bool) -> bytes:

@@ -1,0 +1,113 @@
+import pytest
+import trio
+import trio.testing
+
+from camgate.config.model import CameraSettings
+from camgate.ingest.errors import CameraAway, CameraHungUp
+from camgate.ingest.probe import ProbeResult, probe, profile_name
+from camgate.wire.rtsp.errors import AuthenticationFailed
+from tests.fakes.camera import GOP_FRAMES, FakeCamera
+
+
+async def look(camera: FakeCamera, *, seconds: float = 6.0, password: str | None = None) -> ProbeResult:
+    username = None if password is None else "admin"
+    settings = CameraSettings(name="probe", url="rtsp://192.0.2.7/stream", username=username, password=password)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(camera.run)
+        try:
+            return await probe(settings, seconds=seconds, dial=camera.dial)
+        finally:
+            nursery.cancel_scope.cancel()
+
+
+async def test_a_good_camera_is_measured_and_hung_up_on(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    result = await look(camera)
+    assert result.address == "192.0.2.7:554"
+    assert result.server == "FakeCam/1.0"
+    assert [track.label for track in result.tracks] == ["video H264"]
+    assert result.played is not None
+    assert result.measured_fps == pytest.approx(25)
+    assert result.gop_frames == GOP_FRAMES
+    assert result.gop_s == pytest.approx(1.0)
+    assert result.bitrate_bps == pytest.approx(8 * (24 * 303 + 900 + 35) + 0, rel=0.05)
+    assert result.browser == "H.264 Constrained Baseline 640x360 at 25 fps, passed through"
+    assert camera.methods[-1] == "TEARDOWN"
+
+
+async def test_a_camera_with_short_groups_is_not_watched_longer_than_needed(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    camera = FakeCamera()
+    await look(camera, seconds=60)
+    assert trio.current_time() <= 4
+
+
+async def test_a_short_look_still_gives_a_result(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    result = await look(camera, seconds=0.1)
+    assert result.frames >= 1
+    assert result.gop_s is None
+    assert result.browser.endswith("passed through")
+
+
+async def test_a_codec_that_cannot_be_shown_is_a_result_not_an_error(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.codec = "H265"
+    result = await look(camera)
+    assert result.browser.startswith("nothing: the camera sends H.265")
+    assert result.tracks[0].codec == "H265"
+    assert result.played is None
+
+
+async def test_no_key_frame_is_said(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.sends_key_frames = False
+    result = await look(camera)
+    assert result.browser.startswith("nothing: no key frame came")
+
+
+async def test_b_frames_are_noticed_by_their_times(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.sends_b_frames = True
+    result = await look(camera)
+    assert "B-frames" in result.browser
+
+
+async def test_a_camera_that_stops_after_some_pictures_gives_what_was_seen(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    camera = FakeCamera()
+    camera.stops_after_frames = 10
+    result = await look(camera)
+    assert result.frames == 10
+
+
+async def test_what_stands_in_the_way_is_raised(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.away = "refused"
+    with pytest.RaisesGroup(CameraAway):
+        await look(camera)
+    camera.away = None
+    camera.credentials = "admin:right"
+    with pytest.RaisesGroup(AuthenticationFailed):
+        await look(camera, password="wrong")
+    camera.credentials = None
+    camera.answers["PLAY"] = None
+    with pytest.RaisesGroup(CameraHungUp):
+        await look(camera)
+
+
+@pytest.mark.parametrize(
+    ("profile_level_id", "name"),
+    [
+        ("42e01f", "Constrained Baseline"),
+        ("42001f", "Baseline"),
+        ("4d0028", "Main"),
+        ("640032", "High"),
+        ("7a0032", "High 4:2:2"),
+        ("f40032", "profile 244"),
+    ],
+)
+def test_profiles_have_their_names(profile_level_id: str, name: str) -> None:
+    assert profile_name(profile_level_id) == name
