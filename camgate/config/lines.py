@@ -1,7 +1,8 @@
 """On which line each key of a TOML text stands: `tomllib` does not tell.
 
-A scanner, not a parser: it takes only text that `tomllib` has accepted, so it need not find mistakes. It knows strings,
-comments and brackets, and walks tables, dotted keys, inline tables and arrays as `tomllib` nests them.
+A scanner, not a parser: made for text that `tomllib` has accepted, so it need not find mistakes; in other text it stops
+where it no longer understands. It knows strings, comments and brackets, and walks tables, dotted keys, inline tables
+and arrays as `tomllib` nests them.
 """
 
 import re
@@ -154,4 +155,7 @@ class _Scanner:
 def _unquoted(key: str) -> str:
     if key[0] not in "\"'":
         return key
-    return str(tomllib.loads(f"key = {key}")["key"])
+    try:
+        return str(tomllib.loads(f"key = {key}")["key"])
+    except tomllib.TOMLDecodeError:
+        raise _Lost from None

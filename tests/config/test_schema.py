@@ -1,0 +1,113 @@
+"""Model, schema and the reference config hold the same keys and the same defaults."""
+
+import dataclasses
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from camgate.config.load import load, parse
+from camgate.config.model import CameraSettings, Settings
+from camgate.config.schema import CAMERA_KEYS, CAMERAS, SECTIONS
+
+REFERENCE = Path(__file__).parents[2] / "etc" / "camgate.toml"
+
+KEY = re.compile(r"(?:# )?(?P<key>[a-z_]+) = (?P<value>.+)")
+HEADER = re.compile(r"\[(?P<section>[a-z]+)(?:\.\w+)?\]")
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """One key of the reference, commented out or not, and the comment above it."""
+
+    section: str
+    key: str
+    value: str
+    comment: str
+
+    @property
+    def default(self) -> Any:
+        """The default that the comment names; None for "none"."""
+        match = re.search(r"Default: (.+)\.$", self.comment)
+        assert match, f"{self.section}.{self.key}: its comment names no default"
+        return None if match[1].startswith("none") else tomllib.loads(f"x = {match[1]}")["x"]
+
+
+def entries() -> Iterator[Entry]:
+    section, comment = "", ""
+    for line in REFERENCE.read_text().splitlines():
+        if header := HEADER.fullmatch(line):
+            section = header["section"]
+        elif entry := KEY.fullmatch(line):
+            yield Entry(section, entry["key"], entry["value"], comment)
+        comment = f"{comment}{line.removeprefix('#')}\n".strip() if line.startswith("# ") else ""
+
+
+def toml_of(value: object) -> object:
+    """Return a value of the model as TOML would give it."""
+    match value:
+        case tuple():
+            return list(value)
+        case Path():
+            return str(value)
+        case _:
+            return getattr(value, "value", value)
+
+
+@pytest.mark.parametrize("name", SECTIONS)
+def test_the_schema_knows_each_field_of_its_section(name: str) -> None:
+    section = SECTIONS[name]
+    assert section.keys.keys() == {field.name for field in dataclasses.fields(section.settings)}
+
+
+def test_the_schema_knows_each_field_of_a_camera() -> None:
+    fields = {field.name for field in dataclasses.fields(CameraSettings)}
+    assert CAMERA_KEYS.keys() == fields - {"name"} | {"password_file"}
+
+
+def test_the_schema_knows_each_section() -> None:
+    assert {field.name for field in dataclasses.fields(Settings)} == SECTIONS.keys() | {CAMERAS}
+
+
+def test_each_default_passes_its_own_check() -> None:
+    for section in SECTIONS.values():
+        for key, check in section.keys.items():
+            default = getattr(section.settings(), key)
+            assert check(toml_of(default)) == default
+
+
+def test_the_reference_loads_and_holds_the_defaults() -> None:
+    settings = load(REFERENCE, {})
+    assert dataclasses.replace(settings, cameras={}) == Settings(cameras={})
+    front = settings.cameras["front"]
+    assert front == CameraSettings(name="front", url=front.url)
+
+
+def test_the_reference_names_every_key_once() -> None:
+    named = [(entry.section, entry.key) for entry in entries() if entry.value != '"rtsp://192.0.2.11/live"']
+    expected = [(name, key) for name, section in SECTIONS.items() for key in section.keys]
+    expected += [(CAMERAS, key) for key in CAMERA_KEYS]
+    assert sorted(named) == sorted(expected)
+
+
+def test_the_reference_states_the_defaults_of_the_model() -> None:
+    model = {name: section.settings() for name, section in SECTIONS.items()}
+    model[CAMERAS] = CameraSettings(name="x", url="rtsp://x/")
+    for entry in entries():
+        if entry.key != "url":
+            default = getattr(model[entry.section], entry.key, None)
+            assert entry.default == toml_of(default), f"{entry.section}.{entry.key}"
+
+
+def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path) -> None:
+    (tmp_path / "front.password").write_text("hush")
+    text = re.sub(r"^# (?=[a-z_]+ = )", "", REFERENCE.read_text(), flags=re.MULTILINE)
+    without_file = text.replace('password_file = "front.password"', "")
+    without_password = text.replace('password = "${FRONT_PASSWORD}"', "")
+    for variant in (without_file, without_password):
+        settings = parse(variant, {"FRONT_PASSWORD": "hush"}, file="x", directory=tmp_path)
+        assert settings.cameras["front"].password == "hush"
+        assert settings.cameras["front"].title == "Front door"
