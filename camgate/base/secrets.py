@@ -66,16 +66,9 @@ class Secrets:
 
     def _compile(self) -> re.Pattern[str]:
         values = self._values
-        self._compiled = values, re.compile(_pattern_of_all(values))
+        longest_first = sorted(values, key=len, reverse=True)
+        self._compiled = values, re.compile("|".join(map(_pattern_of, longest_first)) or "(?!)")
         return self._compiled[1]
-
-
-def _pattern_of_all(values: frozenset[str]) -> str:
-    """Match the longest of the values; those that begin alike are tried together, which is ten times as fast."""
-    groups: dict[str, list[str]] = {}
-    for value in sorted(values, key=len, reverse=True):
-        groups.setdefault(value[0], []).append(_pattern_of(value))
-    return "|".join(f"(?={_pattern_of_character(first)})(?:{'|'.join(group)})" for first, group in groups.items())
 
 
 def _pattern_of(value: str) -> str:
