@@ -1,0 +1,114 @@
+import json
+from dataclasses import asdict
+
+import pytest
+import trio
+import trio.testing
+
+from camgate.relay.errors import CameraOffline
+from camgate.relay.source import CameraState, Source
+from tests.fakes.frames import VIDEO_FORMAT, make_frame
+
+
+async def test_sessions_make_one_time() -> None:
+    source = Source("front")
+    source.begin_session()
+    source.publish(make_frame(1000, key=True, arrival_s=10.0))
+    source.begin_session()
+    source.publish(make_frame(7, arrival_s=12.0))
+    first, second = source.stream.gop()
+    assert second.rtp_time - first.rtp_time == 2 * 90_000
+    assert source.reconnects == 1
+
+
+async def test_readers_outlive_sessions() -> None:
+    source = Source("front")
+    with source.stream.subscribe() as reader:
+        for _ in range(3):
+            source.begin_session()
+            source.publish(make_frame(0, key=True))
+            assert reader.receive_nowait().is_key
+
+
+async def test_the_error_stays_until_the_camera_is_live(autojump_clock: trio.testing.MockClock) -> None:
+    source = Source("front")
+    source.set_state(CameraState.BACKOFF, "wrong user name or password")
+    source.set_state(CameraState.CONNECTING)
+    assert source.last_error == "wrong user name or password"
+    source.set_state(CameraState.LIVE)
+    assert source.last_error is None
+
+
+async def test_since_counts_from_the_change_of_state(autojump_clock: trio.testing.MockClock) -> None:
+    source = Source("front")
+    await trio.sleep(3)
+    source.set_state(CameraState.LIVE)
+    await trio.sleep(5)
+    source.set_state(CameraState.LIVE)
+    assert (source.statistics().since_s, source.statistics().uptime_s) == (5, 5)
+    source.set_state(CameraState.STALLED, "no picture for 5 s")
+    await trio.sleep(1)
+    assert (source.statistics().since_s, source.statistics().uptime_s) == (1, 0)
+
+
+async def test_only_changes_are_announced() -> None:
+    source = Source("front")
+    announced: list[CameraState] = []
+    source.on_change = lambda: announced.append(source.state)
+    source.set_state(CameraState.CONNECTING)
+    source.set_state(CameraState.BACKOFF, "refused")
+    source.set_state(CameraState.BACKOFF, "refused")
+    source.set_state(CameraState.BACKOFF, "unreachable")
+    source.set_format(VIDEO_FORMAT)
+    source.set_format(VIDEO_FORMAT)
+    assert announced == [CameraState.BACKOFF] * 3
+
+
+async def test_wait_live_needs_state_and_format(autojump_clock: trio.testing.MockClock) -> None:
+    source = Source("front")
+
+    async def come_alive() -> None:
+        await trio.sleep(1)
+        source.set_state(CameraState.LIVE)
+        await trio.sleep(1)
+        source.set_format(VIDEO_FORMAT)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(come_alive)
+        assert await source.wait_live(5) is VIDEO_FORMAT
+    assert trio.current_time() == pytest.approx(2)
+    assert await source.wait_live(0) is VIDEO_FORMAT
+
+
+async def test_wait_live_gives_up_with_the_reason(autojump_clock: trio.testing.MockClock) -> None:
+    source = Source("front")
+    source.set_format(VIDEO_FORMAT)
+    source.set_state(CameraState.BACKOFF, "wrong user name or password")
+    with pytest.raises(CameraOffline, match="wrong user name") as caught:
+        await source.wait_live(3)
+    assert caught.value.retry_after_s
+    assert trio.current_time() == 3
+
+
+async def test_wait_live_does_not_wait_for_a_camera_that_is_gone(autojump_clock: trio.testing.MockClock) -> None:
+    source = Source("front")
+    async with trio.open_nursery() as nursery:
+
+        async def wait() -> None:
+            with pytest.raises(CameraOffline):
+                await source.wait_live(60)
+
+        nursery.start_soon(wait)
+        await trio.testing.wait_all_tasks_blocked()
+        source.close()
+    assert trio.current_time() < 1
+
+
+async def test_statistics_are_plain_values() -> None:
+    source = Source("front", title="Front door")
+    source.set_format(VIDEO_FORMAT)
+    source.set_state(CameraState.LIVE)
+    source.publish(make_frame(0, key=True, arrival_s=trio.current_time()))
+    figures = json.loads(json.dumps(asdict(source.statistics())))
+    assert (figures["name"], figures["title"], figures["state"]) == ("front", "Front door", "live")
+    assert (figures["codec"], figures["frames"], figures["reconnects"]) == ("H264", 1, 0)
