@@ -9,6 +9,7 @@ from typing import Any
 
 import h11
 import trio
+from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from camgate.config.model import ServerSettings
 from camgate.serve.http.engine import MediaEngine
@@ -16,7 +17,7 @@ from camgate.serve.http.listeners import open_listeners
 from camgate.serve.http.server import serve_http
 
 LOOPBACK = "127.0.0.1"
-PATIENCE_S = 5.0
+PATIENCE_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,8 @@ class Reply:
         assert self.headers["content-type"] == "application/problem+json", (self.status, self.body)
         problem: dict[str, Any] = self.json()
         assert problem["status"] == self.status
-        assert problem["type"] and problem["title"]
+        assert problem["type"]
+        assert problem["title"]
         assert len(problem["detail"].split()) >= 5, problem
         return problem
 
@@ -105,6 +107,17 @@ class Server:
         async with self.client() as client:
             await client.send_request(method, target, body, headers)
             return await client.reply(method)
+
+    @asynccontextmanager
+    async def websocket(self, headers: Mapping[str, str] | None = None) -> AsyncIterator[WebSocketConnection]:
+        """Open a WebSocket to `/ws`. The stream is ours to close: trio-websocket leaves it open at times."""
+        extra = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+        host = f"{LOOPBACK}:{self.port}"
+        async with await trio.open_tcp_stream(LOOPBACK, self.port) as stream, trio.open_nursery() as nursery:
+            socket = await wrap_client_stream(nursery, stream, host, "/ws", extra_headers=extra)
+            yield socket
+            await socket.aclose()
+            nursery.cancel_scope.cancel()
 
     async def raw(self, data: bytes) -> Reply:
         """Say `data`, take one answer."""

@@ -43,7 +43,9 @@ def build_application(
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_MESSAGE_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
-    # Else `//camera` would be answered by a redirection in HTML.
+    # Quart's own OPTIONS would hide WHEP's, which must name media types.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # Else `/api//v1` would be answered by a redirection in HTML.
     app.url_map.merge_slashes = False
     add_whep_routes(app, engine)
     add_signaling_routes(app, engine, feed, stopping)

@@ -13,6 +13,7 @@ The only module that touches hypercorn's inner names. The connection's tasks liv
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from http import HTTPStatus
 from typing import Any
 
 import h11
@@ -20,9 +21,10 @@ import trio
 from hypercorn.app_wrappers import ASGIWrapper
 from hypercorn.config import Config
 from hypercorn.events import Closed, Event, RawData, Updated
-from hypercorn.protocol.events import Body, Response
+from hypercorn.protocol.events import Body, EndBody, Response
 from hypercorn.protocol.events import Event as StreamEvent
 from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
+from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
@@ -39,8 +41,6 @@ WRITE_TIMEOUT_S = 10.0
 """How long one write may wait for a client that does not read; browsers' background tabs still read."""
 LINGER_S = 1.0
 """How long to go on reading, and dropping, after our last byte, so that no reset overtakes the answer."""
-WEBSOCKET_PING_S = 20.0
-"""Often enough for the idle timeouts of proxies (nginx: 60 s), and it finds dead clients."""
 MAX_MESSAGE_BYTES = 64 * 1024
 """Of a WebSocket message, and of a request's body: offers of browsers have 2-20 KiB."""
 MAX_HEADER_BYTES = 16 * 1024
@@ -57,7 +57,6 @@ def hypercorn_config() -> Config:
     config.include_server_header = False
     config.h11_max_incomplete_size = MAX_HEADER_BYTES
     config.websocket_max_message_size = MAX_MESSAGE_BYTES
-    config.websocket_ping_interval = WEBSOCKET_PING_S
     config.max_app_queue_size = APP_QUEUE_EVENTS
     return config
 
@@ -111,7 +110,7 @@ class Connection:
 
     def stop_if_idle(self) -> None:
         """Close now unless a request or a WebSocket is being served."""
-        if self._idle:
+        if self._idle or self._closing:
             self._reading.cancel()
 
     async def _read(self) -> None:
@@ -198,27 +197,42 @@ class AppTasks(TaskGroup):
 class HttpProtocol(H11Protocol):
     """Hypercorn's HTTP/1.1 protocol without upgrades to HTTP/2, and with a body in its own error answers."""
 
-    _method = b""
+    _method: bytes
+    _is_refusing = False
+    _websocket_decided: trio.Event
 
     async def _check_protocol(self, event: h11.Request) -> None:
         """Offer no HTTP/2: RFC 9113 section 3.1 has retired the `h2c` upgrade, and browsers speak it over TLS only."""
 
     async def _create_stream(self, request: h11.Request) -> None:
         self._method = request.method
+        self._websocket_decided = trio.Event()
         # Where this header is missing, hypercorn's WebSockets do not offer compression.
         await super()._create_stream(_without(request, b"sec-websocket-extensions"))
+        if isinstance(self.stream, WSStream):
+            # RFC 6455 section 4.1 forbids frames before our handshake; let them wait for it. Hypercorn would answer
+            # 400 and then fail to shake hands.
+            await self._websocket_decided.wait()
 
     async def stream_send(self, event: StreamEvent) -> None:
-        """Give an error answer of hypercorn's streams, which has no body, the body that it lacks."""
-        if not (
-            isinstance(event, Response) and event.status_code >= 400 and (b"content-length", b"0") in event.headers
-        ):
-            await super().stream_send(event)
+        """Give an error answer of hypercorn's streams, which has no body, the body that it lacks; then close."""
+        if isinstance(event, Response) and event.status_code >= 400 and (b"content-length", b"0") in event.headers:
+            self._is_refusing = True
+            problem = Problem.of_status(event.status_code, connection="close")
+            await super().stream_send(Response(STREAM_ID, _headers(problem), event.status_code))
+            if self._method != b"HEAD":
+                await super().stream_send(Body(STREAM_ID, problem.body()))
             return
-        problem = Problem.of_status(event.status_code, connection="close")
-        await super().stream_send(Response(STREAM_ID, _headers(problem), event.status_code))
-        if self._method != b"HEAD":
-            await super().stream_send(Body(STREAM_ID, problem.body()))
+        await super().stream_send(event)
+        if isinstance(event, Response) and event.status_code == HTTPStatus.SWITCHING_PROTOCOLS:
+            self._websocket_decided.set()
+        elif isinstance(event, EndBody) and self._is_refusing:
+            # A refused handshake would stay open for ever.
+            await self.send(Closed())
+
+    async def _close_stream(self) -> None:
+        await super()._close_stream()
+        self._websocket_decided.set()
 
     async def _send_error_response(self, status_code: int) -> None:
         problem = Problem.of_status(status_code, connection="close")

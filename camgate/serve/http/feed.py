@@ -5,6 +5,7 @@ skips what is out of date, and holds nothing in memory but its cursor.
 """
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -40,18 +41,16 @@ class CameraFeed:
         self._changed = trio.Event()
         self._listeners = 0
         self._listened = trio.Event()
+        self._figures_due = -math.inf
+        self._revision = -1
 
     async def run(self) -> None:
         """Follow the engine for as long as somebody listens."""
-        revision = self._engine.revision()
-        figures_due = trio.current_time()
         while True:
             await self._listened.wait()
-            with trio.move_on_at(figures_due):
-                revision = await self._engine.wait_changed(revision)
-            now = trio.current_time()
-            if now >= figures_due:
-                figures_due = now + FIGURES_INTERVAL_S
+            with trio.move_on_at(self._figures_due):
+                await self._engine.wait_changed(self._revision)
+            if trio.current_time() >= self._figures_due:
                 self._publish(with_figures=True)
             else:
                 self._publish(with_figures=False)
@@ -72,27 +71,31 @@ class CameraFeed:
                 self._listened = trio.Event()
 
     def _publish(self, *, with_figures: bool) -> None:
+        self._revision = self._engine.revision()
         cameras = self._engine.cameras()
         version = self._version + 1
-        is_changed = self._note_states(cameras, version)
-        if with_figures:
+        known, self._cameras = self._cameras, self._described(cameras, version)
+        # A list must not be older than a removal, or it would bring the camera back.
+        if with_figures or known.keys() - self._cameras.keys():
             self._list_message = _dumps({"type": "cameras", "cameras": cameras})
             self._list_version = version
-        if is_changed or with_figures:
+            self._figures_due = trio.current_time() + FIGURES_INTERVAL_S
+        if self._list_version == version or self._cameras != known:
             self._version = version
             self._changed.set()
             self._changed = trio.Event()
 
-    def _note_states(self, cameras: list[dict[str, object]], version: int) -> bool:
-        """Write down the cameras whose state is new; whether there are any, or some are gone."""
-        known, self._cameras = self._cameras, {}
+    def _described(self, cameras: list[dict[str, object]], version: int) -> dict[str, _Camera]:
+        """The cameras by name; those whose state is not new keep their version."""
+        described = {}
         for camera in cameras:
             name, state = str(camera["name"]), tuple(camera.get(key) for key in STATE_KEYS)
-            if name in known and known[name].state == state:
-                self._cameras[name] = known[name]
+            known = self._cameras.get(name)
+            if known is not None and known.state == state:
+                described[name] = known
             else:
-                self._cameras[name] = _Camera(state, _dumps({"type": "camera", "camera": camera}), version)
-        return self._cameras != known
+                described[name] = _Camera(state, _dumps({"type": "camera", "camera": camera}), version)
+        return described
 
     async def wait_newer(self, version: int) -> None:
         """Wait until there is something newer than `version`."""

@@ -10,6 +10,9 @@ from camgate.serve.http.access import is_loopback
 BACKLOG = 512
 """Connections that wait for us while we are busy: a wall of viewers that comes back after a restart."""
 
+DEAD_AFTER_S = 30
+"""How long a client may be unreachable before the kernel ends its connection: WebSockets have no end of their own."""
+
 
 async def open_listeners(listen: str) -> list[trio.SocketListener]:
     """Listen on `HOST:PORT`: one listener an address of the host's. Port 0 takes a free one; `[::]` is all addresses.
@@ -18,9 +21,20 @@ async def open_listeners(listen: str) -> list[trio.SocketListener]:
     """
     host, port = split_listen(listen)
     try:
-        return await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+        listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
     except OSError as error:
         raise OSError(error.errno, f"cannot listen on {listen}: {error.strerror or error}") from error
+    for listener in listeners:
+        _watch_for_death(listener.socket)
+    return listeners
+
+
+def _watch_for_death(socket: trio.socket.SocketType) -> None:
+    """Have the kernel look after silent clients, on this listening socket and so on all that it accepts (tcp(7))."""
+    socket.setsockopt(trio.socket.SOL_SOCKET, trio.socket.SO_KEEPALIVE, True)
+    socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_KEEPIDLE, DEAD_AFTER_S // 2)
+    socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_KEEPINTVL, DEAD_AFTER_S // 6)
+    socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_USER_TIMEOUT, DEAD_AFTER_S * 1000)
 
 
 def split_listen(listen: str) -> tuple[str, int]:

@@ -1,0 +1,43 @@
+"""Health and cameras."""
+
+import pytest
+
+from tests.fakes.engine import FakeEngine, camera_facts
+from tests.fakes.http import Server
+
+
+async def test_health_and_readiness_do_not_depend_on_cameras(server: Server, engine: FakeEngine) -> None:
+    engine.facts.clear()
+    assert (await server.request("GET", "/healthz")).json() == {"status": "alive"}
+    assert (await server.request("GET", "/readyz")).json() == {"status": "ready"}
+
+
+async def test_a_stopping_server_is_alive_but_not_ready(server: Server) -> None:
+    async with server.client() as client:
+        await client.send_request(
+            "POST", "/whep/front", headers={"Content-Length": "5", "Content-Type": "application/sdp"}
+        )
+        server.stopping.set()
+        await client.stream.send_all(b"v=0\r\n")
+        assert (await client.reply()).status == 201
+
+
+async def test_cameras_are_listed_and_shown(server: Server) -> None:
+    listed = await server.request("GET", "/api/v1/cameras")
+    assert listed.headers["content-type"] == "application/json"
+    assert listed.headers["cache-control"] == "no-store"
+    assert listed.json() == [camera_facts("front"), camera_facts("yard")]
+    assert (await server.request("GET", "/api/v1/cameras/yard")).json() == camera_facts("yard")
+
+
+@pytest.mark.parametrize("name", ["garage", "Front", "a%20b", "%F0%9F%93%B7"])
+async def test_an_unknown_camera_is_a_problem(server: Server, name: str) -> None:
+    reply = await server.request("GET", f"/api/v1/cameras/{name}")
+    assert reply.status == 404
+    assert reply.problem()["type"] == "urn:camgate:problem:unknown-camera"
+
+
+async def test_names_with_odd_characters_are_found(server: Server, engine: FakeEngine) -> None:
+    engine.change("a b 📷")
+    reply = await server.request("GET", "/api/v1/cameras/a%20b%20%F0%9F%93%B7")
+    assert reply.json()["name"] == "a b 📷"

@@ -1,0 +1,61 @@
+"""Listening: what is bound, and what is said when it cannot be."""
+
+import errno
+import socket
+
+import pytest
+import trio
+
+from camgate.serve.http.listeners import DEAD_AFTER_S, addresses, are_all_loopback, open_listeners, split_listen
+
+
+async def test_a_port_in_use_is_named() -> None:
+    (first,) = await open_listeners("127.0.0.1:0")
+    async with first:
+        port = addresses([first])[0][1]
+        with pytest.raises(OSError, match=f"cannot listen on 127.0.0.1:{port}: Address already in use") as failed:
+            await open_listeners(f"127.0.0.1:{port}")
+        assert failed.value.errno == errno.EADDRINUSE
+
+
+async def test_an_address_of_another_machine_is_named() -> None:
+    with pytest.raises(OSError, match=r"cannot listen on 192\.0\.2\.1:0: Cannot assign requested address"):
+        await open_listeners("192.0.2.1:0")
+
+
+async def test_a_name_that_means_nothing_is_named() -> None:
+    with pytest.raises(OSError, match=r"cannot listen on no\.invalid:0: "):
+        await open_listeners("no.invalid:0")
+
+
+async def test_clients_that_vanish_are_noticed() -> None:
+    (listener,) = await open_listeners("127.0.0.1:0")
+    async with listener, await trio.open_tcp_stream(*addresses([listener])[0]), await listener.accept() as accepted:
+        assert accepted.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert accepted.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == DEAD_AFTER_S * 1000
+
+
+@pytest.mark.parametrize(
+    ("listen", "expected"),
+    [
+        ("127.0.0.1:8107", ("127.0.0.1", 8107)),
+        ("[::1]:0", ("::1", 0)),
+        ("[::]:8107", ("::", 8107)),
+        ("cams.example:80", ("cams.example", 80)),
+    ],
+)
+def test_listen_is_host_and_port(listen: str, expected: tuple[str, int]) -> None:
+    assert split_listen(listen) == expected
+
+
+@pytest.mark.parametrize("listen", ["8107", ":8107", "localhost", "localhost:", "a:b", "a:99999", "u@a:1", ""])
+def test_anything_else_is_refused(listen: str) -> None:
+    with pytest.raises(ValueError):  # noqa: PT011  # Port numbers are refused by urllib, in its own words.
+        split_listen(listen)
+
+
+async def test_listeners_know_whether_others_can_reach_them() -> None:
+    for listen, expected in [("127.0.0.1:0", True), ("0.0.0.0:0", False)]:
+        (listener,) = await open_listeners(listen)
+        async with listener:
+            assert are_all_loopback([listener]) == expected

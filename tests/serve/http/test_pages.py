@@ -1,0 +1,95 @@
+"""Pages and files: what is served, how it is kept, and that nothing else is."""
+
+from pathlib import Path
+
+import pytest
+
+from camgate.config.model import ServerSettings
+from camgate.serve.http.pages import web_directory
+from tests.fakes.engine import FakeEngine
+from tests.fakes.http import Server, running_server
+
+
+@pytest.mark.parametrize(
+    ("target", "title", "status"),
+    [
+        ("/", "index", 200),
+        ("/camera/front", "camera", 200),
+        ("/camera/garage", "camera", 404),
+        ("/embed/front", "embed", 200),
+        ("/embed/garage", "embed", 404),
+    ],
+)
+async def test_pages_are_html_even_for_unknown_cameras(server: Server, target: str, title: str, status: int) -> None:
+    reply = await server.request("GET", target)
+    assert reply.status == status
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert f"<title>{title}</title>" in reply.body.decode()
+    policy = reply.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
+    assert policy.endswith("frame-ancestors 'self'")
+
+
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ((), "frame-ancestors 'none'"),
+        (("'self'", "https://home.example"), "frame-ancestors 'self' https://home.example"),
+    ],
+)
+async def test_only_the_embedded_player_may_be_framed_elsewhere(
+    engine: FakeEngine, web: Path, setting: tuple[str, ...], expected: str
+) -> None:
+    async with running_server(engine, web, ServerSettings(frame_ancestors=setting)) as server:
+        embedded = await server.request("GET", "/embed/front")
+        assert embedded.headers["content-security-policy"].endswith(expected)
+        page = await server.request("GET", "/camera/front")
+        assert page.headers["content-security-policy"].endswith("frame-ancestors 'self'")
+
+
+async def test_files_are_kept_and_asked_for_again(server: Server, web: Path) -> None:
+    reply = await server.request("GET", "/static/app.js")
+    assert (reply.status, reply.body) == (200, b"export {};")
+    assert reply.headers["content-type"] == "text/javascript; charset=utf-8"
+    assert reply.headers["cache-control"] == "no-cache"
+    known = {"If-None-Match": reply.headers["etag"]}
+    again = await server.request("GET", "/static/app.js", headers=known)
+    assert (again.status, again.body) == (304, b"")
+    (web / "app.js").write_text("export let x;")
+    assert (await server.request("GET", "/static/app.js", headers=known)).status == 200
+
+
+@pytest.mark.parametrize("target", ["/", "/static/app.js", "/camera/garage"])
+async def test_head_is_get_without_the_body(server: Server, target: str) -> None:
+    got, head = await server.request("GET", target), await server.request("HEAD", target)
+    assert head.body == b""
+    drop_date = {"date": ""}
+    assert (head.status, head.headers | drop_date) == (got.status, got.headers | drop_date)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "../outside.html",
+        "%2e%2e/outside.html",
+        "..%2foutside.html",
+        "..\\outside.html",
+        "/etc/passwd",
+        "%2fetc%2fpasswd",
+        "secret.key",
+        "app.js%00.html",
+        "app.js/",
+        "",
+        ".",
+        "%ff",
+    ],
+)
+async def test_nothing_else_is_served(server: Server, name: str) -> None:
+    reply = await server.request("GET", f"/static/{name}")
+    assert reply.status == 404
+    reply.problem()
+
+
+def test_the_pages_are_found_in_a_checkout() -> None:
+    assert web_directory().name == "web"
+    assert web_directory().is_dir()
