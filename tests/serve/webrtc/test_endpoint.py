@@ -1,0 +1,240 @@
+"""The UDP port with real sockets on loopback: who may connect, who may not, and what a stranger can do."""
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+import trio
+import trio.testing
+
+from camgate.relay.stream import Stream
+from camgate.serve.webrtc.datagrams import Route, UdpSocket
+from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.peer import MAX_ROUTES, SILENCE_TIMEOUT_S, TRANSITIONS, IceCredentials, Peer, PeerState
+from camgate.wire.ice import stun
+
+REMOTE = IceCredentials("viewer", "v" * 24)
+FINGERPRINTS = (("sha-256", ":".join(["AB"] * 32)),)
+HANG_S = 10
+Connect = Callable[..., Awaitable["Client"]]
+
+
+@asynccontextmanager
+async def _endpoint() -> AsyncIterator[Endpoint]:
+    endpoint = Endpoint()
+    endpoint.bind(0)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(endpoint.run)
+            yield endpoint
+            nursery.cancel_scope.cancel()
+    finally:
+        endpoint.close()
+
+
+@pytest.fixture
+async def connect() -> AsyncIterator[Connect]:
+    """Opens clients, and closes them after the test."""
+    opened: list[Client] = []
+
+    async def connect(endpoint: Endpoint, family: int = socket.AF_INET) -> Client:
+        client = Client(endpoint, family)
+        opened.append(client)
+        await client.bind()
+        return client
+
+    yield connect
+    for client in opened:
+        client.sock.close()
+
+
+class Client:
+    """A viewer's ICE agent, as much as tests need."""
+
+    def __init__(self, endpoint: Endpoint, family: int = socket.AF_INET) -> None:
+        host = "127.0.0.1" if family == socket.AF_INET else "::1"
+        self._to = (host, endpoint.port)
+        self.sock = trio.socket.socket(family, socket.SOCK_DGRAM)
+        self._host = host
+
+    async def bind(self) -> None:
+        await self.sock.bind((self._host, 0))
+
+    async def check(
+        self, peer: Peer, *, password: str | None = None, ufrag: str | None = None, nominate: bool = True
+    ) -> bytes:
+        """Send a Binding request; returns its transaction id."""
+        transaction_id = bytes(11) + bytes([self.sock.fileno() & 0xFF])
+        request = stun.build_binding_request(
+            transaction_id,
+            f"{ufrag or peer.local.ufrag}:{REMOTE.ufrag}",
+            (password or peer.local.pwd).encode(),
+            priority=1,
+            tie_breaker=1,
+            use_candidate=nominate,
+        )
+        await self.sock.sendto(request, self._to)
+        return transaction_id
+
+    async def receive(self) -> stun.StunMessage:
+        with trio.fail_after(HANG_S):
+            return stun.parse_stun_untrusted(await self.sock.recv(2048))
+
+    async def answer(self, request: stun.StunMessage) -> None:
+        await self.sock.sendto(stun.build_binding_success(request, self._to, REMOTE.pwd.encode()), self._to)
+
+
+def _add(endpoint: Endpoint) -> Peer:
+    return endpoint.add_peer("front", Stream("front"), HeaderProfile(96), REMOTE, FINGERPRINTS)
+
+
+async def _settle() -> None:
+    await trio.testing.wait_all_tasks_blocked(0.02)
+
+
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+async def test_a_check_is_answered_and_checked_back(connect: Connect, family: int) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        client = await connect(endpoint, family)
+        transaction_id = await client.check(peer)
+        answer = await client.receive()
+        assert answer.message_type == stun.BINDING_SUCCESS
+        assert answer.transaction_id == transaction_id
+        assert answer.has_integrity(peer.local.pwd.encode())
+        assert stun.read_mapped_address(answer) == client.sock.getsockname()[:2]
+        check = await client.receive()
+        assert check.message_type == stun.BINDING_REQUEST
+        assert check.username == f"{REMOTE.ufrag}:{peer.local.ufrag}"
+        assert check.has_integrity(REMOTE.pwd.encode())
+        assert peer.state is PeerState.CHECKED
+
+
+async def test_strangers_get_no_answer_and_are_counted(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        client = await connect(endpoint)
+        await client.check(peer, password="not the password at all")
+        await client.check(peer, ufrag="nobody")
+        for datagram in (b"", b"\x00", b"\x16" * 50, b"\x80" * 50, b"\xff" * 2000, bytes(20)):
+            await client.sock.sendto(datagram, ("127.0.0.1", endpoint.port))
+        await _settle()
+        with pytest.raises(trio.TooSlowError), trio.fail_after(0.05):
+            await client.sock.recv(2048)
+        assert peer.state is PeerState.NEW
+        statistics = endpoint.statistics()
+        assert statistics.datagrams_unknown >= 4
+        assert statistics.stun_malformed == 2
+        # The one who may is served as ever.
+        await client.check(peer)
+        assert (await client.receive()).message_type == stun.BINDING_SUCCESS
+
+
+async def test_an_address_that_another_viewer_uses_cannot_be_claimed(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        victim, attacker = _add(endpoint), _add(endpoint)
+        client = await connect(endpoint)
+        await client.check(victim)
+        await client.receive()
+        await client.receive()
+        await client.check(attacker)
+        await _settle()
+        assert attacker.state is PeerState.NEW
+        assert not attacker.routes
+
+
+async def test_a_viewer_checks_from_a_bounded_number_of_addresses(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        clients = [await connect(endpoint) for _ in range(MAX_ROUTES + 4)]
+        for client in clients:
+            await client.check(peer)
+        await _settle()
+        assert len(peer.routes) == MAX_ROUTES
+
+
+async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        home, elsewhere = await connect(endpoint), await connect(endpoint)
+        await home.check(peer)
+        await home.receive()
+        peer.viewer = _StandIn()  # type: ignore[assignment]
+        before = peer.address
+        await elsewhere.check(peer)
+        assert (await elsewhere.receive()).message_type == stun.BINDING_SUCCESS
+        request = await elsewhere.receive()
+        assert request.message_type == stun.BINDING_REQUEST
+        assert peer.address == before, "a check alone, whose source can be forged, must not move the media"
+        forged = stun.build_binding_success(request, ("127.0.0.1", 1), b"not the viewer's password")
+        await elsewhere.sock.sendto(forged, ("127.0.0.1", endpoint.port))
+        await _settle()
+        assert peer.address == before
+        await elsewhere.answer(request)
+        await _settle()
+        host, port = elsewhere.sock.getsockname()[:2]
+        assert peer.address == f"{host}:{port}"
+        peer.viewer = None
+
+
+class _StandIn:
+    """Takes the place of the sending state: only its route matters here."""
+
+    route: Route | None = None
+
+
+async def test_ice_restart_takes_new_and_present_credentials_but_no_older_ones(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        client = await connect(endpoint)
+        ufrags = [peer.local]
+        for _ in range(2):
+            endpoint.restart_ice(peer, REMOTE)
+            ufrags.append(peer.local)
+        assert len({credentials.ufrag for credentials in ufrags}) == 3
+        await client.check(peer, ufrag=ufrags[0].ufrag, password=ufrags[0].pwd)
+        await _settle()
+        assert peer.state is PeerState.NEW
+        await client.check(peer, ufrag=ufrags[1].ufrag, password=ufrags[1].pwd)
+        assert (await client.receive()).has_integrity(ufrags[1].pwd.encode())
+
+
+async def test_leaving_and_shutdown_give_a_reason_and_forget_the_viewer() -> None:
+    async with _endpoint() as endpoint:
+        first, second = _add(endpoint), _add(endpoint)
+        await _settle()
+        first.leave("the viewer left")
+        assert await first.wait_closed() == "the viewer left"
+        await _settle()
+        assert endpoint.peer(first.session_id) is None
+        assert endpoint.viewer_count == 1
+    assert second.closed_reason == "camgate is shutting down"
+    assert second.state is PeerState.CLOSED
+    assert endpoint.viewer_count == 0
+
+
+async def test_silence_ends_a_viewer() -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        now = trio.current_time()
+        peer.check_silence(now + SILENCE_TIMEOUT_S - 1)
+        assert not peer.closed_reason
+        peer.check_silence(now + SILENCE_TIMEOUT_S + 1)
+        assert "never connected" in await peer.wait_closed()
+
+
+def test_states_are_total_and_end() -> None:
+    assert set(TRANSITIONS) == set(PeerState)
+    assert TRANSITIONS[PeerState.CLOSED] == frozenset()
+    assert all(PeerState.CLOSED in after for state, after in TRANSITIONS.items() if state is not PeerState.CLOSED)
+
+
+async def test_a_taken_port_is_an_oserror() -> None:
+    taken = UdpSocket.bind(socket.AF_INET, "0.0.0.0", 0)
+    try:
+        with pytest.raises(OSError, match="in use"):
+            Endpoint().bind(taken.sock.getsockname()[1])
+    finally:
+        taken.sock.close()
