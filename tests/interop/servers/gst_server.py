@@ -51,7 +51,7 @@ def main() -> None:
 
 
 def parse_options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], fromfile_prefix_chars="@")
     parser.add_argument("--port", type=int, default=0, help="0 = any free port")
     parser.add_argument("--mount", default="/cam")
     parser.add_argument("--username")
@@ -141,7 +141,7 @@ class PictureSource:
             "( appsrc name=pictures is-live=true do-timestamp=true format=time caps=video/x-raw,format=I420,"
             f"width={options.width},height={options.height},framerate={options.fps}/1"
             f" ! x264enc tune=zerolatency speed-preset=ultrafast bframes=0 bitrate={options.kbps}"
-            f" key-int-max={options.gop} ! video/x-h264,profile=main ! {payloader(options)} )"
+            f" key-int-max={options.gop} ! {payloader(options)} )"
         )
         factory.set_shared(True)
         factory.set_latency(0)
