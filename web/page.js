@@ -32,7 +32,9 @@ export function careFor(cameras, players) {
 /** `camgate.players()` in the browser's console answers most questions of a support case. */
 function exposeForSupport(players) {
   window.camgate = Object.freeze({
-    players: () => players().map(({ camera, state, figures, problem }) => ({ camera, state, figures, problem })),
+    players: () => players().map(describe),
     peerConnections: () => players().map((player) => player.peerConnection).filter(Boolean),
   });
 }
+
+const describe = ({ camera, state, figures, problem }) => ({ camera, state, figures, problem: problem?.message ?? "" });

@@ -15,11 +15,11 @@ const INTERRUPTION_MS = 5_000;
 export class SessionProblem extends Error {
   /**
    * @param {"refused" | "unreachable" | "no-path" | "interrupted" | "closed" | "unusable"} kind
-   * @param {string} detail a sentence for the person at the page
+   * @param {string} message a sentence for the person at the page
    * @param {{status?: number, retryAfterMs?: number, addresses?: string[]}} facts
    */
-  constructor(kind, detail, { status = 0, retryAfterMs = 0, addresses = [] } = {}) {
-    super(detail);
+  constructor(kind, message, { status = 0, retryAfterMs = 0, addresses = [] } = {}) {
+    super(message);
     this.kind = kind;
     this.status = status;
     this.retryAfterMs = retryAfterMs;

@@ -40,7 +40,7 @@ export function explain(player, cameras) {
     case "retrying":
       return { ...retrying(player, cameras), aside: countdown(player.retryAt) };
     default:
-      return bad("No picture in this browser", sentence(player.problem.detail));
+      return bad("No picture in this browser", sentence(player.problem.message));
   }
 }
 
@@ -79,11 +79,11 @@ function frozen(player, cameras) {
 }
 
 function retrying(player, cameras) {
-  const { kind, status, detail, addresses } = player.problem;
+  const { kind, status, message, addresses } = player.problem;
   if (kind === "no-path") return noPath(addresses);
-  if (kind === "refused" && status === 404) return bad("No such camera", sentence(detail));
-  if (kind === "refused") return cameraAway(player, cameras) ?? away("No picture at the moment", sentence(detail));
-  return serverGone(cameras) ?? away("The connection is gone", sentence(detail));
+  if (kind === "refused" && status === 404) return bad("No such camera", sentence(message));
+  if (kind === "refused") return cameraAway(player, cameras) ?? away("No picture at the moment", sentence(message));
+  return serverGone(cameras) ?? away("The connection is gone", sentence(message));
 }
 
 function noPath(addresses) {

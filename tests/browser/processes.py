@@ -1,0 +1,149 @@
+"""Cameras and camgate itself as processes of their own, as the browser meets them: started, killed, started again."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+from tests.fakes.gst import SCRIPT
+from tests.fakes.tools import SYSTEM_PYTHON
+
+START_TIMEOUT_S = 30.0
+STOP_TIMEOUT_S = 10.0
+FPS = 25
+
+
+def free_port() -> int:
+    """A TCP port that nobody listens on, and whose UDP twin is free as well."""
+    while True:
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
+            tcp.bind(("127.0.0.1", 0))
+            port: int = tcp.getsockname()[1]
+            try:
+                udp.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+
+
+class CameraProcess:
+    """A gst-rtsp-server camera that draws the picture counter, always on the same port."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._process: subprocess.Popen[bytes] | None = None
+        self._port = 0
+
+    @property
+    def url(self) -> str:
+        return f"rtsp://127.0.0.1:{self._port}/cam"
+
+    def start(self) -> None:
+        """Returns once the camera accepts connections."""
+        command = [SYSTEM_PYTHON, str(SCRIPT), f"--port={self._port}", f"--camera={self._number}", f"--fps={FPS}"]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        ready = json.loads(self._process.stdout.readline())
+        self._port = ready["port"]
+
+    def kill(self) -> None:
+        """End it as a power cut does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+
+    def freeze(self) -> None:
+        """Make it hang: its connections stay open and silent."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        assert self._process is not None
+        self._process.send_signal(signal.SIGCONT)
+
+    @staticmethod
+    def counter_now() -> int:
+        """What the frame counter of a camera that starts now begins with (the script counts from the wall clock)."""
+        return int(time.time() * FPS) & 0xFFFFFFFF
+
+
+class CamgateProcess:
+    """`camgate run`, always with the same configuration and ports."""
+
+    def __init__(self, folder: Path, cameras: dict[str, dict[str, str]]) -> None:
+        self.http_port = free_port()
+        self.webrtc_port = free_port()
+        self._config = folder / "camgate.toml"
+        self._log = folder / "camgate.log"
+        self._config.write_text(self._toml(cameras))
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def _toml(self, cameras: dict[str, dict[str, str]]) -> str:
+        lines = [
+            *("[server]", f'listen = "127.0.0.1:{self.http_port}"'),
+            *("[webrtc]", f"port = {self.webrtc_port}"),
+        ]
+        for name, settings in cameras.items():
+            lines += [f'[cameras."{name}"]', *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+        return "\n".join(lines) + "\n"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.http_port}"
+
+    def start(self) -> None:
+        """Returns once camgate says that it is ready."""
+        with self._log.open("ab") as log:
+            command = [sys.executable, "-m", "camgate", "run", "--config", str(self._config)]
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"NO_COLOR": "1"})
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not self._is_ready():
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"camgate did not start:\n{self._log.read_text()[-4000:]}")
+            time.sleep(0.05)
+
+    def _is_ready(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1) as response:
+                return bool(response.status == 200)
+        except (urllib.error.URLError, ConnectionError, TimeoutError):
+            return False
+
+    def cameras(self) -> list[dict[str, Any]]:
+        """What the API says of all cameras."""
+        with urllib.request.urlopen(f"{self.url}/api/v1/cameras", timeout=5) as response:
+            cameras: list[dict[str, Any]] = json.load(response)
+            return cameras
+
+    def camera(self, name: str) -> dict[str, Any]:
+        """What the API says of one camera."""
+        return next(camera for camera in self.cameras() if camera["name"] == name)
+
+    def wait_live(self, *names: str) -> None:
+        """Returns once these cameras are live."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while any(self.camera(name)["state"] != "live" for name in names):
+            assert time.monotonic() < deadline, f"not live in time: {self.cameras()}"
+            time.sleep(0.05)
+
+    def stop(self) -> int:
+        """Ask it to end, as systemd does; returns its exit code."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(timeout=STOP_TIMEOUT_S)
+
+    def kill(self) -> None:
+        """End it whatever it does; harmless when it has ended."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()

@@ -1,0 +1,89 @@
+"""The modules behind the pages that need no camera: figures, waiting times, addresses."""
+
+from typing import Any
+
+import pytest
+
+from tests.browser.viewer import Viewer
+
+STATS = """
+async (samples) => {
+  const { StatsWindow } = await import("/static/stats.js");
+  const stats = new StatsWindow();
+  return samples.map((sample) => stats.receive(new Map([["in", { type: "inbound-rtp", kind: "video", ...sample }]])));
+}
+"""
+WAITS = """
+async () => {
+  const { Backoff } = await import("/static/backoff.js");
+  const backoff = new Backoff();
+  const waits = Array.from({ length: 12 }, () => backoff.next());
+  backoff.reset();
+  return [...waits, backoff.next()];
+}
+"""
+PLAYER_STATES = """
+async (steps) => {
+  const { Player } = await import("/static/player.js");
+  const { Cameras } = await import("/static/cameras.js");
+  const player = new Player("front", document.createElement("video"), new Cameras());
+  return steps.map((step) => { player[step](); return player.state; });
+}
+"""
+
+
+@pytest.fixture
+def page(viewer: Viewer) -> Any:
+    return viewer.open("/").page
+
+
+def sample(second: float, received: int) -> dict[str, object]:
+    """A report of a stream that came at 25 frames and 100 packets a second until `received` seconds."""
+    return {
+        "timestamp": second * 1000,
+        "packetsReceived": 100 * received,
+        "bytesReceived": 100_000 * received,
+        "framesDecoded": 25 * received,
+        "packetsLost": received,
+        "totalProcessingDelay": 25 * received * 0.02,
+        "jitter": 0.004,
+    }
+
+
+def test_figures_are_rates_over_two_seconds(page: Any) -> None:
+    figures = page.evaluate(STATS, [sample(t, t) for t in range(10)])[-1]
+    assert figures["bitsPerSecond"] == pytest.approx(800_000)
+    assert figures["framesPerSecond"] == pytest.approx(25)
+    assert figures["packetsPerSecond"] == pytest.approx(100)
+    assert figures["lossShare"] == pytest.approx(1 / 101)
+    assert figures["delayMs"] == pytest.approx(20)
+    assert figures["jitterMs"] == pytest.approx(4)
+    assert (figures["packets"], figures["packetsLost"]) == (900, 9)
+
+
+def test_figures_fall_to_zero_when_nothing_comes(page: Any) -> None:
+    samples = [sample(t, min(t, 5)) for t in range(10)]
+    figures = page.evaluate(STATS, samples)
+    assert figures[5]["bitsPerSecond"] > 0
+    for late in figures[7:]:
+        assert late["bitsPerSecond"] == late["framesPerSecond"] == late["lossShare"] == late["jitterMs"] == 0
+        assert late["delayMs"] is None
+        assert late["packets"] == 500
+
+
+def test_packets_found_again_are_no_negative_loss(page: Any) -> None:
+    lost = [sample(0, 0) | {"packetsLost": 9}, sample(1, 1) | {"packetsLost": 2}]
+    assert page.evaluate(STATS, lost)[-1]["lossShare"] == 0
+
+
+def test_waiting_times_double_up_to_a_limit_and_begin_anew(page: Any) -> None:
+    *waits, after_reset = page.evaluate(WAITS)
+    for attempt, wait in enumerate(waits):
+        longest = min(500 * 2**attempt, 15_000)
+        assert longest / 2 <= wait <= longest
+    assert 250 <= after_reset <= 500
+
+
+def test_a_player_that_is_asleep_only_remembers_what_is_wanted(page: Any) -> None:
+    states = page.evaluate(PLAYER_STATES, ["sleep", "start", "wake", "stop", "wake"])
+    assert states == ["idle", "idle", "connecting", "idle", "idle"]

@@ -1,0 +1,99 @@
+"""Cameras and servers that go away and come back: what the page keeps, what it says, and how it finds its way back."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from tests.browser.processes import CameraProcess, CamgateProcess
+from tests.browser.viewer import Viewer, eventually
+
+KEEP_CONNECTION = """
+() => {
+  window.kept = camgate.peerConnections()[0];
+  return ufrags(kept);
+}
+"""
+UFRAGS = """
+window.ufrags = (connection) => [connection.localDescription, connection.remoteDescription].map(
+  (description) => /^a=ice-ufrag:(.*)$/m.exec(description.sdp)[1].trim());
+"""
+
+
+def test_a_camera_that_restarts_costs_no_new_session(viewer: Viewer, front_camera: CameraProcess) -> None:
+    viewer.page.add_init_script(UFRAGS)
+    viewer.open("/camera/front").assert_plays()
+    ufrags = viewer.page.evaluate(KEEP_CONNECTION)
+
+    front_camera.kill()
+    viewer.wait_words("by itself", "Last picture")
+    assert viewer.page.evaluate("kept.connectionState") == "connected"
+    eventually(lambda: viewer.figure("bit-rate") == 0 and viewer.figure("frame-rate") == 0, "figures fall to 0", 5)
+
+    restarted_at, counter = int(time.time() * 1000) & 0xFFFFFFFF, front_camera.counter_now()
+    front_camera.start()
+    blocks = viewer.assert_plays()
+    assert blocks.frame >= counter
+    assert blocks.time_ms >= restarted_at
+    viewer.wait_state("playing")
+    assert viewer.words().strip() == ""
+    assert viewer.page.evaluate("camgate.peerConnections()[0] === kept")
+    assert viewer.page.evaluate("ufrags(kept)") == ufrags
+    assert viewer.offers == 1
+
+
+def test_a_page_that_waits_for_its_camera_connects_when_it_comes(
+    new_viewer: Callable[[], Viewer], front_camera: CameraProcess
+) -> None:
+    front_camera.kill()
+    try:
+        viewer = new_viewer().open("/camera/front")
+        viewer.wait_words("The camera is away")
+    finally:
+        front_camera.start()
+    viewer.assert_plays()
+    viewer.forgive("503")
+
+
+@pytest.fixture
+def own_server(front_camera: CameraProcess, yard_camera: CameraProcess, tmp_path: Path) -> Iterator[CamgateProcess]:
+    """A camgate that the test may stop."""
+    server = CamgateProcess(tmp_path, {"front": {"url": front_camera.url}, "yard": {"url": yard_camera.url}})
+    server.start()
+    server.wait_live("front", "yard")
+    yield server
+    server.kill()
+
+
+def test_a_server_that_restarts_is_announced_and_found_again(
+    context: BrowserContext, own_server: CamgateProcess
+) -> None:
+    viewer = Viewer(context.new_page(), own_server.url).open("/camera/front")
+    wall = Viewer(context.new_page(), own_server.url).open("/")
+    viewer.assert_plays()
+    wall.assert_plays("yard")
+
+    assert own_server.stop() == 0
+    viewer.wait_words("The server does not answer", "by itself", patience_s=5)
+    assert viewer.page.evaluate("camgate.peerConnections()") == []
+    expect(wall.page.get_by_role("alert")).to_contain_text("The server does not answer")
+
+    own_server.start()
+    viewer.assert_plays()
+    wall.assert_plays("yard")
+    expect(wall.page.get_by_role("alert")).to_be_hidden()
+    assert viewer.offers >= 2
+    for page in (viewer, wall):
+        page.forgive("ERR_CONNECTION_REFUSED", "/ws", "503")
+        assert page.complaints == []
+
+
+def test_a_server_that_dies_without_a_word_is_found_again(context: BrowserContext, own_server: CamgateProcess) -> None:
+    viewer = Viewer(context.new_page(), own_server.url).open("/camera/front")
+    viewer.assert_plays()
+    own_server.kill()
+    viewer.wait_words("by itself")
+    own_server.start()
+    viewer.assert_plays()
