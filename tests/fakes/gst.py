@@ -28,7 +28,7 @@ class GstCamera:
 
     def __init__(self, arguments: tuple[str, ...], mount: str = "/cam") -> None:
         self._arguments = arguments
-        self._mount = mount
+        self.mount = mount
         self._process: trio.Process | None = None
         self._wanted = trio.Event()
         self._ready = trio.Event()
@@ -39,7 +39,7 @@ class GstCamera:
 
     @property
     def url(self) -> str:
-        return f"rtsp://127.0.0.1:{self.port}{self._mount}"
+        return f"rtsp://127.0.0.1:{self.port}{self.mount}"
 
     async def start(self) -> None:
         """Run the server, and return once it accepts connections."""
@@ -74,7 +74,7 @@ class GstCamera:
             self._ended.set()
 
     async def _run_process(self) -> None:
-        command = [SYSTEM_PYTHON, str(SCRIPT), f"--port={self.port}", f"--mount={self._mount}", *self._arguments]
+        command = [SYSTEM_PYTHON, str(SCRIPT), f"--port={self.port}", f"--mount={self.mount}", *self._arguments]
         process = await trio.lowlevel.open_process(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert process.stdin is not None
         assert process.stdout is not None
