@@ -1,0 +1,184 @@
+"""A second WebRTC implementation as the viewer: aiortc decodes the pictures, in order, from the first one on."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+import trio
+import trio.lowlevel
+from aiortc import RTCConfiguration, RTCPeerConnection, RTCSessionDescription
+from aiortc.mediastreams import MediaStreamTrack
+
+from camgate.config.model import CameraSettings, Settings, WebRtcSettings
+from camgate.demo.blocks import Blocks, draw_blocks, read_blocks
+from camgate.demo.encoder import Encoder
+from camgate.engine import Engine
+from camgate.relay.errors import CameraOffline, NoCommonCodec, TooManyViewers, UnknownCamera, UnknownSession
+from camgate.relay.registry import Registry
+from camgate.relay.source import CameraState, Source
+from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+
+PICTURES = 10
+HANG_S = 60
+WIDTH, HEIGHT, FPS = 640, 360, 25
+
+
+class Camera:
+    """A live source with pictures that count."""
+
+    def __init__(self) -> None:
+        self.source = Source("front")
+        self._encoder = Encoder(width=WIDTH, height=HEIGHT, fps=FPS)
+        self.count = 0
+        self.warm = trio.Event()
+
+    async def run(self) -> None:
+        self.source.begin_session()
+        while True:
+            self.publish()
+            await trio.sleep(1 / FPS)
+
+    def publish(self) -> None:
+        luma = self._encoder.canvas.luma
+        draw_blocks(luma.memory, Blocks(self.count, 0, 1), width=WIDTH, stride_bytes=luma.stride_bytes)
+        picture = self._encoder.encode(self.count)
+        frame = Frame(picture.nals, self.count * 90_000 // FPS, trio.current_time(), picture.is_key)
+        self.count += 1
+        if self.count == 20:
+            self.warm.set()
+        if self.source.stream.format is None:
+            sps, pps = frame.nals[0], frame.nals[1]
+            self.source.set_format(
+                VideoFormat(sps=sps, pps=pps, profile_level_id=sps[1:4].hex(), width=WIDTH, height=HEIGHT, fps=FPS)
+            )
+        self.source.publish(frame)
+        self.source.set_state(CameraState.LIVE)
+
+
+class Scene:
+    def __init__(self, engine: Engine, camera: Camera, endpoint: Endpoint) -> None:
+        self.engine = engine
+        self.camera = camera
+        self.endpoint = endpoint
+
+
+@pytest.fixture
+async def scene() -> AsyncIterator[Scene]:
+    camera, registry, endpoint = Camera(), Registry(), Endpoint()
+    registry.add(camera.source)
+    registry.add(Source("away"))
+    settings = Settings(
+        cameras={"front": CameraSettings(name="front", url="rtsp://192.0.2.1/")},
+        webrtc=WebRtcSettings(advertise=("127.0.0.1",)),
+    )
+    endpoint.bind(0)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(endpoint.run)
+            nursery.start_soon(camera.run)
+            yield Scene(Engine(settings, registry, endpoint), camera, endpoint)
+            nursery.cancel_scope.cancel()
+    finally:
+        endpoint.close()
+
+
+async def _watch(scene: Scene, pictures: int) -> list[int]:
+    """Play with aiortc in a thread with its own asyncio loop; returns the numbers in the pictures."""
+
+    async def answer(offer: str) -> str:
+        return (await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=10)).sdp
+
+    async def play() -> list[int]:
+        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        pc.addTransceiver("video", direction="recvonly")
+        tracks: asyncio.Queue[MediaStreamTrack] = asyncio.Queue()
+        pc.on("track", tracks.put_nowait)
+        await pc.setLocalDescription(await pc.createOffer())
+        offer = pc.localDescription.sdp
+        sdp = await asyncio.to_thread(trio.from_thread.run, answer, offer, trio_token=token)
+        await pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        track = await tracks.get()
+        numbers = []
+        for _ in range(pictures):
+            picture = await track.recv()
+            luma = picture.planes[0]  # type: ignore[union-attr]
+            blocks = read_blocks(bytes(luma), width=WIDTH, stride_bytes=luma.line_size)
+            assert blocks is not None, "the blocks in the picture cannot be read"
+            numbers.append(blocks.frame)
+        await pc.close()
+        return numbers
+
+    token = trio.lowlevel.current_trio_token()
+    with trio.fail_after(HANG_S):
+        return await trio.to_thread.run_sync(lambda: asyncio.run(play()))
+
+
+async def test_pictures_count_up_from_the_first_cached_one(scene: Scene) -> None:
+    await scene.camera.warm.wait()
+    numbers = await _watch(scene, PICTURES + 20)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "pictures are missing or repeated"
+    assert numbers[0] == 0, "a new viewer gets the pictures since the last key frame"
+    with trio.fail_after(HANG_S):
+        for peer in scene.endpoint.peers():
+            assert await peer.wait_closed() == "the viewer left"
+
+
+async def test_refusals_are_named(scene: Scene) -> None:
+    with pytest.raises(UnknownCamera):
+        await scene.engine.answer_offer("nobody", "v=0", host=None, wait_s=0)
+    offer = _vp8_offer()
+    with pytest.raises(CameraOffline):
+        await scene.engine.answer_offer("away", offer, host=None, wait_s=0)
+    with pytest.raises(NoCommonCodec, match=r"H\.264.*VP8"):
+        await scene.engine.answer_offer("front", offer, host=None, wait_s=5)
+    with pytest.raises(UnknownSession):
+        await scene.engine.add_candidates("nobody", "a=candidate:1")
+    assert not await scene.engine.close_viewer("nobody")
+
+
+async def test_the_limit_of_viewers_holds(scene: Scene) -> None:
+    offer = _vp8_offer().replace("VP8/90000", "H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f")
+    limit = scene.engine._settings.server.max_viewers
+    answers = [await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=5) for _ in range(3)]
+    assert scene.endpoint.viewer_count == 3 < limit
+    object.__setattr__(scene.engine._settings.server, "max_viewers", 3)
+    with pytest.raises(TooManyViewers, match="All 3 viewer places"):
+        await scene.engine.answer_offer("front", offer, host=None, wait_s=0)
+    assert await scene.engine.close_viewer(answers[0].session_id)
+    await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=0)
+
+
+async def test_an_ice_restart_answers_with_new_credentials(scene: Scene) -> None:
+    offer = _vp8_offer().replace("VP8/90000", "H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f")
+    answer = await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=5)
+    assert await scene.engine.restart_ice(answer.session_id, "a=ice-ufrag:abcd\r\na=candidate:1", None) is None
+    new = "a=ice-ufrag:efgh\r\na=ice-pwd:" + "z" * 24
+    restarted = await scene.engine.restart_ice(answer.session_id, new, answer.etag)
+    assert restarted is not None
+    fragment, etag = restarted
+    assert etag != answer.etag
+    assert f"a=ice-ufrag:{etag}" in fragment
+    assert f"127.0.0.1 {scene.endpoint.port} typ host" in fragment
+
+
+def _vp8_offer() -> str:
+    lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=-",
+        "t=0 0",
+        "a=group:BUNDLE 0",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96",
+        "c=IN IP4 0.0.0.0",
+        "a=mid:0",
+        "a=ice-ufrag:abcd",
+        f"a=ice-pwd:{'p' * 24}",
+        f"a=fingerprint:sha-256 {':'.join(['AB'] * 32)}",
+        "a=setup:actpass",
+        "a=rtcp-mux",
+        "a=recvonly",
+        "a=rtpmap:96 VP8/90000",
+    ]
+    return "\r\n".join(lines) + "\r\n"
