@@ -21,6 +21,7 @@ _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 _PATH_START = re.compile(r"[/?#]")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.%_~-]+\]|(?:(?![/?#@:\[\]])[!-~])+)(?::(?P<port>[0-9]{0,5}))?")
 _HOST_PORT_ENDS = re.compile(_HOST_PORT.pattern + r"(?=[/?#]|\Z)")
+_ADDRESS = re.compile(r"\[|[A-Za-z0-9-]+\.[A-Za-z0-9]")
 _VISIBLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _SECRET_PARAMETER = re.compile(
     r"((?<![A-Za-z])(?:user|username|usr|password|passwd|pass|pwd|psw|token|auth)=)"
@@ -155,7 +156,7 @@ def _positions(character: str, text: str, start: int) -> list[int]:
 
 
 def _is_address(host_port: str) -> bool:
-    return "." in host_port or host_port.startswith("[")
+    return _ADDRESS.match(host_port) is not None
 
 
 def _absolute_path(text: str) -> str | None:
