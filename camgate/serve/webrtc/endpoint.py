@@ -113,8 +113,15 @@ class Endpoint:
     async def _run_sender(self, sender: Sender) -> None:
         try:
             await sender.run()
+        except Exception:
+            log.exception(
+                "internal error: a stream's sender failed, its viewers must connect again", camera=sender.name
+            )
         finally:
             del self._senders[sender.stream]
+        for peer in self.peers():
+            if peer.is_sent_by(sender):
+                peer.leave("the stream ended")
 
     def add_peer(
         self,
@@ -134,6 +141,8 @@ class Endpoint:
     async def _run_peer(self, peer: Peer) -> None:
         try:
             await peer.run()
+        except Exception:
+            log.exception("internal error: a viewer's task failed", camera=peer.camera, session=peer.label)
         finally:
             self._forget(peer)
 
@@ -180,7 +189,11 @@ class Endpoint:
                 log.debug("receive failed", error=exc.strerror)
                 continue
             self._received += 1
-            self._dispatch_untrusted(udp, data, ancillary, address)
+            try:
+                self._dispatch_untrusted(udp, data, ancillary, address)
+            except Exception:
+                # All viewers hang on this task: a bug that one datagram finds must not end it.
+                log.exception("internal error: a datagram was dropped", bytes=len(data), address=address[0])
 
     def _dispatch_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
         # RFC 7983 section 7: STUN 0-3, DTLS 20-63, RTP and RTCP 128-191.

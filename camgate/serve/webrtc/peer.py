@@ -177,6 +177,10 @@ class Peer:
             heard = "fell silent" if self.viewer is not None else "never connected"
             self.leave(f"the viewer {heard}: nothing heard for {SILENCE_TIMEOUT_S:g} s")
 
+    def is_sent_by(self, sender: Sender) -> bool:
+        """Say whether this viewer's pictures come from `sender`."""
+        return self._sender is sender
+
     @property
     def label(self) -> str:
         """The session id's first characters: enough for a log, useless for taking the session over."""

@@ -50,6 +50,11 @@ class Sender:
         self._idle = trio.CancelScope()
 
     @property
+    def name(self) -> str:
+        """The stream's name."""
+        return self.stream.name
+
+    @property
     def viewer_count(self) -> int:
         """How many viewers get this stream."""
         return len(self._viewers)

@@ -14,6 +14,7 @@ from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import MAX_ROUTES, SILENCE_TIMEOUT_S, TRANSITIONS, IceCredentials, Peer, PeerState
 from camgate.wire.ice import stun
+from tests.fakes.receiver import Receiver
 
 REMOTE = IceCredentials("viewer", "v" * 24)
 FINGERPRINTS = (("sha-256", ":".join(["AB"] * 32)),)
@@ -213,6 +214,30 @@ async def test_leaving_and_shutdown_give_a_reason_and_forget_the_viewer() -> Non
     assert second.closed_reason == "camgate is shutting down"
     assert second.state is PeerState.CLOSED
     assert endpoint.viewer_count == 0
+
+
+async def test_viewers_leave_when_their_stream_ends(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        stream = Stream("front")
+        peer = endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS)
+        endpoint.sender(stream).add(Receiver(peer.ssrc).viewer)
+        await _settle()
+        stream.close()
+        with trio.fail_after(HANG_S):
+            assert await peer.wait_closed() == "the stream ended"
+
+
+async def test_a_bug_that_one_datagram_finds_disturbs_nobody(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with _endpoint() as endpoint:
+        broken, watcher = _add(endpoint), _add(endpoint)
+        client, other = await connect(endpoint), await connect(endpoint)
+        broken.receive_check_untrusted = None  # type: ignore[method-assign, assignment]
+        await client.check(broken)
+        await other.check(watcher)
+        assert (await other.receive()).message_type == stun.BINDING_SUCCESS
+        assert "a datagram was dropped" in caplog.text
 
 
 async def test_silence_ends_a_viewer() -> None:
