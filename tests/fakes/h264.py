@@ -23,8 +23,8 @@ FRAME_TICKS = 3600
 def slice_nal(size: int = 100, *, key: bool = False, first_mb: int = 0, pps_id: int = 0, seed: int = 0) -> bytes:
     """Return a slice of `size` bytes or a few more."""
     header = BitWriter().ue(first_mb, 7 if key else 5, pps_id).rbsp()
-    # 1-255: no start code and no trailing zero can come about by chance.
-    body = bytes(Random(seed).choices(range(1, 256), k=max(0, size - 1 - len(header))))
+    # Without zeros no start code and no trailing zero can come about by chance.
+    body = Random(seed).randbytes(max(0, size - 1 - len(header))).replace(b"\x00", b"\x01")
     return bytes((0x65 if key else 0x41,)) + header + body
 
 
