@@ -1,0 +1,291 @@
+"""One RTSP client's connection in virtual time, played by camgate's own client."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
+
+import pytest
+import trio
+from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair
+
+from camgate.relay.registry import Registry
+from camgate.relay.source import CameraState, Source
+from camgate.serve.rtsp.connection import DESCRIBE_WAIT_S, REPORT_INTERVAL_S, WRITE_TIMEOUT_S, Connection
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp.rtcp import Bye, SenderReport
+from camgate.wire.rtsp.errors import AuthenticationFailed, UnexpectedStatus
+from camgate.wire.rtsp.server import TIMEOUT_GRACE_S, Access, RtspServer, open_to_all
+from tests.fakes.camera import PPS, SPS
+from tests.fakes.rtsp_player import RtspPlayer
+
+URL = "rtsp://camgate.test/front-door"
+FPS = 25
+FORMAT = VideoFormat(sps=SPS, pps=PPS, profile_level_id="42c01e", width=640, height=360, fps=FPS)
+
+
+@dataclass
+class Scene:
+    """A registry with one live camera, and connections to it."""
+
+    registry: Registry
+    source: Source
+    nursery: trio.Nursery
+    published: int = 0
+
+    def publish(self, count: int = 1) -> None:
+        """Publish pictures; each tenth is a key frame."""
+        for _ in range(count):
+            self.source.publish(self.frame(self.published))
+            self.published += 1
+
+    def frame(self, number: int, *, size_bytes: int = 3000) -> Frame:
+        """Return picture `number`, which says so at its start."""
+        is_key = number % 10 == 0
+        start = b"\x65\x88\x84" if is_key else b"\x41\x9a\x02"
+        picture = start + b"%08d" % number + bytes(size_bytes) + b"\x80"
+        return Frame((SPS, PPS, picture) if is_key else (picture,), number * 3600, trio.current_time(), is_key)
+
+    async def film(self) -> None:
+        """Publish at 25 fps."""
+        while True:
+            self.publish()
+            await trio.sleep(1 / FPS)
+
+    def connect(self, server_end: trio.abc.Stream, *, access: Access = open_to_all) -> Callable[[], None]:
+        """Serve one end of a connection; returns what cancels that."""
+        scope = trio.CancelScope()
+        server = RtspServer(trio.current_time(), access=access)
+        connection = Connection(server_end, server, self.registry, address="test")
+        self.nursery.start_soon(partial(self._serve, connection, server_end, scope))
+        return scope.cancel
+
+    async def _serve(self, connection: Connection, stream: trio.abc.Stream, scope: trio.CancelScope) -> None:
+        with scope:
+            async with stream:
+                await connection.run()
+
+
+@asynccontextmanager
+async def open_scene() -> AsyncIterator[Scene]:
+    source = Source("front-door")
+    source.set_format(FORMAT)
+    source.set_state(CameraState.LIVE)
+    registry = Registry()
+    registry.add(source)
+    async with trio.open_nursery() as nursery:
+        yield Scene(registry, source, nursery)
+        nursery.cancel_scope.cancel()
+
+
+@pytest.fixture
+async def scene(autojump_clock: MockClock) -> AsyncIterator[Scene]:
+    async with open_scene() as scene:
+        yield scene
+
+
+def numbers(frames: list[Frame]) -> list[int]:
+    return [int(frame.nals[-1][3:11]) for frame in frames]
+
+
+async def test_a_client_starts_with_the_cached_pictures(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.publish(25)
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(player.run)
+    assert numbers(await player.wait_frames(5)) == [20, 21, 22, 23, 24]
+    scene.publish(7)
+    frames = await player.wait_frames(12)
+    assert numbers(frames) == list(range(20, 32))
+    assert frames[0].nals[:2] == (SPS, PPS)
+    assert player.depacketizer.statistics().packets_lost == 0
+    assert player.described is not None
+    assert player.described.tracks[0].parameter_sets == (SPS, PPS)
+
+
+async def test_without_cached_pictures_a_client_starts_at_the_next_key_frame(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(player.run)
+    await trio.sleep(1)
+    scene.published = 5
+    scene.publish(10)
+    assert numbers(await player.wait_frames(5)) == [10, 11, 12, 13, 14]
+
+
+async def test_media_time_goes_on_at_the_cameras_pace(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(scene.film)
+    scene.nursery.start_soon(player.run)
+    frames = await player.wait_frames(30)
+    steps = [(b.rtp_time - a.rtp_time) % 2**32 for a, b in pairwise(frames[10:])]
+    assert set(steps) == {3600}
+
+
+async def test_sender_reports_tell_both_clocks(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(scene.film)
+    scene.nursery.start_soon(player.run)
+    await trio.sleep(3 * REPORT_INTERVAL_S + 1)
+    reports = [report for report in player.reports if isinstance(report, SenderReport)]
+    assert len(reports) == 4
+    assert reports[-1].packet_count > reports[0].packet_count
+
+
+async def test_keepalives_hold_a_session_and_silence_ends_it(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(player.run)
+        await trio.sleep(300)
+        assert player.client.statistics().keepalives_answered > 3
+        viewing.cancel_scope.cancel()
+    silent_since_s = trio.current_time()
+    await read_to_the_end(client_end)
+    assert 0 < trio.current_time() - silent_since_s <= 60 + TIMEOUT_GRACE_S
+
+
+async def test_an_unknown_camera(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    with pytest.raises(UnexpectedStatus, match="404"):
+        await RtspPlayer(client_end, URL + "-2").run()
+
+
+async def test_a_camera_that_is_not_live_is_waited_for(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.source.set_state(CameraState.CONNECTING)
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    with pytest.raises(UnexpectedStatus, match="503"):
+        await RtspPlayer(client_end, URL).run()
+    assert trio.current_time() == pytest.approx(DESCRIBE_WAIT_S)
+
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(player.run)
+    await trio.sleep(DESCRIBE_WAIT_S / 2)
+    scene.source.set_state(CameraState.LIVE)
+    scene.publish()
+    await player.wait_frames(1)
+
+
+async def test_a_camera_with_a_password(autojump_clock: MockClock, scene: Scene) -> None:
+    access = {"front-door": {"viewer": "secret"}}.get
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end, access=access)
+    with pytest.raises(AuthenticationFailed, match="wrong user name or password"):
+        await RtspPlayer(client_end, URL, username="viewer", password="guess").run()
+
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end, access=access)
+    player = RtspPlayer(client_end, URL, username="viewer", password="secret")
+    scene.nursery.start_soon(player.run)
+    await player.wait_frames(1)
+
+
+async def test_a_slow_client_skips_to_a_key_frame_and_sees_no_gap(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = lockstep_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(scene.film)
+    scene.nursery.start_soon(player.run)
+    before = numbers(await player.wait_frames(10))
+    player.pause()
+    await trio.sleep(WRITE_TIMEOUT_S / 2)
+    player.go_on()
+    await trio.sleep(1)
+    seen = numbers(player.frames)
+    (gap,) = [(a, b) for a, b in pairwise(seen) if b != a + 1]
+    assert gap[0] >= before[-1]
+    assert gap[1] % 10 == 0
+    assert gap[1] - gap[0] > 25
+    assert player.depacketizer.statistics().packets_lost == 0
+
+
+async def test_a_client_that_takes_nothing_is_closed(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = lockstep_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(scene.film)
+    scene.nursery.start_soon(player.run)
+    await player.wait_frames(1)
+    player.pause()
+    await trio.sleep(WRITE_TIMEOUT_S + 1)
+    assert scene.source.stream.statistics().subscribers == 0
+    with pytest.raises(trio.BrokenResourceError):
+        await client_end.send_all(b"x")
+
+
+async def test_a_camera_that_is_removed_says_goodbye(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(player.run)
+        await player.wait_frames(1)
+        scene.registry.remove("front-door")
+    assert isinstance(player.reports[-1], Bye)
+
+
+async def test_a_shutdown_says_goodbye(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    stop = scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(player.run)
+        await player.wait_frames(1)
+        stop()
+    assert isinstance(player.reports[-1], Bye)
+
+
+async def test_a_shutdown_does_not_wait_for_a_client_that_takes_nothing(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    client_end, server_end = lockstep_stream_pair()
+    stop = scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(scene.film)
+    scene.nursery.start_soon(player.run)
+    await player.wait_frames(1)
+    player.pause()
+    await trio.sleep(1)
+    stop()
+    await trio.sleep(0.01)
+    assert scene.source.stream.statistics().subscribers == 0
+
+
+@pytest.mark.parametrize("politely", [True, False])
+async def test_a_client_that_leaves_is_forgotten(autojump_clock: MockClock, scene: Scene, politely: bool) -> None:
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(player.run)
+        await player.wait_frames(1)
+        assert scene.source.stream.statistics().subscribers == 1
+        viewing.cancel_scope.cancel()
+    await (player.teardown() if politely else client_end.aclose())
+    scene.publish()
+    await trio.sleep(0.01)
+    assert scene.source.stream.statistics().subscribers == 0
+
+
+async def read_to_the_end(stream: trio.abc.ReceiveStream) -> None:
+    while await stream.receive_some(65_536):
+        pass

@@ -1,0 +1,97 @@
+"""The RTSP listener over real sockets on loopback."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from functools import partial
+
+import pytest
+import trio
+
+from camgate.relay.registry import Registry
+from camgate.relay.source import CameraState, Source
+from camgate.serve.rtsp.listener import RtspService, serve_rtsp
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from tests.fakes.camera import KEY_SLICE, PPS, SPS
+from tests.fakes.rtsp_player import RtspPlayer
+
+Dial = Callable[[int], Awaitable[trio.SocketStream]]
+
+
+@pytest.fixture
+async def dial() -> AsyncIterator[Dial]:
+    """Connect to a port of loopback; connections are closed after the test."""
+    async with AsyncExitStack() as connections:
+
+        async def connect(port: int) -> trio.SocketStream:
+            return await connections.enter_async_context(await trio.open_tcp_stream("127.0.0.1", port))
+
+        yield connect
+
+
+@pytest.fixture
+async def registry() -> Registry:
+    """Hold one live camera with one picture."""
+    source = Source("garden")
+    source.set_format(VideoFormat(sps=SPS, pps=PPS, profile_level_id="42c01e", width=640, height=360, fps=None))
+    source.set_state(CameraState.LIVE)
+    source.publish(Frame((SPS, PPS, KEY_SLICE + bytes(20) + b"\x80"), 0, trio.current_time(), True))
+    registry = Registry()
+    registry.add(source)
+    return registry
+
+
+async def start(nursery: trio.Nursery, service: RtspService) -> int:
+    """Serve on an ephemeral port of loopback and return that."""
+    listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    await nursery.start(partial(serve_rtsp, listeners, service))
+    port: int = listeners[0].socket.getsockname()[1]
+    return port
+
+
+async def test_clients_share_a_stream(registry: Registry, dial: Dial) -> None:
+    async with trio.open_nursery() as nursery:
+        port = await start(nursery, RtspService(registry=registry))
+        players = []
+        for _ in range(3):
+            stream = await dial(port)
+            players.append(RtspPlayer(stream, f"rtsp://127.0.0.1:{port}/garden"))
+            nursery.start_soon(players[-1].run)
+        for player in players:
+            await player.wait_frames(1)
+        assert registry.get("garden").stream.statistics().subscribers == 3
+        nursery.cancel_scope.cancel()
+
+
+async def test_clients_beyond_the_limit_are_turned_away_until_one_leaves(registry: Registry, dial: Dial) -> None:
+    async with trio.open_nursery() as nursery:
+        port = await start(nursery, RtspService(registry=registry, max_connections=1))
+        first = await dial(port)
+        await first.send_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        assert (await first.receive_some()).startswith(b"RTSP/1.0 200 OK")
+        second = await dial(port)
+        assert await second.receive_some() == b""
+        await first.send_eof()
+        assert await first.receive_some() == b""
+        third = await dial(port)
+        await third.send_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        assert (await third.receive_some()).startswith(b"RTSP/1.0 200 OK")
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_bug_that_one_client_meets_does_not_end_the_others(
+    registry: Registry, dial: Dial, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(path: str) -> None:
+        assert path != "trap"
+
+    async with trio.open_nursery() as nursery:
+        port = await start(nursery, RtspService(registry=registry, access=broken))
+        victim = await dial(port)
+        await victim.send_all(b"DESCRIBE rtsp://h/trap RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        assert await victim.receive_some() == b""
+        assert "RTSP connection failed" in caplog.text
+        player = RtspPlayer(await dial(port), f"rtsp://127.0.0.1:{port}/garden")
+        nursery.start_soon(player.run)
+        await player.wait_frames(1)
+        nursery.cancel_scope.cancel()
