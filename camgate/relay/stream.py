@@ -11,7 +11,6 @@ from dataclasses import dataclass
 import trio
 
 from camgate.base.log import get_logger
-from camgate.relay.changes import Changes
 from camgate.relay.keyframes import KeyFrameCache
 from camgate.relay.rate import RateMeter
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES, Subscription
@@ -69,7 +68,6 @@ class Stream:
         self.name = name
         self.format: VideoFormat | None = None
         self.closed = False
-        self._format_changes = Changes()
         self._subscriptions: list[Subscription] = []
         self._cache = KeyFrameCache()
         self._meter = RateMeter()
@@ -123,15 +121,7 @@ class Stream:
 
     def set_format(self, video_format: VideoFormat) -> None:
         """Say what the frames from now on look like."""
-        if video_format != self.format:
-            self.format = video_format
-            self._format_changes.announce()
-
-    async def wait_format(self) -> VideoFormat:
-        """Return the format as soon as it is known."""
-        while self.format is None:
-            await self._format_changes.wait_changed(self._format_changes.revision)
-        return self.format
+        self.format = video_format
 
     def set_key_frame_requester(self, requester: Callable[[], None] | None) -> None:
         """Name the function that asks the camera for a key frame; None when this camera cannot be asked."""

@@ -115,19 +115,6 @@ async def test_falling_behind_is_logged_at_most_once_a_second(
     assert all("front" in line for line in lines)
 
 
-async def test_the_format_wakes_who_waits_for_it(autojump_clock: trio.testing.MockClock) -> None:
-    stream = Stream("front")
-    async with trio.open_nursery() as nursery:
-
-        async def wait() -> None:
-            assert await stream.wait_format() is VIDEO_FORMAT
-
-        nursery.start_soon(wait)
-        await trio.testing.wait_all_tasks_blocked()
-        stream.set_format(VIDEO_FORMAT)
-    assert await stream.wait_format() is VIDEO_FORMAT
-
-
 async def test_key_frame_requests_are_throttled(autojump_clock: trio.testing.MockClock) -> None:
     stream = Stream("front")
     asked: list[float] = []

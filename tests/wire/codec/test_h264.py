@@ -371,6 +371,12 @@ def test_nal_types_that_nobody_knows_are_left_out(camera: RtpWriter, started: H2
     assert nals_of(receive(started, camera.payloads(payloads))) == [[slice_nal()]]
 
 
+def test_a_parameter_set_that_cannot_be_read_is_passed_on(camera: RtpWriter, started: H264Depacketizer) -> None:
+    (frame,) = receive(started, camera.payloads([b"\x68", slice_nal()]))
+    assert frame.nals[0] == b"\x68"
+    assert started.statistics().packets_malformed == 1
+
+
 @pytest.mark.parametrize("packet", [b"", bytes(11), bytes(12), b"\x90" + bytes(11)])
 def test_what_is_no_rtp_is_counted(started: H264Depacketizer, packet: bytes) -> None:
     assert receive(started, [packet]) == []

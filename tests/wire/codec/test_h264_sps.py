@@ -97,7 +97,10 @@ class Sps:
 
     def _write_vui(self, w: BitWriter) -> None:
         w.flag(True).u(8, 255).u(16, 1).u(16, 1).flag(True).flag(False)
-        w.flag(True).u(4, 5).flag(True).u(24, 0x010101).flag(True).ue(0, 0)
+        w.flag(True).u(4, 5).flag(self.hrd)
+        if self.hrd:
+            w.u(24, 0x010101)
+        w.flag(True).ue(0, 0)
         w.flag(self.timing is not None)
         if self.timing:
             w.u(32, self.timing[0]).u(32, self.timing[1]).flag(True)
