@@ -30,6 +30,9 @@ log = get_logger("ingest.session")
 READ_BYTES = 256 * 1024
 """One read takes a whole key frame of most cameras."""
 
+_read_buffer = memoryview(bytearray(READ_BYTES))
+"""Shared by all sessions: what is read is copied before the next task runs, and a buffer each would cost memory."""
+
 READS_PER_TURN = 8
 """A camera that sends faster than we read must still let the other tasks run."""
 
@@ -86,7 +89,6 @@ class Session:
         self._client = client
         self._sink = sink
         self._stall_timeout_s = stall_timeout_s
-        self._buffer = memoryview(bytearray(READ_BYTES))
         self._unsent = b""
         self._receiver: TrackReceiver | None = None
         self._format: VideoFormat | None = None
@@ -110,12 +112,13 @@ class Session:
             self._client.start(trio.current_time())
             while True:
                 self._turn()
-                with trio.CancelScope(deadline=self._deadline_s) as scope:
-                    while True:
+                armed_s = self._deadline_s
+                with trio.CancelScope(deadline=armed_s):
+                    # A frame rarely moves the deadline, so one scope lasts for many frames.
+                    while self._deadline_s == armed_s:
                         await trio.lowlevel.wait_readable(self._connection)
                         self._receive()
                         self._turn()
-                        scope.deadline = self._deadline_s
         except OSError as error:
             raise CameraHungUp(f"the connection to the camera broke: {error.strerror}") from error
 
@@ -140,11 +143,11 @@ class Session:
         now = trio.current_time()
         with suppress(BlockingIOError):
             for _ in range(READS_PER_TURN):
-                count = self._connection.recv_into(self._buffer)
+                count = self._connection.recv_into(_read_buffer)
                 if not count:
                     self._client.receive_eof()
                     break
-                self._client.receive_data(self._buffer[:count], now)
+                self._client.receive_data(_read_buffer[:count], now)
                 if count < READ_BYTES:
                     break
         self._packets += self._client.take_packets()
@@ -234,7 +237,7 @@ class Session:
         while True:
             with trio.move_on_after(GOODBYE_SILENCE_S) as silence:
                 await trio.lowlevel.wait_readable(self._connection)
-            if silence.cancelled_caught or not self._connection.recv_into(self._buffer):
+            if silence.cancelled_caught or not self._connection.recv_into(_read_buffer):
                 return
 
 
