@@ -29,7 +29,7 @@ class SeenRequest:
 
 
 class ScriptedCamera:
-    """One camera's answers, in order."""
+    """One camera's answers, in order; at their end it falls silent."""
 
     def __init__(self, script: str) -> None:
         self.requests: list[SeenRequest] = []
@@ -55,6 +55,8 @@ class ScriptedCamera:
         return out
 
     def _next_answer(self, request: SeenRequest) -> bytes:
+        if not self._answers:
+            return b""
         method, answer = self._answers.pop(0)
         assert request.method == method
         answer = answer.replace("{cseq}", request.headers["CSeq"])

@@ -385,7 +385,8 @@ class RtspClient:
         try:
             description = parse_sdp_untrusted(response.body)
         except MalformedSdp as error:
-            raise MalformedMessage(f"the answer to DESCRIBE holds none: {error}", self._reader.offset) from error
+            detail = f"the answer to DESCRIBE is no session description ({error.detail})"
+            raise MalformedMessage(detail, self._reader.offset) from error
         candidates = [response.headers.get(name) for name in ("Content-Base", "Content-Location")]
         base = base_url_untrusted(candidates, self._url)
         self._aggregate_url = aggregate_url_untrusted(description, base, self._url)
