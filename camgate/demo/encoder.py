@@ -1,6 +1,5 @@
 """H.264 by PyAV's libx264, set for live pictures at little cost: no B-frames, no look-ahead, one thread."""
 
-import re
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -8,12 +7,10 @@ import av
 from av.video.plane import VideoPlane
 
 from camgate.demo.canvas import Canvas, Plane
+from camgate.wire.codec.h264_nal import NAL_SEI, NAL_TYPE_MASK, split_annex_b
 
 GOP_S = 2
 """Time between key frames: what most cameras are shipped with."""
-
-_START_CODE = re.compile(rb"\x00\x00\x00?\x01")  # ITU-T H.264 Annex B
-_NAL_TYPE_SEI = 6
 
 
 class EncodedPicture(NamedTuple):
@@ -46,8 +43,9 @@ class Encoder:
         """Encode the canvas as the picture shown `slot` frame intervals after the first; `slot` must rise."""
         self._frame.pts = slot
         (packet,) = self._codec.encode(self._frame)
-        nals = (nal for nal in _START_CODE.split(bytes(packet)) if nal)
-        return EncodedPicture(tuple(nal for nal in nals if nal[0] & 0x1F != _NAL_TYPE_SEI), packet.is_keyframe)
+        nals = split_annex_b(bytes(packet))
+        # x264's only SEI is an advertisement.
+        return EncodedPicture(tuple(nal for nal in nals if nal[0] & NAL_TYPE_MASK != NAL_SEI), packet.is_keyframe)
 
 
 def _plane(plane: VideoPlane) -> Plane:
