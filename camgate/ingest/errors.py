@@ -67,6 +67,17 @@ class CameraMoved(RemoteError):
         return "the camera redirects from address to address without showing a picture"
 
 
+class UnsupportedScheme(RemoteError):
+    """The camera redirects to something else than plain RTSP."""
+
+    def __init__(self, scheme: str) -> None:
+        super().__init__(scheme)
+        self.scheme = scheme
+
+    def __str__(self) -> str:
+        return f"the camera redirects to {self.scheme}, which this version does not speak; switch it to plain RTSP"
+
+
 class UnsupportedVideo(RemoteError):
     """The camera shows pictures, but in no codec that this version can pass on. `codecs`: their RTP names."""
 

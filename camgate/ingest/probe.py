@@ -29,6 +29,9 @@ ENOUGH_KEY_FRAMES = 4
 
 LEAST_MEASURED_S = 2.0
 
+KEY_FRAME_WAIT_S = 12.0
+"""Nothing can be measured before the first key frame; smart codecs send one each 10 s."""
+
 VIDEO_CLOCK_HZ = 90_000
 
 CONSTRAINT_SET1 = 0x40
@@ -64,7 +67,7 @@ class ProbeResult:
 
 
 async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = dial_tcp) -> ProbeResult:
-    """Look at a camera for at most `seconds` of pictures, and hang up.
+    """Look at a camera for at most `seconds` from its first key frame on, and hang up.
 
     Raises RemoteError where the camera cannot be reached, refuses, or stops before it showed anything.
     """
@@ -107,12 +110,14 @@ class _Look:
     def on_playing(self, track: Track) -> None:
         self._played = track
         self._splice.begin_session()
-        self.scope.deadline = trio.current_time() + self._seconds
+        self.scope.deadline = trio.current_time() + KEY_FRAME_WAIT_S
 
     def on_format(self, video: VideoFormat) -> None:
         self.format = video
 
     def on_frames(self, frames: list[Frame]) -> None:
+        if not self._frames:
+            self.scope.deadline = trio.current_time() + self._seconds
         for frame in frames:
             self._runs_backward |= bool(self._frames) and timestamp_delta(frame.rtp_time, self._last_timestamp) < 0
             self._last_timestamp = frame.rtp_time
@@ -163,7 +168,8 @@ class _Look:
     def browser_sentence(self) -> str:
         """Say what a browser will get of what was seen."""
         if self.format is None or not self._key_frames:
-            return "nothing: no key frame came; set a key-frame interval of 1-2 s in the camera, without intra refresh"
+            advice = "set its key-frame interval to 1-2 s, without intra refresh"
+            return f"nothing: the camera sent no key frame within {KEY_FRAME_WAIT_S:g} s; {advice}"
         shown = f"H.264 {profile_name(self.format.profile_level_id)}"
         if self.format.width and self.format.height:
             shown += f" {self.format.width}x{self.format.height}"

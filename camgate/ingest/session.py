@@ -14,7 +14,15 @@ import trio
 from camgate.base.log import get_logger
 from camgate.config.model import CameraSettings
 from camgate.ingest.dial import Dial, place
-from camgate.ingest.errors import CameraHungUp, CameraMoved, CameraMute, CameraStalled, NoKeyFrame, UnsupportedVideo
+from camgate.ingest.errors import (
+    CameraHungUp,
+    CameraMoved,
+    CameraMute,
+    CameraStalled,
+    NoKeyFrame,
+    UnsupportedScheme,
+    UnsupportedVideo,
+)
 from camgate.ingest.receive import TrackReceiver
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -252,6 +260,8 @@ async def play_camera(settings: CameraSettings, connection: socket.socket, sink:
             await _open_session(settings, url, connection, sink).run()
         except CameraMoved as moved:
             url = split_url_untrusted(moved.url)
+            if url.scheme != "rtsp":
+                raise UnsupportedScheme(url.scheme) from moved
             log.info("camera redirects", camera=settings.name, address=place(url.host, url.port))
             connection = await dial(url.host, url.port, settings.connect_timeout_s)
     await _open_session(settings, url, connection, sink).run()

@@ -32,12 +32,14 @@ from camgate.ingest.session import play_camera
 from camgate.relay.source import CameraState, Source
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
-from camgate.wire.rtsp.errors import AuthenticationFailed, NoUsableTrack
+from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack
 from camgate.wire.rtsp.events import Described
 from camgate.wire.rtsp.track import Track
 from camgate.wire.rtsp.url import split_url_untrusted
 
 log = get_logger("ingest.supervisor")
+
+REFUSED = AuthenticationProblem.REFUSED
 
 STABLE_S = 60.0
 """Pictures for so long make all earlier failures forgotten."""
@@ -77,7 +79,7 @@ class _Supervisor:
 
     async def try_once(self) -> float:
         """Connect and play until it ends; note why, and return how many seconds to wait before the next try."""
-        attempt = _Attempt(self._settings.name, self._source)
+        attempt = _Attempt(self._settings, self._source)
         if self._source.state is not CameraState.STALLED:
             self._source.set_state(CameraState.CONNECTING, self._last_words)
         try:
@@ -105,7 +107,7 @@ class _Supervisor:
         if lived_s >= STABLE_S:
             self._refused.reset()
             self._denied.reset()
-        if isinstance(error, AuthenticationFailed) and self._has_logged_in:
+        if isinstance(error, AuthenticationFailed) and error.problem is REFUSED and self._has_logged_in:
             error = CredentialsNoLongerTaken()
         self._note(CameraState.STALLED if isinstance(error, CameraStalled) else CameraState.BACKOFF, str(error))
         return self._delay_after(error, lived_s)
@@ -139,8 +141,9 @@ class _Supervisor:
 class _Attempt:
     """One try, as its session reports it: publishes the frames, and remembers how far it came."""
 
-    def __init__(self, name: str, source: Source) -> None:
-        self._name = name
+    def __init__(self, settings: CameraSettings, source: Source) -> None:
+        self._name = settings.name
+        self._address = split_url_untrusted(settings.url).authority
         self._source = source
         self._live_since_s: float | None = None
         self._last_frame_s = 0.0
@@ -154,7 +157,7 @@ class _Attempt:
     def on_described(self, camera: Described) -> None:
         self.was_let_in = True
         tracks = ", ".join(track.label for track in camera.tracks)
-        log.info("camera connected", camera=self._name, server=camera.server, tracks=tracks)
+        log.info("camera connected", camera=self._name, address=self._address, server=camera.server, tracks=tracks)
 
     def on_playing(self, track: Track) -> None:
         self._source.begin_session()

@@ -49,6 +49,8 @@ class FakeCamera:
     answers: status by method instead of 200; 0 means never to answer, None to close the connection instead.
     redirects: where DESCRIBE of a URL is answered with 302, and where to.
     sends_frames, sends_key_frames: pictures, and key frames among them, go out while true.
+    sends_before_play_answer: the first pictures go out ahead of the answer to PLAY, as Reolink's do.
+    floods: how many requests of its own it sends when connected, without ever reading the answers.
     sends_b_frames: every third picture is earlier in media time than the one before it.
     stops_after_frames: so many pictures are sent in a connection, then it is closed.
     """
@@ -62,6 +64,8 @@ class FakeCamera:
         self.sends_frames = True
         self.sends_key_frames = True
         self.sends_b_frames = False
+        self.sends_before_play_answer = False
+        self.floods = 0
         self.stops_after_frames: int | None = None
         self.dialled: list[tuple[str, int]] = []
         self.dialled_at_s: list[float] = []
@@ -123,9 +127,14 @@ class _Connection:
         self.camera = camera
         self.stream = stream
         self.nursery = nursery
+        self.sending = trio.Lock()
         self.buffer = b""
 
     async def run(self) -> None:
+        for number in range(self.camera.floods):
+            await self._send(f"OPTIONS * RTSP/1.0\r\nCSeq: {number}\r\n\r\n".encode())
+        if self.camera.floods:
+            await trio.sleep_forever()
         async for chunk in self.stream:
             self.buffer += chunk
             for request in self._requests():
@@ -163,8 +172,12 @@ class _Connection:
             status = 401
         if request.method == "DESCRIBE" and request.url in camera.redirects:
             status = 302
+        plays = status == 200 and request.method == "PLAY"
+        if plays and camera.sends_before_play_answer:
+            self.nursery.start_soon(self._send_frames)
+            await trio.sleep(0.1)
         await self._respond(request, status)
-        if status == 200 and request.method == "PLAY":
+        if plays and not camera.sends_before_play_answer:
             self.nursery.start_soon(self._send_frames)
         return request.method != "TEARDOWN"
 
@@ -190,7 +203,11 @@ class _Connection:
             headers |= {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1", "Session": "12345678;timeout=60"}
         headers["Content-Length"] = str(len(body))
         lines = [f"RTSP/1.0 {status} Whatever", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
-        await self.stream.send_all("\r\n".join(lines).encode() + body)
+        await self._send("\r\n".join(lines).encode() + body)
+
+    async def _send(self, data: bytes) -> None:
+        async with self.sending:
+            await self.stream.send_all(data)
 
     def _description(self) -> str:
         sets = ",".join(base64.b64encode(nal).decode() for nal in (SPS, PPS))
@@ -215,7 +232,7 @@ class _Connection:
                     for nal in nals:
                         data += _interleaved_rtp(nal, sequence, timestamp - step_back, is_last=nal is nals[-1])
                         sequence += 1
-                    await self.stream.send_all(data)
+                    await self._send(data)
                     number += 1
                 timestamp += TICKS_A_FRAME
                 await trio.sleep(1 / FPS)

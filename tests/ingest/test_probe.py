@@ -64,7 +64,7 @@ async def test_no_key_frame_is_said(autojump_clock: trio.testing.MockClock) -> N
     camera = FakeCamera()
     camera.sends_key_frames = False
     result = await look(camera)
-    assert result.browser.startswith("nothing: no key frame came")
+    assert result.browser.startswith("nothing: the camera sent no key frame within 12 s")
 
 
 async def test_b_frames_are_noticed_by_their_times(autojump_clock: trio.testing.MockClock) -> None:

@@ -1,5 +1,6 @@
 """A session alone, against the scripted camera: what it plays, what it notices, how it leaves."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,7 +10,15 @@ import trio.testing
 
 from camgate.base.errors import RemoteError
 from camgate.config.model import CameraSettings
-from camgate.ingest.errors import CameraHungUp, CameraMoved, CameraMute, CameraStalled, NoKeyFrame, UnsupportedVideo
+from camgate.ingest.errors import (
+    CameraHungUp,
+    CameraMoved,
+    CameraMute,
+    CameraStalled,
+    NoKeyFrame,
+    UnsupportedScheme,
+    UnsupportedVideo,
+)
 from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, MAX_REDIRECTS, play_camera
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -222,3 +231,43 @@ async def test_pictures_without_a_key_frame_are_given_up_with_words(autojump_clo
     error = await error_of(camera)
     assert isinstance(error, NoKeyFrame)
     assert KEY_FRAME_PATIENCE_S <= trio.current_time() <= KEY_FRAME_PATIENCE_S + 6
+
+
+async def test_a_redirect_to_another_protocol_is_said(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.redirects = {HERE: "rtsps://198.51.100.9/elsewhere"}
+    error = await error_of(camera)
+    assert isinstance(error, UnsupportedScheme)
+    assert "rtsps" in str(error)
+    assert len(camera.dialled) == 1
+
+
+async def test_pictures_ahead_of_the_answer_to_play_are_kept(autojump_clock: trio.testing.MockClock) -> None:
+    camera, sink = FakeCamera(), Sink()
+    camera.sends_before_play_answer = True
+    async with serving(camera):
+        await play_for(camera, 0.5, sink=sink)
+    assert len(sink.frames) >= 12
+    assert sink.frames[0].is_key
+
+
+async def test_a_camera_that_never_reads_is_hung_up_on(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.floods = 100_000
+    error = await error_of(camera)
+    assert "does not read" in str(error)
+
+
+async def test_a_connection_that_breaks_is_said_to_be_broken(autojump_clock: trio.testing.MockClock) -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+
+    async def reset() -> None:
+        await trio.testing.wait_all_tasks_blocked()
+        # To close with a request unread is a reset.
+        theirs.close()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(reset)
+        with pytest.raises(CameraMute, match="broke: Connection reset"):
+            await play_camera(settings(FakeCamera()), ours, Sink(), FakeCamera().dial)

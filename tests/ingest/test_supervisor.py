@@ -156,6 +156,17 @@ async def test_credentials_that_worked_before_are_not_called_wrong(autojump_cloc
         assert watcher.source.state is LIVE
 
 
+async def test_a_camera_that_begins_to_want_a_login_says_so(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    async with supervised(camera) as watcher:
+        await watcher.wait(LIVE)
+        camera.credentials = f"admin:{PASSWORD}"
+        camera.hang_up()
+        await watcher.wait(BACKOFF)
+        await trio.sleep(3)
+        assert "none are configured" in str(watcher.source.last_error)
+
+
 async def test_a_stalled_camera_is_hung_up_on_and_dialled_at_once(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
     async with supervised(camera) as watcher:
