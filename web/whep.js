@@ -10,6 +10,8 @@ const ANSWER_TIMEOUT_MS = (CAMERA_WAIT_S + 10) * 1000;
 const PATH_TIMEOUT_MS = 10_000;
 /** Browsers say "disconnected" after 2.5 s without an answer to their checks, and often recover. */
 const INTERRUPTION_MS = 5_000;
+/** How long a closing session may take to tell the server, while its last pictures still come. */
+const GOODBYE_MS = 500;
 
 /** Why a session could not be opened or has ended. `kind` is what the page chooses its words by. */
 export class SessionProblem extends Error {
@@ -72,8 +74,9 @@ export class WhepSession extends EventTarget {
     if (this.#closed) return;
     this.#closed = true;
     clearTimeout(this.#timer);
-    this.peerConnection.close();
-    this.#releaseResource();
+    // The resource first: the connection's own goodbye is faster, and after it the server knows no such resource.
+    const patience = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS));
+    Promise.race([this.#releaseResource(), patience]).then(() => this.peerConnection.close());
   }
 
   async #exchange(endpoint, offer) {
@@ -98,13 +101,16 @@ export class WhepSession extends EventTarget {
     }
   }
 
-  #releaseResource() {
+  async #releaseResource() {
     if (!this.#resource) return;
-    // keepalive: the request outlives a page that is going away.
-    fetch(this.#resource, { method: "DELETE", keepalive: true }).catch(() => {
-      // A server that can't be reached drops the viewer by itself after a silence.
-    });
+    const resource = this.#resource;
     this.#resource = null;
+    try {
+      // keepalive: the request outlives a page that is going away.
+      await fetch(resource, { method: "DELETE", keepalive: true });
+    } catch {
+      // A server that can't be reached drops the viewer by itself after a silence.
+    }
   }
 
   #follow(state) {
@@ -124,8 +130,13 @@ export class WhepSession extends EventTarget {
   #watchForGoodbye() {
     const transport = this.peerConnection.getReceivers()[0]?.transport;
     transport?.addEventListener("statechange", () => {
-      if (transport.state === "closed") this.#end(new SessionProblem("closed", "The server ended the connection."));
+      if (transport.state === "closed") this.#endedByServer();
     });
+  }
+
+  #endedByServer() {
+    this.#resource = null;
+    this.#end(new SessionProblem("closed", "The server ended the connection."));
   }
 
   #noPath() {

@@ -63,7 +63,7 @@ def shared_server(
     cameras = {
         "front": {"url": front_camera.url, "title": "Front door"},
         "yard": {"url": yard_camera.url},
-        "loading dock": {"url": f"rtsp://127.0.0.1:{free_port()}/nobody", "title": "Loading dock"},
+        "loading-dock": {"url": f"rtsp://127.0.0.1:{free_port()}/nobody", "title": "Loading dock"},
     }
     server = CamgateProcess(tmp_path_factory.mktemp("camgate"), cameras)
     server.start()
@@ -73,7 +73,7 @@ def shared_server(
 
 @pytest.fixture
 def server(shared_server: CamgateProcess) -> CamgateProcess:
-    """camgate with the cameras front (1) and yard (2), both live, and loading dock, which is never there."""
+    """camgate with the cameras front (1) and yard (2), both live, and loading-dock, which is never there."""
     shared_server.wait_live("front", "yard")
     return shared_server
 

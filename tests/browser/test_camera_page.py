@@ -118,7 +118,7 @@ def test_an_unknown_camera_is_named(viewer: Viewer) -> None:
 
 
 def test_a_camera_that_is_away_is_explained(viewer: Viewer) -> None:
-    viewer.open("/camera/loading%20dock")
+    viewer.open("/camera/loading-dock")
     viewer.wait_words("camera", "by itself")
     expect(viewer.page.get_by_role("heading", level=1)).to_have_text("Loading dock")
     assert viewer.page.evaluate("camgate.peerConnections().length") <= 1

@@ -23,14 +23,14 @@ def test_tiles_tell_names_and_states(viewer: Viewer) -> None:
     expect(page.get_by_role("status")).to_have_text("3 cameras, 2 live")
     expect(page.get_by_role("link", name="Front door Live")).to_be_visible()
     expect(page.get_by_role("link", name="yard Live")).to_be_visible()
-    expect(page.locator('[data-camera="loading dock"] .pill')).to_have_text(re.compile("Away|Connecting"))
+    expect(page.locator('[data-camera="loading-dock"] .pill')).to_have_text(re.compile("Away|Connecting"))
     assert viewer.offers <= 2, "a camera that is away is not asked for"
 
 
 def test_a_tile_leads_to_its_camera(viewer: Viewer) -> None:
     viewer.open("/")
     viewer.page.get_by_role("link", name="Loading dock").click()
-    viewer.page.wait_for_url("**/camera/loading%20dock")
+    viewer.page.wait_for_url("**/camera/loading-dock")
     expect(viewer.page.get_by_role("heading", level=1)).to_have_text("Loading dock")
     viewer.forgive("503")
 
@@ -38,7 +38,7 @@ def test_a_tile_leads_to_its_camera(viewer: Viewer) -> None:
 def test_only_visible_tiles_play(viewer: Viewer) -> None:
     viewer.page.set_viewport_size({"width": 360, "height": 240})
     viewer.open("/").assert_plays("front")
-    viewer.page.locator('[data-camera="loading dock"]').scroll_into_view_if_needed()
+    viewer.page.locator('[data-camera="loading-dock"]').scroll_into_view_if_needed()
     viewer.page.evaluate("scrollTo(0, document.body.scrollHeight)")
     eventually(lambda: "front" not in viewer.page.evaluate(PLAYING), "the tile above stops")
     viewer.page.evaluate("scrollTo(0, 0)")
