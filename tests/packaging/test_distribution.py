@@ -1,0 +1,135 @@
+"""What users install: sdist and wheel are whole, and camgate runs from the wheel with the pinned packages alone."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import tarfile
+import time
+import urllib.request
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import camgate
+
+pytestmark = pytest.mark.packaging
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE_S = 60
+"""Generous, for machines that do much else."""
+
+
+def run(*command: str | Path, cwd: Path) -> str:
+    """Run a command to its end and return what it printed; fails with that when the command does."""
+    result = subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, env=environment(cwd)
+    )
+    assert result.returncode == 0, f"{command} ended with {result.returncode}:\n{result.stdout}{result.stderr}"
+    return result.stdout
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Keep what leads to the package index, and drop what could lead to the checkout."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    return {**kept, "HOME": str(home), "NO_COLOR": "1"}
+
+
+def build(target: str, source: Path, output: Path) -> Path:
+    """Build a distribution of `source` with the pinned hatchling."""
+    run(sys.executable, "-m", "hatchling", "build", "--target", target, "--directory", output, cwd=source)
+    (built,) = output.iterdir()
+    return built
+
+
+@pytest.fixture(scope="module")
+def sdist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return build("sdist", ROOT, tmp_path_factory.mktemp("sdist"))
+
+
+@pytest.fixture(scope="module")
+def wheel(sdist: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel, made of the sdist and of nothing else."""
+    unpacked = tmp_path_factory.mktemp("unpacked")
+    run("tar", "--extract", "--file", sdist, cwd=unpacked)
+    (source,) = unpacked.iterdir()
+    return build("wheel", source, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The `camgate` command in a fresh environment, far from the checkout."""
+    folder = tmp_path_factory.mktemp("installed")
+    run(sys.executable, "-m", "venv", "venv", cwd=folder)
+    pip = [folder / "venv" / "bin" / "python", "-m", "pip", "--quiet", "--disable-pip-version-check", "--no-input"]
+    run(*pip, "install", "--require-hashes", "--requirement", ROOT / "requirements" / "run.lock", cwd=folder)
+    run(*pip, "install", "--no-deps", "--no-index", wheel, cwd=folder)
+    run(*pip, "check", cwd=folder)
+    return folder / "venv" / "bin" / "camgate"
+
+
+def test_the_wheel_holds_the_code_and_the_pages_and_nothing_else(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    code = {str(path.relative_to(ROOT)) for path in (ROOT / "camgate").rglob("*") if path.suffix == ".py"}
+    pages = {f"camgate/_web/{path.relative_to(ROOT / 'web')}" for path in (ROOT / "web").rglob("*") if path.is_file()}
+    assert pages
+    assert names == code | pages
+
+
+def test_the_sdist_holds_the_example_config_and_the_locks(sdist: Path) -> None:
+    with tarfile.open(sdist) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"etc/camgate.toml", "requirements/run.lock", "README.md", "CHANGELOG.md", "LICENSE"} <= names
+
+
+def test_version(installed: Path, tmp_path: Path) -> None:
+    assert run(installed, "--version", cwd=tmp_path).strip() == f"camgate {camgate.__version__}"
+
+
+def test_init_writes_a_config_that_check_takes(installed: Path, tmp_path: Path) -> None:
+    run(installed, "init", cwd=tmp_path)
+    assert (tmp_path / "camgate.toml").exists()
+    run(installed, "check", cwd=tmp_path)
+
+
+def test_the_demo_serves_its_pages_and_ends_when_it_is_told_to(installed: Path, tmp_path: Path) -> None:
+    with demo(installed, tmp_path) as (url, process):
+        assert fetch(f"{url}/healthz")
+        wall = fetch(f"{url}/").decode()
+        parts = re.findall(r'(?:href|src)="(/static/[^"]+)"', wall)
+        assert parts
+        for part in parts:
+            assert fetch(url + part)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(PATIENCE_S) == 0
+
+
+@contextmanager
+def demo(installed: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """Run `camgate demo`, wait until it says where it is, and give its address."""
+    log = folder / "demo.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [installed, "demo", "--port", "0"], cwd=folder, stdout=output, stderr=output, env=environment(folder)
+        )
+    try:
+        deadline = time.monotonic() + PATIENCE_S
+        while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline, log.read_text()
+            time.sleep(0.05)
+        yield found[0], process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def fetch(url: str) -> bytes:
+    with urllib.request.urlopen(url, timeout=PATIENCE_S) as response:
+        body: bytes = response.read()
+    return body
