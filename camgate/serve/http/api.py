@@ -1,14 +1,13 @@
 """The JSON API: health, and the cameras."""
 
 import trio
-from quart import Response
 from quart_trio import QuartTrio
 
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.openapi import openapi_document
 from camgate.serve.http.problem import Problem
-from camgate.serve.http.responses import json_response, problem_response
+from camgate.serve.http.responses import Response, json_response, problem_response
 
 
 def add_api_routes(app: QuartTrio, engine: MediaEngine, stopping: trio.Event) -> None:

@@ -1,7 +1,7 @@
 """The web application: all routes, what each answer carries, and what becomes of errors."""
 
 import trio
-from quart import Response, request
+from quart import request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -15,7 +15,7 @@ from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.problem import Problem
-from camgate.serve.http.responses import problem_response
+from camgate.serve.http.responses import Response, problem_response
 from camgate.serve.http.signaling import add_signaling_routes
 from camgate.serve.http.whep import add_whep_routes
 

@@ -5,12 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import trio
-from quart import Response, request
+from quart import request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
 import camgate
 from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.responses import Response
 
 CONTENT_TYPES = {
     ".css": "text/css; charset=utf-8",

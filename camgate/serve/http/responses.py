@@ -2,9 +2,12 @@
 
 import json
 
-from quart import Response
+from quart_trio.wrappers import TrioResponse
 
 from camgate.serve.http.problem import Problem
+
+Response = TrioResponse
+"""The class of all answers. Quart's own looks for an asyncio loop when a body is empty."""
 
 
 def json_response(value: object, *, content_type: str = "application/json") -> Response:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 
 import trio
-from quart import Response, websocket
+from quart import websocket
 from quart.wrappers import Websocket
 from quart_trio import QuartTrio
 
@@ -19,7 +19,7 @@ from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.messages import BadMessage, Candidate, Close, Message, Offer, Ping, parse_message_untrusted
 from camgate.serve.http.problem import Problem
-from camgate.serve.http.responses import problem_response
+from camgate.serve.http.responses import Response, problem_response
 from camgate.serve.http.whep import host_name
 
 log = get_logger("serve.http")

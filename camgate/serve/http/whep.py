@@ -7,7 +7,7 @@ import math
 import re
 from http import HTTPStatus
 
-from quart import Response, request
+from quart import request
 from quart_trio import QuartTrio
 from werkzeug.http import parse_etags
 
@@ -15,7 +15,7 @@ from camgate.relay.errors import BadOffer, UnknownCamera, UnknownSession, Unproc
 from camgate.serve.http.access import parse_authority_untrusted
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.problem import Problem
-from camgate.serve.http.responses import problem_response
+from camgate.serve.http.responses import Response, problem_response
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"

@@ -1,9 +1,11 @@
 """A server around a fake engine, with a handful of pages."""
 
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+from trio.testing import MockClock
 
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
@@ -27,6 +29,20 @@ def web(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def patient_clock() -> MockClock:
+    """Virtual time that gives real sockets a moment before it jumps."""
+    return MockClock(autojump_threshold=0.05)
+
+
+@pytest.fixture
 async def server(engine: FakeEngine, web: Path) -> AsyncIterator[Server]:
     async with running_server(engine, web) as running:
         yield running
+
+
+@pytest.fixture(autouse=True)
+def no_bugs(caplog: pytest.LogCaptureFixture, request: pytest.FixtureRequest) -> Iterator[None]:
+    """No client makes the server log an error; tests of bugs have `bug` in their name."""
+    yield
+    if "bug" not in request.node.name:
+        assert [record for record in caplog.get_records("call") if record.levelno >= logging.ERROR] == []

@@ -12,12 +12,7 @@ from tests.fakes.engine import FakeEngine
 from tests.fakes.http import PATIENCE_S, Client, Server, running_server
 
 GET = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
-
-
-@pytest.fixture
-def patient_clock() -> MockClock:
-    """Virtual time that gives real sockets a moment before it jumps."""
-    return MockClock(autojump_threshold=0.05)
+MORE_THAN_SOCKETS_HOLD = "x" * 20_000_000
 
 
 async def read_until_closed(client: Client) -> bytes:
@@ -89,7 +84,9 @@ async def test_a_body_that_does_not_come_is_given_up(server: Server, patient_clo
     reply.problem()
 
 
-async def test_a_client_that_leaves_while_it_waits_is_forgotten(server: Server, engine: FakeEngine) -> None:
+async def test_a_client_that_leaves_while_it_waits_is_forgotten(
+    server: Server, engine: FakeEngine, patient_clock: MockClock
+) -> None:
     engine.answering = trio.Event()
     async with server.client() as client:
         await client.send_request("POST", "/whep/front", b"v=0\r\n", {"Content-Type": "application/sdp"})
@@ -104,10 +101,10 @@ async def test_a_client_that_stops_reading_is_dropped(
     engine: FakeEngine, web: Path, patient_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without a bound on the write, the server would also never stop."""
-    (web / "app.js").write_bytes(b"x" * 50_000_000)
+    engine.change("front", title=MORE_THAN_SOCKETS_HOLD)
     caplog.set_level(logging.INFO)
     async with running_server(engine, web) as server, server.client() as client:
-        await client.send_request("GET", "/static/app.js")
+        await client.send_request("GET", "/api/v1/cameras")
         await trio.sleep(WRITE_TIMEOUT_S - 1)
         assert "stopped reading" not in caplog.text
         await trio.sleep(2)
@@ -117,10 +114,10 @@ async def test_a_client_that_stops_reading_is_dropped(
 async def test_a_stuck_client_does_not_hold_up_the_shutdown(
     engine: FakeEngine, web: Path, patient_clock: MockClock
 ) -> None:
-    (web / "app.js").write_bytes(b"x" * 50_000_000)
+    engine.change("front", title=MORE_THAN_SOCKETS_HOLD)
     async with running_server(engine, web) as server:
         stream = await trio.open_tcp_stream("127.0.0.1", server.port)
-        await Client(stream).send_request("GET", "/static/app.js")
+        await Client(stream).send_request("GET", "/api/v1/cameras")
         await trio.sleep(0.5)
         stopped = trio.current_time()
     assert trio.current_time() - stopped <= 1.1
@@ -128,7 +125,7 @@ async def test_a_stuck_client_does_not_hold_up_the_shutdown(
 
 
 async def test_a_bug_below_the_application_ends_one_connection(
-    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    server: Server, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, patient_clock: MockClock
 ) -> None:
     def explode(*_: object) -> None:
         raise ZeroDivisionError

@@ -14,12 +14,6 @@ from tests.fakes.http import Client, Server, running_server
 SDP = {"Content-Type": "application/sdp"}
 
 
-@pytest.fixture
-def patient_clock() -> MockClock:
-    """Virtual time that gives real sockets a moment before it jumps."""
-    return MockClock(autojump_threshold=0.05)
-
-
 async def test_idle_connections_are_closed_at_once(engine: FakeEngine, web: Path, patient_clock: MockClock) -> None:
     async with running_server(engine, web) as server:
         stream = await trio.open_tcp_stream("127.0.0.1", server.port)
@@ -66,7 +60,9 @@ async def test_a_websocket_is_told_goodbye(engine: FakeEngine, web: Path) -> Non
         assert closed.value.reason.code == 1001
 
 
-async def test_no_new_connection_is_accepted_while_stopping(engine: FakeEngine, web: Path) -> None:
+async def test_no_new_connection_is_accepted_while_stopping(
+    engine: FakeEngine, web: Path, patient_clock: MockClock
+) -> None:
     engine.answering = trio.Event()
     async with running_server(engine, web) as server, server.client() as client:
         await client.send_request("POST", "/whep/front", b"v=0\r\n", SDP)
@@ -78,7 +74,9 @@ async def test_no_new_connection_is_accepted_while_stopping(engine: FakeEngine, 
         engine.answering.set()
 
 
-async def test_one_connection_too_many_is_refused_in_words(engine: FakeEngine, web: Path) -> None:
+async def test_one_connection_too_many_is_refused_in_words(
+    engine: FakeEngine, web: Path, patient_clock: MockClock
+) -> None:
     async with running_server(engine, web, ServerSettings(max_viewers=0)) as server:
         async with trio.open_nursery() as nursery:
             for _ in range(100):

@@ -127,7 +127,7 @@ async def test_candidates_reach_the_engine_early_and_late(server: Server, engine
     assert fragments == ["a=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n", "a=end-of-candidates\r\n"]
 
 
-async def test_viewers_outlive_their_socket(server: Server, engine: FakeEngine) -> None:
+async def test_viewers_outlive_their_socket(server: Server, engine: FakeEngine, patient_clock: MockClock) -> None:
     async with speaking(server) as client:
         await client.offer()
         await client.hear("answer")
@@ -302,9 +302,3 @@ async def test_a_client_that_talks_without_listening_is_dropped(
             while True:
                 await client.stream.send_all(ping * 1000)
     assert "stopped reading" in caplog.text
-
-
-@pytest.fixture
-def patient_clock() -> MockClock:
-    """Virtual time that gives real sockets a moment before it jumps."""
-    return MockClock(autojump_threshold=0.05)
