@@ -148,6 +148,20 @@ def test_parameter_sets_with_a_time_of_their_own_join_the_next_frame(
     assert frame.rtp_time == 2 * FRAME_TICKS
 
 
+def test_a_parameter_set_with_a_time_of_its_own_goes_with_any_frame(
+    camera: RtpWriter, started: H264Depacketizer
+) -> None:
+    (frame,) = receive(started, camera.payloads([OTHER_PPS]) + camera.payloads([slice_nal()]))
+    assert list(frame.nals) == [OTHER_PPS, slice_nal()]
+
+
+def test_a_marker_within_a_fragmented_nal_ends_nothing(camera: RtpWriter, started: H264Depacketizer) -> None:
+    first = slice_nal()
+    packets = [camera.packet(first), camera.packet(fu(0x81, b"\x1b1"), marker=True)]
+    packets += camera.payloads([fu(0x41, b"2")])
+    assert nals_of(receive(started, packets)) == [[first, b"\x61\x1b12"]]
+
+
 def test_a_flood_of_parameter_sets_does_not_pile_up(camera: RtpWriter, depacketizer: H264Depacketizer) -> None:
     for _ in range(50):
         receive(depacketizer, camera.payloads([SPS, PPS]))

@@ -34,6 +34,11 @@ def test_parameter_sets_share_one_packet() -> None:
     assert single == key
 
 
+def test_an_aggregate_is_as_important_as_its_most_important_unit() -> None:
+    (stap,) = packetize_h264([b"\x67\x42", b"\x28\xcb"], 1000)
+    assert stap[0] == 0x60 | NAL_STAP_A
+
+
 def test_parameter_sets_that_do_not_fit_together_go_alone() -> None:
     assert packetize_h264([SPS, PPS], len(SPS) + 2) == [SPS, PPS]
     assert len(packetize_h264([SPS, PPS], 16)) == 3
