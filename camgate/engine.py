@@ -99,10 +99,10 @@ class Engine:
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
         """Restart ICE when the fragment brings new credentials; see `serve.http.engine.MediaEngine`."""
         peer, parsed = self._peer(session_id), _parse_fragment(fragment)
-        if parsed.ice_ufrag is None or parsed.ice_ufrag == peer.remote_ufrag:
-            return None
         if etag is not None and etag != peer.etag:
             raise PreconditionFailed(etag, peer.etag)
+        if parsed.ice_ufrag is None or parsed.ice_ufrag == peer.remote_ufrag:
+            return None
         if parsed.ice_pwd is None:
             raise UnprocessableFragment("a=ice-ufrag is new and a=ice-pwd is missing")
         self._endpoint.restart_ice(peer, IceCredentials(parsed.ice_ufrag, parsed.ice_pwd))
