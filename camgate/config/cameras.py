@@ -6,6 +6,7 @@ was, it is registered as a secret before anything else is done with it.
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from camgate.base.secrets import register_login, register_secret
@@ -145,15 +146,21 @@ def read_password_file(path: Path) -> str:
     """Return the one line that is in a file. Raises Wrong."""
     try:
         with path.open("rb") as file:
-            raw = file.read(MAX_PASSWORD_FILE_BYTES + 1)
-        password = raw.decode().removesuffix("\n").removesuffix("\r")
+            return read_password(file, str(path))
     except OSError as error:
         reason = error.strerror or "it cannot be read"
         raise Wrong(f"cannot read {path}: {reason}; name a file that holds the password and nothing else") from None
+
+
+def read_password(stream: BinaryIO, name: str) -> str:
+    """Return the one line that is in `stream`, which errors call `name`. Raises Wrong, OSError."""
+    raw = stream.read(MAX_PASSWORD_FILE_BYTES + 1)
+    try:
+        password = raw.decode().removesuffix("\n").removesuffix("\r")
     except UnicodeDecodeError:
-        raise Wrong(f"{path} is not UTF-8 text; write the password into it and nothing else") from None
+        raise Wrong(f"{name} is not UTF-8 text; write the password into it and nothing else") from None
     if not password.strip():
-        raise Wrong(f"{path} is empty; write the password into it")
+        raise Wrong(f"{name} is empty; write the password into it")
     if len(raw) > MAX_PASSWORD_FILE_BYTES or not password.isprintable():
-        raise Wrong(f"{path} holds more than one line; write the password into it and nothing else")
+        raise Wrong(f"{name} holds more than one line; write the password into it and nothing else")
     return password

@@ -1,0 +1,58 @@
+"""`camgate check`: is a config in order, and what would run with it."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from camgate.base.secrets import MASK, mask
+from camgate.cli.exits import exit_codes
+from camgate.config.exposure import KEY, exposure
+from camgate.config.load import find_config_file, load
+from camgate.config.model import CameraSettings, LoggingSettings, Settings
+
+
+def check(
+    file: Annotated[
+        Path | None, typer.Argument(help="Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]")
+    ] = None,
+) -> None:
+    """Say what is wrong with a config file, line by line, or what would run with it."""
+    with exit_codes():
+        file = find_config_file(file)
+        settings = load(file, os.environ)
+    console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console.print(f"{file} is in order.\n")
+    console.print(_parts(settings))
+    console.print(_cameras(settings.cameras.values()))
+    if exposed := exposure(settings.server):
+        typer.echo(f"warning: {KEY}: {exposed}; `camgate run` will want --insecure", err=True)
+
+
+def _parts(settings: Settings) -> Table:
+    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
+    table.add_row("HTTP", f"{settings.server.listen}, {settings.server.max_viewers} viewers at most")
+    table.add_row("WebRTC", f"UDP port {settings.webrtc.port}, advertised: {', '.join(settings.webrtc.advertise)}")
+    table.add_row("Log", _log_in_words(settings.logging))
+    return table
+
+
+def _log_in_words(settings: LoggingSettings) -> str:
+    if settings.output == "console":
+        return f"console, from {settings.level} on"
+    return f"{settings.output}, from {settings.level} on, in {settings.directory.absolute()}"
+
+
+def _cameras(cameras: Iterable[CameraSettings]) -> Table:
+    table = Table(title_justify="left")
+    for heading in ("Camera", "Title", "URL", "User", "Password", "Transport"):
+        table.add_column(heading, overflow="fold")
+    for camera in cameras:
+        password = MASK if camera.password else "none"
+        user = mask(camera.username or "none")
+        table.add_row(camera.name, camera.title or "", mask(camera.url), user, password, camera.transport.value)
+    return table

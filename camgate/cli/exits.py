@@ -1,0 +1,60 @@
+"""From errors to exit codes: a line on stderr for each problem, and no traceback of an error that was foreseen."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import MappingProxyType
+
+import click
+import typer
+
+from camgate.base.errors import RemoteError
+from camgate.base.log import get_logger
+from camgate.base.secrets import mask
+from camgate.config.errors import ConfigError, StartError
+from camgate.config.load import start_problem
+
+FAILED = 1
+BAD_CONFIG = 2
+
+log = get_logger("cli")
+
+
+@contextmanager
+def exit_codes(config: Path | None = None, *, options: Mapping[str, str] = MappingProxyType({})) -> Iterator[None]:
+    """Turn errors of the block into a line and an exit code.
+
+    A StartError names a key: of the file `config`, or, where `options` knows it, of the command line.
+    """
+    try:
+        yield
+    except (click.ClickException, typer.Exit, typer.Abort):
+        raise
+    except Exception as error:
+        cause = _only_cause(error)
+        if isinstance(cause, StartError):
+            cause = StartError(options.get(cause.key, cause.key), cause.sentence)
+        raise typer.Exit(_tell(cause, config)) from None
+
+
+def _tell(error: BaseException, config: Path | None) -> int:
+    match error:
+        case ConfigError():
+            typer.echo(mask(str(error)), err=True)
+            return BAD_CONFIG
+        case StartError():
+            typer.echo(mask(str(start_problem(error, config))), err=True)
+            return BAD_CONFIG
+        case RemoteError():
+            typer.echo(mask(f"camgate: {error}"), err=True)
+            return FAILED
+        case _:
+            log.exception("camgate ends by an error of its own; please report it")
+            return FAILED
+
+
+def _only_cause(error: BaseException) -> BaseException:
+    """Return the error inside of the groups that nurseries put around it, if it is alone there."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

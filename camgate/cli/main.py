@@ -1,0 +1,47 @@
+"""Joins the commands to one program."""
+
+from typing import Annotated
+
+import typer
+
+from camgate import __version__
+from camgate.cli.argv import credentials_were_given
+from camgate.cli.check import check
+from camgate.cli.demo import demo
+from camgate.cli.init import init
+from camgate.cli.probe import probe
+from camgate.cli.run import run
+
+EXPOSED_LOGIN = (
+    "camgate: a login on the command line can be read in the shell's history, and for a moment in the process list; "
+    "better hand the password over in a file or in the environment"
+)
+
+app = typer.Typer(
+    name="camgate",
+    add_completion=False,
+    no_args_is_help=True,
+    # Pretty tracebacks would go past the mask.
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for command in (run, demo, check, init, probe):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"camgate {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def camgate(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_show_version, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Shows RTSP cameras in browsers over WebRTC: at once, and a fraction of a second behind."""
+    if credentials_were_given():
+        typer.echo(EXPOSED_LOGIN, err=True)

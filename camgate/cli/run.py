@@ -1,0 +1,32 @@
+"""`camgate run`: show the cameras of a config file."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from camgate.base.log_setup import setup_logging
+from camgate.cli.exits import exit_codes
+from camgate.cli.serve import serve
+from camgate.config.load import find_config_file, load
+
+
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", help="Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]"),
+    ] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="Listen beyond this machine although viewers need no password.")
+    ] = False,
+) -> None:
+    """Show the cameras of a config file, until Ctrl-C or SIGTERM."""
+    with exit_codes():
+        file = find_config_file(config)
+        settings = load(file, os.environ)
+    from camgate import app  # takes most of a second: a mistake in the config is told before
+
+    with setup_logging(settings.logging), exit_codes(file):
+        serve(partial(app.run, settings, insecure=insecure))

@@ -1,0 +1,43 @@
+"""Runs something that serves, from the terminal's point of view: until Ctrl-C or SIGTERM."""
+
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import trio
+from rich.console import Console
+
+from camgate.base.log import get_logger
+
+log = get_logger("cli")
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def serve(service: Callable[..., Awaitable[None]]) -> None:
+    """Run `service` until a signal cancels it, and show the URL with which it says that it has started.
+
+    The first signal stops in order; a second one ends the process at once, even if it is stuck.
+    """
+    trio.run(_serve_until_signalled, service)
+
+
+async def _serve_until_signalled(service: Callable[..., Awaitable[None]]) -> None:
+    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_stop_on_signal, signals, nursery.cancel_scope)
+            _announce(await nursery.start(service))
+
+
+async def _stop_on_signal(signals: AsyncIterator[int], service: trio.CancelScope) -> None:
+    async for number in signals:
+        for stop_signal in STOP_SIGNALS:
+            signal.signal(stop_signal, signal.SIG_DFL)
+        log.info("stopped by a signal", signal=signal.Signals(number).name)
+        service.cancel()
+        return
+
+
+def _announce(url: str) -> None:
+    if sys.stdout.isatty():
+        Console(highlight=False).print(f"\n  camgate is ready: open [bold link={url}]{url}[/]  (Ctrl-C stops it)\n")

@@ -1,0 +1,244 @@
+"""The commands that end by themselves: what they print and their exit codes."""
+
+import json
+import re
+import socket
+import tomllib
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import trio
+
+from camgate import __version__
+from tests.fakes.camera import FakeCamera
+from tests.fakes.command import Outcome, camgate
+
+PASSWORD = "hush-hush/pass@word"
+
+CONFIG = """
+[server]
+listen = "127.0.0.1:0"
+[webrtc]
+port = 0
+[cameras.front]
+url = "rtsp://127.0.0.1:9/live"
+username = "viewer"
+password = "hush-hush/pass@word"
+title = "Front [door]"
+[cameras.yard]
+url = "rtsp://127.0.0.1:9/live?user=a&password=hush-query"
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    file = tmp_path / "camgate.toml"
+    file.write_text(CONFIG)
+    return file
+
+
+def test_version(tmp_path: Path) -> None:
+    assert camgate("--version", directory=tmp_path) == Outcome(0, f"camgate {__version__}\n", "")
+
+
+@pytest.mark.parametrize("arguments", [(), ("bogus",), ("run", "--bogus"), ("probe",)])
+def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    assert camgate(*arguments, directory=tmp_path).code == 2
+
+
+@pytest.mark.parametrize("command", [("run", "--config"), ("check",)])
+def test_a_bad_config_is_a_line_for_each_mistake(tmp_path: Path, command: tuple[str, ...]) -> None:
+    (tmp_path / "bad.toml").write_text("[sever]\n[cameras.front]\nurl = 'rtsp://a:hush@'\n")
+    assert camgate(*command, "bad.toml", directory=tmp_path) == Outcome(
+        2,
+        "",
+        "bad.toml:1: sever: there is no such key; did you mean server?\n"
+        "bad.toml:3: cameras.front.url: is no URL of a camera: it names no host, or a port that is no number, or an "
+        'IPv6 address without [brackets]; write "rtsp://HOST[:PORT]/PATH"\n',
+    )
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_no_config_at_all(tmp_path: Path, command: str) -> None:
+    outcome = camgate(command, directory=tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.startswith("camgate.toml: does not exist")
+    assert outcome.err.count("\n") == 1
+
+
+def test_a_port_in_use(tmp_path: Path, config: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        config.write_text(CONFIG.replace("127.0.0.1:0", f"127.0.0.1:{port}"))
+        outcome = camgate("run", directory=tmp_path)
+    assert outcome.code == 2
+    line = outcome.err.splitlines()[-1]
+    assert line.startswith("camgate.toml:3: server.listen: ")
+    assert str(port) in line
+    assert "Traceback" not in outcome.err
+
+
+def test_a_listener_beyond_loopback(tmp_path: Path, config: Path) -> None:
+    config.write_text(CONFIG.replace("127.0.0.1:0", "0.0.0.0:0"))
+    outcome = camgate("run", directory=tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.startswith("camgate.toml:3: server.listen: 0.0.0.0:0 can be reached from other machines")
+    assert outcome.err.rstrip().endswith("or allow it with --insecure")
+    checked = camgate("check", directory=tmp_path)
+    assert checked.code == 0
+    assert checked.err.startswith("warning: server.listen: 0.0.0.0:0 can be reached from other machines")
+
+
+@pytest.mark.parametrize(("listen", "words"), [("8107", "is no address and port"), ("[::]:0", "can be reached from")])
+def test_a_demo_that_cannot_start(tmp_path: Path, listen: str, words: str) -> None:
+    outcome = camgate("demo", "--listen", listen, directory=tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.startswith("camgate: --listen: ")
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1
+
+
+def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: Path) -> None:
+    outcome = camgate("check", directory=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("camgate.toml is in order.\n")
+    rows = [re.split(r"\s*│\s*", line)[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
+    assert rows == [
+        ["front", "Front [door]", "rtsp://127.0.0.1:9/live", "viewer", "***", "auto"],
+        ["yard", "", "rtsp://127.0.0.1:9/live?user=a&password=***", "none", "none", "auto"],
+    ]
+    assert "hush" not in outcome.out
+
+
+def test_init_writes_a_file_that_loads_and_only_its_owner_reads(tmp_path: Path) -> None:
+    outcome = camgate("init", directory=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert (tmp_path / "camgate.toml").stat().st_mode & 0o777 == 0o600
+    assert camgate("check", directory=tmp_path).code == 0
+
+
+def test_init_does_not_overwrite_unasked(tmp_path: Path, config: Path) -> None:
+    outcome = camgate("init", directory=tmp_path)
+    assert (outcome.code, outcome.err) == (
+        2,
+        "camgate.toml: is there already; name another file, or overwrite it with --force\n",
+    )
+    assert config.read_text() == CONFIG
+    assert camgate("init", "--force", directory=tmp_path).code == 0
+    assert config.read_text() != CONFIG
+
+
+def test_init_with_cameras(tmp_path: Path) -> None:
+    cameras = {"front": "rtsp://cam/a?b='\"", "yard.2": "rtsp://viewer:${PW}@cam/"}
+    options = [f"--camera={name}={url}" for name, url in cameras.items()]
+    assert camgate("init", "new.toml", *options, directory=tmp_path, PW="x").code == 0
+    written = tomllib.loads((tmp_path / "new.toml").read_text())
+    assert written == {"cameras": {name: {"url": url} for name, url in cameras.items()}}
+
+
+@pytest.mark.parametrize(
+    ("camera", "words"),
+    [
+        ("rtsp", "--camera: is not NAME=URL"),
+        ("a b=rtsp://cam/", 'cameras."a b": is no name'),
+        ("a=x", "cameras.a.url:"),
+    ],
+)
+def test_init_with_a_bad_camera_writes_nothing(tmp_path: Path, camera: str, words: str) -> None:
+    outcome = camgate("init", "--camera", camera, directory=tmp_path)
+    assert outcome.code == 2
+    assert words in outcome.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
+    outcome = camgate("init", "no/such/folder.toml", directory=tmp_path)
+    assert outcome == Outcome(
+        2, "", "no/such/folder.toml: cannot be written: No such file or directory; name another file\n"
+    )
+
+
+async def probe(camera: FakeCamera, directory: Path, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
+    """Run `camgate probe` on a camera of this process; CAMERA in the arguments becomes its host and port."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(camera.run)
+        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
+
+        async def connect(client: trio.SocketStream) -> None:
+            inside = trio.SocketStream(trio.socket.from_stdlib_socket(await camera.dial("", 0, 0)))
+            async with client, inside, trio.open_nursery() as copies:
+                copies.start_soon(_copy, client, inside, copies.cancel_scope)
+                copies.start_soon(_copy, inside, client, copies.cancel_scope)
+
+        nursery.start_soon(trio.serve_listeners, connect, listeners)
+        place = f"127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+        command = ["probe", *(argument.replace("CAMERA", place) for argument in arguments)]
+        outcome = await trio.to_thread.run_sync(lambda: camgate(*command, directory=directory, stdin=stdin, **environ))
+        nursery.cancel_scope.cancel()
+    return outcome
+
+
+async def _copy(source: trio.SocketStream, sink: trio.SocketStream, both: trio.CancelScope) -> None:
+    with suppress(trio.BrokenResourceError):
+        async for data in source:
+            await sink.send_all(data)
+    both.cancel()
+
+
+async def test_probe_as_json(tmp_path: Path) -> None:
+    outcome = await probe(FakeCamera(), tmp_path, "rtsp://CAMERA/live", "--seconds=1", "--json")
+    assert (outcome.code, outcome.err) == (0, "")
+    facts = json.loads(outcome.out)
+    assert facts["tracks"] == ["video H264"]
+    assert (facts["codec"], facts["profile"]) == ("H264", "Constrained Baseline")
+    assert (facts["width"], facts["height"]) == (640, 360)
+    assert facts["browser"].startswith("H.264 Constrained Baseline 640x360")
+
+
+async def test_probe_for_people(tmp_path: Path) -> None:
+    outcome = await probe(FakeCamera(), tmp_path, "rtsp://CAMERA/live", "--seconds=1")
+    assert re.search(r"^tracks +video H264 *$", outcome.out, re.MULTILINE)
+    assert re.search(r"^profile +Constrained Baseline *$", outcome.out, re.MULTILINE)
+
+
+@pytest.mark.parametrize("way", ["file", "stdin", "environment", "url", "variable"])
+async def test_probe_with_a_password(tmp_path: Path, way: str) -> None:
+    (tmp_path / "pw").write_text(f"{PASSWORD}\n")
+    user = ("rtsp://CAMERA/live", "--username=admin")
+    arguments, stdin, environ = {
+        "file": ((*user, "--password-file=pw"), "", {}),
+        "stdin": ((*user, "--password-file=-"), f"{PASSWORD}\n", {}),
+        "environment": (user, "", {"CAMGATE_PASSWORD": PASSWORD}),
+        "url": ((f"rtsp://admin:{PASSWORD}@CAMERA/live",), "", {}),
+        "variable": (("rtsp://admin:${CAM_PW}@CAMERA/live",), "", {"CAM_PW": PASSWORD}),
+    }[way]
+    camera = FakeCamera(username="admin", password=PASSWORD)
+    outcome = await probe(camera, tmp_path, "--seconds=1", *arguments, stdin=stdin, **environ)
+    assert outcome.code == 0, outcome.err
+    assert camera.logins
+    assert "hush" not in outcome.out + outcome.err
+    assert ("can be read in the shell's history" in outcome.err) == (way in ("url", "variable"))
+
+
+async def test_probe_with_a_wrong_password(tmp_path: Path) -> None:
+    camera = FakeCamera(username="admin", password="right")
+    outcome = await probe(camera, tmp_path, "rtsp://CAMERA/", "--username=admin", CAMGATE_PASSWORD=PASSWORD)
+    assert outcome.code == 1
+    assert outcome.out == ""
+    assert outcome.err.startswith("camgate: ")
+    assert outcome.err.count("\n") == 1
+    assert "hush" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("http://cam/",), "camgate: URL: is no URL of a camera"),
+        (("rtsp://cam/", "--password-file=nothing"), "camgate: --password-file: cannot read nothing: No such file"),
+    ],
+)
+def test_probe_with_bad_arguments(tmp_path: Path, arguments: tuple[str, ...], line: str) -> None:
+    outcome = camgate("probe", *arguments, directory=tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.startswith(line)

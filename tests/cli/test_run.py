@@ -1,0 +1,82 @@
+"""`camgate run` in a process of its own: it starts, serves, and stops as it is told."""
+
+import signal
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import pytest
+import trio
+
+from tests.fakes.command import running_camgate
+
+CONFIG = """
+[server]
+listen = "127.0.0.1:0"
+shutdown_deadline_s = 3
+[webrtc]
+port = 0
+[logging]
+output = "both"
+[cameras.front]
+url = "rtsp://viewer:hush-hush@127.0.0.1:9/live"
+"""
+
+
+@pytest.fixture
+def directory(tmp_path: Path) -> Path:
+    (tmp_path / "camgate.toml").write_text(CONFIG)
+    return tmp_path
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signals) -> None:
+    async with running_camgate("run", directory=directory) as command:
+        ready = await command.wait_line(" ready ")
+        url = ready.partition("url=")[2].split()[0]
+        healthy = await trio.to_thread.run_sync(lambda: urlopen(f"{url}healthz", timeout=20).status)
+        assert healthy == 200
+        sent = time.monotonic()
+        command.process.send_signal(number)
+        assert await command.wait_end() == 0
+        print(f"stopped {time.monotonic() - sent:.2f} s after {number.name}")
+        assert "Traceback" not in "\n".join(command.lines)
+    (log_file,) = (directory / "logs").iterdir()
+    written = log_file.read_text().splitlines()
+    assert f"logging to files path={log_file}" in written[0]
+    assert written == command.lines
+    assert "hush-hush" not in "\n".join(written)
+
+
+async def test_the_demo_needs_no_config(tmp_path: Path) -> None:
+    async with running_camgate("demo", "--listen=127.0.0.1:0", "--webrtc-port=0", directory=tmp_path) as command:
+        assert "cameras=2" in await command.wait_line(" ready ")
+        await command.wait_line("camera live")
+        command.process.send_signal(signal.SIGINT)
+        assert await command.wait_end() == 0
+
+
+async def test_a_second_signal_ends_it_at_once(directory: Path) -> None:
+    """Even while the event loop is stuck, which is what one sends a second signal for."""
+    (directory / "stuck.py").write_text(
+        "import time, trio, functools\n"
+        "from camgate.cli.serve import serve, log\n"
+        "from camgate.base.log_setup import setup_logging\n"
+        "from camgate.config.model import LoggingSettings\n"
+        "async def stuck(task_status):\n"
+        "    task_status.started('http://x/')\n"
+        "    log.info('up')\n"
+        "    try:\n"
+        "        await trio.sleep_forever()\n"
+        "    finally:\n"
+        "        log.info('stuck')\n"
+        "        time.sleep(60)\n"
+        "with setup_logging(LoggingSettings()):\n"
+        "    serve(stuck)\n"
+    )
+    async with running_camgate(directory=directory, program=("stuck.py",)) as command:
+        await command.wait_line(" up")
+        command.process.send_signal(signal.SIGTERM)
+        await command.wait_line(" stuck")
+        command.process.send_signal(signal.SIGINT)
+        assert await command.wait_end() == -signal.SIGINT
