@@ -90,6 +90,11 @@ def numbers(frames: list[Frame]) -> list[int]:
     return [int(frame.nals[-1][3:11]) for frame in frames]
 
 
+async def read_to_the_end(stream: trio.abc.ReceiveStream) -> None:
+    while await stream.receive_some(65_536):
+        pass
+
+
 async def test_a_client_starts_with_the_cached_pictures(autojump_clock: MockClock, scene: Scene) -> None:
     scene.publish(25)
     client_end, server_end = memory_stream_pair()
@@ -286,6 +291,29 @@ async def test_a_client_that_leaves_is_forgotten(autojump_clock: MockClock, scen
     assert scene.source.stream.statistics().subscribers == 0
 
 
-async def read_to_the_end(stream: trio.abc.ReceiveStream) -> None:
-    while await stream.receive_some(65_536):
-        pass
+async def test_a_connection_that_breaks_while_frames_go_out(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = lockstep_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(scene.film)
+        viewing.start_soon(player.run)
+        await player.wait_frames(1)
+        player.pause()
+        await trio.sleep(1)
+        viewing.cancel_scope.cancel()
+    await client_end.aclose()
+    await trio.sleep(0.01)
+    assert scene.source.stream.statistics().subscribers == 0
+
+
+async def test_a_camera_that_is_removed_before_it_is_played(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    transport = "Transport: RTP/AVP/TCP;unicast"
+    await client_end.send_all(f"SETUP {URL}/track0 RTSP/1.0\r\nCSeq: 1\r\n{transport}\r\n\r\n".encode())
+    answer = (await client_end.receive_some()).decode()
+    session = answer.partition("Session: ")[2].partition(";")[0]
+    scene.registry.remove("front-door")
+    await client_end.send_all(f"PLAY {URL} RTSP/1.0\r\nCSeq: 2\r\nSession: {session}\r\n\r\n".encode())
+    assert (await client_end.receive_some()).startswith(b"RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n")
