@@ -1,9 +1,12 @@
 """What all tests share: Hypothesis settings, and the fuzz tests' reach in pytest's closing summary."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from camgate.base import secrets
 
 # No deadlines: a test must not fail because the machine is busy. In CI the same inputs each time.
 settings.register_profile(
@@ -11,6 +14,13 @@ settings.register_profile(
 )
 settings.register_profile("full", settings.get_profile("camgate"), max_examples=2000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "camgate"))
+
+
+@pytest.fixture(autouse=True)
+def _forget_secrets() -> Iterator[None]:
+    """What one test registers as secret is not masked in the lines of the next."""
+    yield
+    secrets.forget_secrets()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

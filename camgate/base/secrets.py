@@ -54,6 +54,10 @@ class Secrets:
         self.register(password)
         self.register(base64.b64encode(f"{username}:{password}".encode(errors="surrogatepass")).decode())
 
+    def forget(self) -> None:
+        """Mask none of the values any more; the looks of credentials still are."""
+        self._values = frozenset()
+
     def mask(self, text: str) -> str:
         """Return `text` with `***` in place of every secret."""
         values, pattern = self._compiled
@@ -91,4 +95,5 @@ def _pattern_of_character(character: str) -> str:
 _known = Secrets()
 register_secret = _known.register
 register_login = _known.register_login
+forget_secrets = _known.forget
 mask = _known.mask
