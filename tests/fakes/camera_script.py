@@ -33,7 +33,7 @@ class ScriptedCamera:
 
     def __init__(self, script: str) -> None:
         self.requests: list[SeenRequest] = []
-        self._answers = _read_script(script)
+        self._answers = read_script(script)
 
     @classmethod
     def from_file(cls, name: str) -> "ScriptedCamera":
@@ -65,7 +65,7 @@ class ScriptedCamera:
         return answer.encode("latin-1")
 
 
-def _read_script(script: str) -> list[tuple[str, str]]:
+def read_script(script: str) -> list[tuple[str, str]]:
     answers: list[tuple[str, list[str]]] = []
     for line in script.splitlines():
         if line.startswith("> "):

@@ -19,9 +19,9 @@ _REDACTED = "***"
 
 _SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
 _PATH_START = re.compile(r"[/?#]")
-_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.%_~-]+\]|(?:(?![/?#@:\[\]])[!-~])+)(?::(?P<port>[0-9]{0,5}))?")
+_HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{0,5}))?")
 _HOST_PORT_ENDS = re.compile(_HOST_PORT.pattern + r"(?=[/?#]|\Z)")
-_ADDRESS = re.compile(r"\[|[A-Za-z0-9-]+\.[A-Za-z0-9]")
+_ADDRESS = re.compile(r"\[|[0-9A-Za-z_-]+\.[0-9A-Za-z]")
 _VISIBLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
 _SECRET_PARAMETER = re.compile(
     r"((?<![A-Za-z])(?:user|username|usr|password|passwd|pass|pwd|psw|token|auth)=)"
