@@ -53,6 +53,13 @@ def test_a_full_file_gets_the_next_number(tmp_path: Path) -> None:
     }
 
 
+def test_a_line_larger_than_a_file_leaves_no_empty_file_behind(tmp_path: Path) -> None:
+    file = DailyFile(tmp_path, limits(max_size_bytes=10))
+    file.write("a line longer than a file may be\n", time_s())
+    file.close()
+    assert names(tmp_path) == ["camgate-2026-11-23.log"]
+
+
 def test_size_counts_what_an_earlier_run_wrote(tmp_path: Path) -> None:
     (tmp_path / "camgate-2026-11-23.log").write_text("x" * 999)
     file = DailyFile(tmp_path, limits())
