@@ -100,11 +100,12 @@ def test_init_writes_a_config_that_check_takes(installed: Path, tmp_path: Path) 
 def test_the_demo_serves_its_pages_and_ends_when_it_is_told_to(installed: Path, tmp_path: Path) -> None:
     with demo(installed, tmp_path) as (url, process):
         assert fetch(f"{url}/healthz")
-        wall = fetch(f"{url}/").decode()
-        parts = re.findall(r'(?:href|src)="(/static/[^"]+)"', wall)
+        for page in ("/", "/camera/front-door"):
+            assert fetch(url + page).startswith(b"<!doctype html>")
+        parts = [path for path in (ROOT / "web").rglob("*") if path.suffix in (".js", ".css", ".svg")]
         assert parts
         for part in parts:
-            assert fetch(url + part)
+            assert fetch(f"{url}/static/{part.relative_to(ROOT / 'web')}") == part.read_bytes()
         process.send_signal(signal.SIGTERM)
         assert process.wait(PATIENCE_S) == 0
 
@@ -114,9 +115,8 @@ def demo(installed: Path, folder: Path) -> Iterator[tuple[str, subprocess.Popen[
     """Run `camgate demo`, wait until it says where it is, and give its address."""
     log = folder / "demo.log"
     with log.open("wb") as output:
-        process = subprocess.Popen(
-            [installed, "demo", "--port", "0"], cwd=folder, stdout=output, stderr=output, env=environment(folder)
-        )
+        command = [installed, "demo", "--listen", "127.0.0.1:0", "--webrtc-port", "0"]
+        process = subprocess.Popen(command, cwd=folder, stdout=output, stderr=output, env=environment(folder))
     try:
         deadline = time.monotonic() + PATIENCE_S
         while not (found := re.search(r"http://127\.0\.0\.1:\d+", log.read_text())):
