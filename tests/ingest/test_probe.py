@@ -12,12 +12,13 @@ from tests.fakes.camera import GOP_FRAMES, FakeCamera
 async def look(camera: FakeCamera, *, seconds: float = 6.0, password: str | None = None) -> ProbeResult:
     username = None if password is None else "admin"
     settings = CameraSettings(name="probe", url="rtsp://192.0.2.7/stream", username=username, password=password)
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(camera.run)
-        try:
-            return await probe(settings, seconds=seconds, dial=camera.dial)
-        finally:
-            nursery.cancel_scope.cancel()
+    with trio.fail_after(1000):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(camera.run)
+            try:
+                return await probe(settings, seconds=seconds, dial=camera.dial)
+            finally:
+                nursery.cancel_scope.cancel()
 
 
 async def test_a_good_camera_is_measured_and_hung_up_on(autojump_clock: trio.testing.MockClock) -> None:

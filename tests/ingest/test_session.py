@@ -28,6 +28,9 @@ from camgate.wire.rtsp.events import Described
 from camgate.wire.rtsp.track import Track
 from tests.fakes.camera import GOP_FRAMES, FakeCamera
 
+VIRTUAL_LIMIT_S = 1000
+"""Virtual time for ever is real time for ever: what should have ended by then has failed."""
+
 
 class Sink:
     """A session's listener that keeps what it is told."""
@@ -58,10 +61,11 @@ def settings(camera: FakeCamera, password: str | None = None) -> CameraSettings:
 
 @asynccontextmanager
 async def serving(camera: FakeCamera) -> AsyncIterator[None]:
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(camera.run)
-        yield
-        nursery.cancel_scope.cancel()
+    with trio.fail_after(VIRTUAL_LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(camera.run)
+            yield
+            nursery.cancel_scope.cancel()
 
 
 async def play(camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None) -> None:

@@ -20,6 +20,9 @@ from tests.fakes.camera import FakeCamera
 LIVE, BACKOFF, STALLED = CameraState.LIVE, CameraState.BACKOFF, CameraState.STALLED
 PASSWORD = "right"
 
+VIRTUAL_LIMIT_S = 1000
+"""Virtual time for ever is real time for ever: what should have ended by then has failed."""
+
 
 class Watcher:
     """Notes each state that a source passes through, with the words and the time."""
@@ -47,13 +50,14 @@ async def supervised(camera: FakeCamera, *, password: str | None = None) -> Asyn
     username = None if password is None else "admin"
     settings = CameraSettings(name="front", url="rtsp://192.0.2.7/stream", username=username, password=password)
     source = Source("front")
-    async with trio.open_nursery() as outside:
-        outside.start_soon(camera.run)
-        async with trio.open_nursery() as inside:
-            inside.start_soon(partial(run_camera, settings, source, dial=camera.dial, random=Random(1)))
-            yield Watcher(source)
-            inside.cancel_scope.cancel()
-        outside.cancel_scope.cancel()
+    with trio.fail_after(VIRTUAL_LIMIT_S):
+        async with trio.open_nursery() as outside:
+            outside.start_soon(camera.run)
+            async with trio.open_nursery() as inside:
+                inside.start_soon(partial(run_camera, settings, source, dial=camera.dial, random=Random(1)))
+                yield Watcher(source)
+                inside.cancel_scope.cancel()
+            outside.cancel_scope.cancel()
 
 
 def gaps(times: list[float]) -> list[float]:
