@@ -103,6 +103,9 @@ class _Supervisor:
 
     def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
         lived_s = attempt.lived_s
+        if attempt.was_live:
+            # The same trouble as before is news again once pictures came in between.
+            self._last_words = None
         self._has_logged_in |= attempt.was_let_in
         if lived_s >= STABLE_S:
             self._refused.reset()
@@ -120,7 +123,7 @@ class _Supervisor:
                 return KNOCK_SLOW_S
             case CameraStalled() | CameraHungUp() if lived_s >= EARNED_S:
                 return 0.0
-            case CameraStalled() | CameraHungUp() if lived_s and self._refused.is_fresh:
+            case CameraStalled() | CameraHungUp() if lived_s > 0 and self._refused.is_fresh:
                 self._refused.next_delay_s()
                 return 0.0
             case _:
@@ -148,6 +151,11 @@ class _Attempt:
         self._live_since_s: float | None = None
         self._last_frame_s = 0.0
         self.was_let_in = False
+
+    @property
+    def was_live(self) -> bool:
+        """At least one picture came."""
+        return self._live_since_s is not None
 
     @property
     def lived_s(self) -> float:

@@ -334,6 +334,19 @@ async def test_trouble_that_stays_the_same_is_logged_once(
     assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 1
 
 
+async def test_the_same_trouble_is_logged_again_after_pictures_came_in_between(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera = FakeCamera()
+    async with supervised(camera) as watcher:
+        for _ in range(3):
+            await watcher.wait(LIVE, since=len(watcher.states))
+            await trio.sleep(20)
+            camera.hang_up()
+        await watcher.wait(LIVE, since=len(watcher.states))
+    assert len([record for record in caplog.records if record.levelno == logging.WARNING]) == 3
+
+
 async def test_no_password_reaches_the_log_or_the_state(
     autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
