@@ -1,17 +1,15 @@
 """The JSON API: health, and the cameras."""
 
-import trio
 from quart_trio import QuartTrio
 
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.openapi import openapi_document
-from camgate.serve.http.problem import Problem
-from camgate.serve.http.responses import Response, json_response, problem_response
+from camgate.serve.http.responses import Response, json_response
 
 
-def add_api_routes(app: QuartTrio, engine: MediaEngine, stopping: trio.Event) -> None:
-    """Add `/healthz`, `/readyz` and `/api/v1/…`. `stopping` is when the server begins to stop."""
+def add_api_routes(app: QuartTrio, engine: MediaEngine) -> None:
+    """Add `/healthz`, `/readyz` and `/api/v1/…`."""
 
     @app.get("/healthz")
     async def show_health() -> Response:
@@ -20,9 +18,7 @@ def add_api_routes(app: QuartTrio, engine: MediaEngine, stopping: trio.Event) ->
 
     @app.get("/readyz")
     async def show_readiness() -> Response:
-        """Listeners are up and the configuration is loaded: who gets this far can be sent viewers, until we stop."""
-        if stopping.is_set():
-            return problem_response(Problem.of_status(503))
+        """Listeners are up and settings loaded, or nobody would get this far; a stop closes the listeners."""
         return json_response({"status": "ready"})
 
     @app.get("/api/v1/cameras")

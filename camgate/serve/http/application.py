@@ -49,7 +49,7 @@ def build_application(
     app.url_map.merge_slashes = False
     add_whep_routes(app, engine)
     add_signaling_routes(app, engine, feed, stopping)
-    add_api_routes(app, engine, stopping)
+    add_api_routes(app, engine)
     add_page_routes(app, engine, files, settings.frame_ancestors)
     _add_error_handlers(app)
     _add_common_headers(app, rules)

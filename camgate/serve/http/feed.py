@@ -12,7 +12,10 @@ from dataclasses import dataclass
 
 import trio
 
+from camgate.base.log import get_logger
 from camgate.serve.http.engine import MediaEngine
+
+log = get_logger("serve.http")
 
 FIGURES_INTERVAL_S = 1.0
 """How often figures (bit rate, viewers) go out while somebody listens; states go out as they change."""
@@ -50,11 +53,13 @@ class CameraFeed:
             await self._listened.wait()
             with trio.move_on_at(self._figures_due):
                 await self._engine.wait_changed(self._revision)
-            if trio.current_time() >= self._figures_due:
-                self._publish(with_figures=True)
-            else:
-                self._publish(with_figures=False)
-                await trio.sleep(STATES_INTERVAL_S)
+            try:
+                self._publish(with_figures=trio.current_time() >= self._figures_due)
+            except Exception:
+                # Wrong figures are no reason to end all viewers.
+                log.exception("describing the cameras failed")
+                await trio.sleep(FIGURES_INTERVAL_S)
+            await trio.sleep(STATES_INTERVAL_S)
 
     @contextmanager
     def listen(self) -> Iterator["Cursor"]:

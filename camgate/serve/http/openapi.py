@@ -74,11 +74,7 @@ def _api_paths() -> dict[str, Any]:
     status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
     return {
         "/healthz": {"get": _operation("Is the process alive", {"200": _json("It is", status)})},
-        "/readyz": {
-            "get": _operation(
-                "May viewers be sent here", {"200": _json("They may", status), "503": _ref("responses", "Problem")}
-            )
-        },
+        "/readyz": {"get": _operation("May viewers be sent here", {"200": _json("They may", status)})},
         "/api/v1/cameras": {
             "get": _operation("List the cameras", {"200": _json("All cameras", {"type": "array", "items": camera})})
         },

@@ -75,26 +75,16 @@ class Connections:
     async def serve(self, listeners: Sequence[trio.SocketListener], stopping: trio.Event, *, grace_s: float) -> None:
         """Accept until `stopping`; then let what is under way finish, for `grace_s` at most."""
         async with trio.open_nursery() as handlers:
-            await self._accept(listeners, stopping, handlers)
+            async with trio.open_nursery() as acceptors:
+                accept = partial(trio.serve_listeners, handler_nursery=handlers)  # Closes the listeners at its end.
+                acceptors.start_soon(accept, self._serve_one, listeners)
+                await stopping.wait()
+                acceptors.cancel_scope.cancel()
             # From here on hypercorn closes each connection after its present answer.
             await self._context.terminated.set()
             for connection in self._open:
                 connection.stop_if_idle()
             handlers.cancel_scope.deadline = trio.current_time() + grace_s
-
-    async def _accept(
-        self, listeners: Sequence[trio.SocketListener], stopping: trio.Event, handlers: trio.Nursery
-    ) -> None:
-        try:
-            async with trio.open_nursery() as acceptors:
-                acceptors.start_soon(
-                    partial(trio.serve_listeners, handler_nursery=handlers), self._serve_one, listeners
-                )
-                await stopping.wait()
-                acceptors.cancel_scope.cancel()
-        finally:
-            for listener in listeners:
-                listener.socket.close()
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
         if len(self._open) >= self._max:

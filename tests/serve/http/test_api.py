@@ -12,16 +12,6 @@ async def test_health_and_readiness_do_not_depend_on_cameras(server: Server, eng
     assert (await server.request("GET", "/readyz")).json() == {"status": "ready"}
 
 
-async def test_a_stopping_server_is_alive_but_not_ready(server: Server) -> None:
-    async with server.client() as client:
-        await client.send_request(
-            "POST", "/whep/front", headers={"Content-Length": "5", "Content-Type": "application/sdp"}
-        )
-        server.stopping.set()
-        await client.stream.send_all(b"v=0\r\n")
-        assert (await client.reply()).status == 201
-
-
 async def test_cameras_are_listed_and_shown(server: Server) -> None:
     listed = await server.request("GET", "/api/v1/cameras")
     assert listed.headers["content-type"] == "application/json"

@@ -1,8 +1,10 @@
 """What sockets are told of cameras, in virtual time."""
 
 import json
+import math
 from typing import Any
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
@@ -69,8 +71,9 @@ async def test_a_slow_socket_skips_what_is_out_of_date(
         for state in ("stalled", "backoff", "connecting"):
             engine.change("front", state=state)
             await trio.sleep(10)
+        await trio.sleep(FIGURES_INTERVAL_S / 2)
         engine.remove("yard")
-        await trio.sleep(0.01)
+        await trio.sleep(STATES_INTERVAL_S)
         removed, cameras = await hear(cursor)
         assert removed == {"type": "camera-removed", "name": "yard"}
         assert [camera["state"] for camera in cameras["cameras"]] == ["connecting"]
@@ -92,3 +95,17 @@ async def test_nothing_is_asked_while_nobody_listens(
         (message,) = await hear(cursor)
         assert message["cameras"][0]["state"] == "stopped"
         await wait_all_tasks_blocked()
+
+
+async def test_a_bug_in_the_figures_is_logged_and_survived(
+    engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed = CameraFeed(engine)
+    nursery.start_soon(feed.run)
+    with feed.listen() as cursor:
+        await hear(cursor)
+        engine.change("front", fps=math.nan)
+        await trio.sleep(5)
+        assert 2 <= caplog.text.count("describing the cameras failed") <= 5
+        engine.change("front", fps=25.0)
+        assert await hear(cursor)

@@ -62,6 +62,12 @@ async def speaking(server: Server) -> AsyncIterator[Speaker]:
         yield Speaker(socket)
 
 
+def frame(text: str) -> bytes:
+    """A short text message as a client's WebSocket frame, masked with zeros (RFC 6455 section 5.2)."""
+    assert len(text) < 126
+    return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text.encode()
+
+
 async def test_an_offer_is_answered(server: Server, engine: FakeEngine) -> None:
     async with speaking(server) as client:
         await client.offer(wait=5)
@@ -276,9 +282,14 @@ async def test_our_own_page_and_named_origins_get_a_socket(engine: FakeEngine, w
 async def test_failed_handshakes_are_problems(
     server: Server, target: str, headers: dict[str, str], status: int
 ) -> None:
-    reply = await server.request("GET", target, headers=UPGRADE | headers)
-    assert reply.status == status
-    reply.problem()
+    async with server.client() as client:
+        await client.send_request("GET", target, headers=UPGRADE | headers)
+        reply = await client.reply()
+        assert reply.status == status
+        reply.problem()
+        # Hypercorn leaves a connection open for ever whose handshake it refused.
+        with trio.fail_after(PATIENCE_S):
+            assert await client.stream.receive_some(1) == b""
 
 
 async def test_no_compression_is_offered(server: Server) -> None:
@@ -290,12 +301,28 @@ async def test_no_compression_is_offered(server: Server) -> None:
     assert b"sec-websocket-extensions" not in head.lower()
 
 
+async def test_a_bug_under_a_flood_of_messages_ends_the_connection(
+    server: Server, engine: FakeEngine, patient_clock: MockClock
+) -> None:
+    """Full queues must not keep a connection from hearing that its application has ended."""
+    async with server.client() as client:
+        await client.send_request("GET", "/ws", headers=UPGRADE)
+        await client.stream.send_all(frame('{"type":"offer","id":"v1","camera":"front","sdp":"v=0"}'))
+        await trio.sleep(0.1)
+        engine.bug = ZeroDivisionError()
+        with trio.fail_after(PATIENCE_S), suppress(trio.BrokenResourceError):
+            await client.stream.send_all(frame('{"type":"candidate","id":"v1","candidate":""}') * 10_000)
+            while await client.stream.receive_some(65536):
+                pass
+        engine.bug = None
+
+
 async def test_a_client_that_talks_without_listening_is_dropped(
     engine: FakeEngine, web: Path, patient_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Its answers fill the socket and its messages fill the queues; no task may be left behind."""
     caplog.set_level(logging.INFO)
-    ping = bytes([0x81, 0x80 | 15, 0, 0, 0, 0]) + b'{"type":"ping"}'
+    ping = frame('{"type":"ping"}')
     async with running_server(engine, web) as server, server.client() as client:
         await client.send_request("GET", "/ws", headers=UPGRADE)
         with suppress(trio.BrokenResourceError):

@@ -118,6 +118,13 @@ async def test_a_body_with_too_great_a_length_is_refused_unread(server: Server) 
     assert "64 KiB" in reply.problem()["detail"]
 
 
+async def test_a_client_that_sends_all_before_it_reads_gets_the_answer(server: Server) -> None:
+    """RFC 9112 section 9.6: closing with unread data resets the connection, and the reset overtakes the answer."""
+    reply = await post(server, body=b"v=0\r\n" + b"a" * 3_000_000)
+    assert reply.status == 413
+    reply.problem()
+
+
 async def test_a_body_in_endless_chunks_is_cut_off(server: Server) -> None:
     """Without a Content-Length, the reading stops at the limit, and the answer still reaches the client."""
     async with server.client() as client:
