@@ -38,7 +38,9 @@ KEEP_ALIVE_S = 15.0
 """How long a connection may be without a whole request: longer than the pages' polls are apart (5 s), and what a
 client that sends its headers byte by byte gets at most."""
 WRITE_TIMEOUT_S = 10.0
-"""How long one write may wait for a client that does not read; browsers' background tabs still read."""
+"""How long `WRITE_BYTES` may wait for a client that does not read; browsers' background tabs still read."""
+WRITE_BYTES = 64 * 1024
+"""A client slower than 6 kB/s cannot show video either."""
 LINGER_S = 1.0
 """How long to go on reading, and dropping, after our last byte, so that no reset overtakes the answer."""
 MAX_MESSAGE_BYTES = 64 * 1024
@@ -69,6 +71,7 @@ class Connection:
         self._config = config
         self._context = context
         self._stream = stream
+        self._address = ""
         self._protocol: HttpProtocol
         self._reading = trio.CancelScope()
         self._idle = True
@@ -80,7 +83,7 @@ class Connection:
         try:
             await self._serve()
         except* Exception:
-            log.exception("serving an HTTP connection failed")
+            log.exception("serving an HTTP connection failed", address=self._address)
 
     async def _serve(self) -> None:
         try:
@@ -88,6 +91,7 @@ class Connection:
         except OSError:  # The client has gone before we looked.
             await trio.aclose_forcefully(self._stream)
             return
+        self._address = f"{peer[0]}:{peer[1]}"
         async with trio.open_nursery() as nursery:
             self._protocol = HttpProtocol(
                 ASGIWrapper(self._app),
@@ -136,12 +140,14 @@ class Connection:
                 return
             try:
                 # Shielded: half a WebSocket frame would garble all that follow.
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + WRITE_TIMEOUT_S) as writing:
-                    await self._stream.send_all(data)
+                with trio.CancelScope(shield=True) as writing:
+                    for start in range(0, len(data), WRITE_BYTES):
+                        writing.deadline = trio.current_time() + WRITE_TIMEOUT_S
+                        await self._stream.send_all(data[start : start + WRITE_BYTES])
             except (trio.BrokenResourceError, trio.ClosedResourceError):
                 self._reading.cancel()
             if writing.cancelled_caught:
-                log.info("an HTTP client stopped reading; closed its connection", waited_s=WRITE_TIMEOUT_S)
+                log.info("an HTTP client stopped reading; closed its connection", address=self._address)
                 self._closing = True
                 self._reading.cancel()
 
