@@ -7,14 +7,10 @@ from typing import Annotated
 
 import typer
 
-from camgate import __version__
-from camgate.base.log import get_logger
 from camgate.base.log_setup import setup_logging
 from camgate.cli.exits import exit_codes
 from camgate.cli.serve import serve
 from camgate.config.load import find_config_file, load
-
-log = get_logger("cli")
 
 
 def run(
@@ -33,5 +29,4 @@ def run(
     from camgate import app  # takes most of a second: a mistake in the config is told before
 
     with setup_logging(settings.logging), exit_codes(file):
-        log.info("camgate starts", version=__version__, config=file.absolute())
-        serve(partial(app.run, settings, insecure=insecure))
+        serve(partial(app.run, settings, insecure=insecure), config=file.absolute())

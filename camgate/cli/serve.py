@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import trio
 from rich.console import Console
 
+from camgate import __version__
 from camgate.base.log import get_logger
 
 log = get_logger("cli")
@@ -14,19 +15,23 @@ log = get_logger("cli")
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-def serve(service: Callable[..., Awaitable[None]]) -> None:
+def serve(service: Callable[..., Awaitable[None]], **facts: object) -> None:
     """Run `service` until a signal cancels it, and show the URL with which it says that it has started.
+
+    facts: what to log at the start beside our version.
 
     The first signal stops in order; a second one ends the process at once, even if it is stuck.
     """
-    trio.run(_serve_until_signalled, service)
+    trio.run(_serve_until_signalled, service, facts)
 
 
-async def _serve_until_signalled(service: Callable[..., Awaitable[None]]) -> None:
+async def _serve_until_signalled(service: Callable[..., Awaitable[None]], facts: dict[str, object]) -> None:
     with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, signals, nursery.cancel_scope)
-            _announce(await nursery.start(service))
+            url = await nursery.start(service)
+            log.info("camgate has started", version=__version__, **facts)
+            _announce(url)
 
 
 async def _stop_on_signal(signals: AsyncIterator[int], service: trio.CancelScope) -> None:
