@@ -61,6 +61,11 @@ export class Cameras extends EventTarget {
     return this.serverAnswers === true && this.get(name)?.state === "live";
   }
 
+  /** Surely not there, as against unknown, or idle and woken by its first viewer. */
+  isAway(name) {
+    return this.serverAnswers === true && ["stalled", "backoff", "stopped"].includes(this.get(name)?.state);
+  }
+
   #openSocket() {
     clearTimeout(this.#reopenTimer);
     const socket = new WebSocket(socketAddress());

@@ -13,12 +13,14 @@ import { emptyFigures, StatsWindow } from "./stats.js";
 import { SessionProblem, WhepSession } from "./whep.js";
 
 const TICK_MS = 1_000;
-/** Without a new picture for this long, or for this many usual gaps between pictures, the picture counts as frozen. */
+/** Without a new picture for this long, or for this many gaps as last seen (slow cameras), the picture is frozen. */
 const FROZEN_MS = 3_000;
-const FROZEN_GAPS = 4;
+const FROZEN_GAPS = 3;
 const STUCK_MS = 30_000;
 /** So long in good order, and the next failure starts again with the shortest wait. */
 const STABLE_MS = 10_000;
+/** Between attempts while the server says that the camera is away: when it is back, the server will say so at once. */
+const AWAY_MS = 30_000;
 /** The spread of attempts that one event (camera back, server back) sets off in many pages at once. */
 const SPREAD_MS = 400;
 /** The status for an offer without any codec that the server could send. */
@@ -59,6 +61,7 @@ export class Player extends EventTarget {
   #ticker = 0;
   #retryTimer = 0;
   #connectedAt = 0;
+  #gapMs = 0;
   #liveSince = 0;
   #disposal = new AbortController();
 
@@ -183,6 +186,7 @@ export class Player extends EventTarget {
     if (this.state !== "connecting") return;
     this.problem = null;
     this.lastPictureAt = 0;
+    this.#gapMs = 0;
     this.#connectedAt = performance.now();
     this.#window = new StatsWindow();
     this.#enter("waiting");
@@ -211,6 +215,7 @@ export class Player extends EventTarget {
 
   #pictureSeen() {
     const now = performance.now();
+    if (this.lastPictureAt) this.#gapMs = now - this.lastPictureAt;
     this.lastPictureAt = now;
     if (now - this.#connectedAt > STABLE_MS) this.#backoff.reset();
     if (this.state !== "playing") this.#enter("playing");
@@ -219,14 +224,10 @@ export class Player extends EventTarget {
   #pictureMissing() {
     const now = performance.now();
     const since = this.lastPictureAt || this.#connectedAt;
-    if (this.state === "playing" && now - since > this.#patienceMs()) this.#enter("frozen");
+    const patience = Math.max(FROZEN_MS, FROZEN_GAPS * this.#gapMs);
+    if (this.state === "playing" && now - since > patience) this.#enter("frozen");
     const due = this.#liveSince && now - Math.max(since, this.#liveSince) > STUCK_MS;
     if (due) this.#retry(new SessionProblem("interrupted", "The connection stood, but no picture came."));
-  }
-
-  #patienceMs() {
-    const fps = this.#cameras.get(this.#camera)?.fps || 25;
-    return Math.max(FROZEN_MS, (FROZEN_GAPS * 1000) / fps);
   }
 
   #setInterrupted(interrupted) {
@@ -238,7 +239,8 @@ export class Player extends EventTarget {
   #retry(problem) {
     this.#dropSession();
     this.problem = problem;
-    this.#retryIn(Math.max(this.#backoff.next(), problem.retryAfterMs));
+    const patience = problem.kind === "refused" && this.#cameras.isAway(this.#camera) ? AWAY_MS : 0;
+    this.#retryIn(Math.max(this.#backoff.next(), problem.retryAfterMs, patience));
     this.#enter("retrying");
   }
 
@@ -301,6 +303,7 @@ function checkBrowser() {
   }
   const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs;
   if (codecs && !codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264")) {
-    throw new SessionProblem("unusable", "This browser cannot decode H.264 video over WebRTC.");
+    const firefox = "Firefox fetches its decoder some minutes after its first start.";
+    throw new SessionProblem("unusable", `This browser has no H.264 decoder for WebRTC. ${firefox}`);
   }
 }

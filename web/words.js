@@ -38,7 +38,7 @@ export function explain(player, cameras) {
     case "frozen":
       return frozen(player, cameras);
     case "retrying":
-      return { ...retrying(player, cameras), aside: countdown(player.retryAt) };
+      return retrying(player, cameras);
     default:
       return bad("No picture in this browser", sentence(player.problem.message));
   }
@@ -79,10 +79,16 @@ function frozen(player, cameras) {
 }
 
 function retrying(player, cameras) {
+  const refused = player.problem.kind === "refused";
+  const camera = refused ? cameraAway(player, cameras) : null;
+  return camera ?? { ...connectionFailed(player, cameras), aside: countdown(player.retryAt) };
+}
+
+function connectionFailed(player, cameras) {
   const { kind, status, message, addresses } = player.problem;
   if (kind === "no-path") return noPath(addresses);
   if (kind === "refused" && status === 404) return bad("No such camera", sentence(message));
-  if (kind === "refused") return cameraAway(player, cameras) ?? away("No picture at the moment", sentence(message));
+  if (kind === "refused") return away("No picture at the moment", sentence(message));
   return serverGone(cameras) ?? away("The connection is gone", sentence(message));
 }
 
@@ -106,8 +112,8 @@ const bad = (headline, detail) => ({ headline, detail, mood: "bad" });
 const countdown = (at) => `Trying again in ${Math.max(0, Math.ceil((at - Date.now()) / 1000))} s.`;
 const secondsSince = (moment) => `${Math.round((performance.now() - moment) / 1000)} s`;
 
-/** A text from the server as a sentence of ours. */
+/** A clause from the server as a sentence. */
 function sentence(text) {
-  const trimmed = text.trim();
-  return /[.!?]$/.test(trimmed) ? trimmed : `${trimmed}.`;
+  const capitalised = text.trim().replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());
+  return /[.!?]$/.test(capitalised) ? capitalised : `${capitalised}.`;
 }

@@ -94,7 +94,7 @@ class CamgateProcess:
             *("[webrtc]", f"port = {self.webrtc_port}"),
         ]
         for name, settings in cameras.items():
-            lines += [f'[cameras.{name}]', *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
+            lines += [f"[cameras.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
         return "\n".join(lines) + "\n"
 
     @property
