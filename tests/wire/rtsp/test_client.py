@@ -467,10 +467,14 @@ def test_redirects_are_events(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "error"), [("rtsp://192.0.2.2/other", RedirectRefused), ("somewhere", MalformedUrl)]
+    ("location", "error", "words"),
+    [
+        ("rtsp://192.0.2.2/other", RedirectRefused, "redirects from rtsps to unprotected rtsp"),
+        ("somewhere", MalformedUrl, "does not begin with rtsp://"),
+    ],
 )
-def test_redirects_that_are_not_followed(location: str, error: type[RtspRemoteError]) -> None:
-    with pytest.raises(error):
+def test_redirects_that_are_not_followed(location: str, error: type[RtspRemoteError], words: str) -> None:
+    with pytest.raises(error, match=words):
         start(OPTIONS + answer("DESCRIBE", "301 Moved", f"Location: {location}"), "rtsps://192.0.2.1/live")
 
 

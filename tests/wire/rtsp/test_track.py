@@ -132,6 +132,12 @@ def test_parameters_in_the_wrong_section_are_found() -> None:
     assert [track.fmtp for track in tracks(sdp)] == [{"packetization-mode": "1"}, {"x": "y"}]
 
 
+def test_parameters_of_another_section_with_the_same_payload_type_are_its_own() -> None:
+    # UniFi uses 96 for two tracks.
+    sdp = VIDEO + "m=audio 0 RTP/AVP 96\na=rtpmap:96 opus/48000/2\na=fmtp:96 stereo=1\n"
+    assert [track.fmtp for track in tracks(sdp)] == [{}, {"stereo": "1"}]
+
+
 @pytest.mark.parametrize(
     ("sprop", "nals"),
     [
