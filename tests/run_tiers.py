@@ -65,7 +65,7 @@ TIERS = {
         ),
         paths=("tests/house/test_rules.py", "tests/base", "tests/config", "tests/wire"),
     ),
-    "unit": Tier(limit_s=60, paths=("tests",), ignore=APART, may_skip=True),
+    "unit": Tier(limit_s=60, paths=("tests",), ignore=APART, options=("--numprocesses=2",), may_skip=True),
     "interop": Tier(limit_s=240, paths=("tests/interop", "tests/canary")),
     "browser": Tier(limit_s=360, paths=("tests/browser",)),
     "packaging": Tier(limit_s=180, paths=("tests/packaging",)),
