@@ -7,7 +7,7 @@ from collections.abc import Callable
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.processes import CameraProcess, CamgateProcess, free_port
-from tests.browser.viewer import Viewer, eventually
+from tests.browser.viewer import Viewer
 
 SAMPLES = 8
 HIDE = """
@@ -30,7 +30,7 @@ def test_the_page_plays(viewer: Viewer, server: CamgateProcess) -> None:
 
 def test_media_comes_over_the_one_udp_port(viewer: Viewer, server: CamgateProcess) -> None:
     viewer.open("/camera/front").wait_blocks()
-    eventually(lambda: viewer.selected_pair()["state"] == "succeeded", "the pair in use is a checked one")
+    viewer.eventually(lambda: viewer.selected_pair()["state"] == "succeeded", "the pair in use is a checked one")
     pair = viewer.selected_pair()
     assert pair["nominated"]
     assert (pair["remote"]["protocol"], pair["remote"]["port"]) == ("udp", server.webrtc_port)
@@ -82,7 +82,7 @@ def test_the_button_disconnects_and_connects(viewer: Viewer, server: CamgateProc
     viewer.page.get_by_role("button", name="Disconnect").click()
     viewer.wait_words("Not connected")
     assert viewer.page.evaluate("camgate.peerConnections()") == []
-    eventually(lambda: deletions, "the session's resource is deleted")
+    viewer.eventually(lambda: deletions, "the session's resource is deleted")
     assert viewer.figure("bit-rate") == 0
     viewer.page.get_by_role("button", name="Connect", exact=True).click()
     viewer.assert_plays()
@@ -104,9 +104,9 @@ def test_a_hidden_page_rests_and_comes_back_at_once(viewer: Viewer) -> None:
 
 def test_leaving_the_page_ends_the_session(viewer: Viewer, server: CamgateProcess) -> None:
     viewer.open("/camera/front").wait_blocks()
-    eventually(lambda: server.camera("front")["viewers"] == 1, "the server counts one viewer")
+    viewer.eventually(lambda: server.camera("front")["viewers"] == 1, "the server counts one viewer")
     viewer.page.goto("about:blank")
-    eventually(lambda: server.camera("front")["viewers"] == 0, "the server counts none", 5)
+    viewer.eventually(lambda: server.camera("front")["viewers"] == 0, "the server counts none", 5)
 
 
 def test_an_unknown_camera_is_named(viewer: Viewer) -> None:

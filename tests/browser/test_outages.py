@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.processes import CameraProcess, CamgateProcess
-from tests.browser.viewer import Viewer, eventually
+from tests.browser.viewer import Viewer
 
 KEEP_CONNECTION = """
 () => {
@@ -30,7 +30,9 @@ def test_a_camera_that_restarts_costs_no_new_session(viewer: Viewer, front_camer
     front_camera.kill()
     viewer.wait_words("by itself", "Last picture")
     assert viewer.page.evaluate("kept.connectionState") == "connected"
-    eventually(lambda: viewer.figure("bit-rate") == 0 and viewer.figure("frame-rate") == 0, "figures fall to 0", 5)
+    viewer.eventually(
+        lambda: viewer.figure("bit-rate") == 0 and viewer.figure("frame-rate") == 0, "figures fall to 0", 5
+    )
 
     restarted_at, counter = int(time.time() * 1000) & 0xFFFFFFFF, front_camera.counter_now()
     front_camera.start()
@@ -96,4 +98,37 @@ def test_a_server_that_dies_without_a_word_is_found_again(context: BrowserContex
     own_server.kill()
     viewer.wait_words("by itself")
     own_server.start()
+    viewer.assert_plays()
+
+
+FREEZE_STATS = """
+RTCPeerConnection.prototype.getStats = (function (getStats) {
+  let kept = null;
+  return async function () { return window.frozen ? kept : (kept = await getStats.call(this)); };
+})(RTCPeerConnection.prototype.getStats);
+"""
+
+
+def test_a_long_outage_of_the_camera_costs_no_new_session(viewer: Viewer, front_camera: CameraProcess) -> None:
+    viewer.page.clock.install()
+    viewer.open("/camera/front").assert_plays()
+    front_camera.kill()
+    viewer.wait_words("by itself", "Last picture")
+    viewer.page.clock.fast_forward(3_600_000)
+    viewer.wait_words("by itself", "Last picture 36")
+    front_camera.start()
+    viewer.assert_plays()
+    assert viewer.offers == 1
+
+
+def test_pictures_that_stay_away_from_a_live_camera_are_asked_for_anew(viewer: Viewer) -> None:
+    viewer.page.clock.install()
+    viewer.page.add_init_script(FREEZE_STATS)
+    viewer.open("/camera/front").assert_plays()
+    viewer.page.evaluate("frozen = true")
+    viewer.wait_words("The picture stands still")
+    assert viewer.offers == 1
+    viewer.page.clock.fast_forward(31_000)
+    viewer.eventually(lambda: viewer.offers == 2, "a second session is asked for")
+    viewer.page.evaluate("frozen = false")
     viewer.assert_plays()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from playwright.sync_api import expect
 
-from tests.browser.viewer import Viewer, eventually
+from tests.browser.viewer import Viewer
 
 PLAYING = "camgate.players().filter(({ state }) => state === 'playing').map(({ camera }) => camera).sort()"
 
@@ -40,7 +40,7 @@ def test_only_visible_tiles_play(viewer: Viewer) -> None:
     viewer.open("/").assert_plays("front")
     viewer.page.locator('[data-camera="loading-dock"]').scroll_into_view_if_needed()
     viewer.page.evaluate("scrollTo(0, document.body.scrollHeight)")
-    eventually(lambda: "front" not in viewer.page.evaluate(PLAYING), "the tile above stops")
+    viewer.eventually(lambda: "front" not in viewer.page.evaluate(PLAYING), "the tile above stops")
     viewer.page.evaluate("scrollTo(0, 0)")
     viewer.assert_plays("front")
 
@@ -51,7 +51,7 @@ def test_the_filter_finds_by_title_and_name(viewer: Viewer) -> None:
     page.get_by_label("Find a camera by name").fill("door")
     expect(page.locator('[data-camera="front"]')).to_be_visible()
     expect(page.locator('[data-camera="yard"]')).to_be_hidden()
-    eventually(lambda: page.evaluate(PLAYING) == ["front"], "a tile that is filtered out stops")
+    viewer.eventually(lambda: page.evaluate(PLAYING) == ["front"], "a tile that is filtered out stops")
     page.get_by_label("Find a camera by name").fill("nonsense")
     expect(page.get_by_text("No camera has such a name.")).to_be_visible()
     page.get_by_label("Find a camera by name").fill("")

@@ -75,15 +75,6 @@ class Blocks:
     camera: int
 
 
-def eventually(look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
-    """Look again and again until there is something true to see; returns it."""
-    deadline = time.monotonic() + patience_s
-    while not (seen := look()):
-        assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
-        time.sleep(0.05)
-    return seen
-
-
 class Viewer:
     """One page of a browser, watched: requests for sessions are counted, complaints are kept."""
 
@@ -109,6 +100,14 @@ class Viewer:
         self.page.goto(self._server_url + path)
         return self
 
+    def eventually(self, look: Callable[[], T], what: str, patience_s: float = PATIENCE_S) -> T:
+        """Look again and again until there is something true to see; returns it."""
+        deadline = time.monotonic() + patience_s
+        while not (seen := look()):
+            assert time.monotonic() < deadline, f"not within {patience_s} s: {what}"
+            self.page.wait_for_timeout(50)  # time in which the page's events reach us
+        return seen
+
     def video(self, camera: str | None = None) -> Locator:
         """The page's only video, or that of a tile on the wall."""
         return self.page.locator(f'[data-camera="{camera}"] video' if camera else "video")
@@ -119,7 +118,7 @@ class Viewer:
         return Blocks(seen["frame"], seen["timeMs"], seen["camera"]) if seen else None
 
     def wait_blocks(self, camera: str | None = None) -> Blocks:
-        return eventually(lambda: self.read_blocks(camera), "a picture whose counter can be read")
+        return self.eventually(lambda: self.read_blocks(camera), "a picture whose counter can be read")
 
     def assert_plays(self, camera: str | None = None) -> Blocks:
         """Pictures follow each other: the counter rises by what the time between two looks makes likely."""
@@ -142,7 +141,7 @@ class Viewer:
             words = self.words()
             return words if all(part in words for part in parts) else ""
 
-        return eventually(look, f"{parts} among the words, which are {self.words()!r}", patience_s)
+        return self.eventually(look, f"{parts} among the words, which are {self.words()!r}", patience_s)
 
     def figure(self, name: str) -> float:
         """The raw value of a figure on a camera's page."""
@@ -150,7 +149,7 @@ class Viewer:
 
     def wait_state(self, *states: str) -> None:
         """The state of the page's only player, by its own account."""
-        eventually(lambda: self.state() in states, f"state {states}, now {self.state()}")
+        self.eventually(lambda: self.state() in states, f"state {states}, now {self.state()}")
 
     def state(self) -> str:
         return str(self.page.evaluate("camgate.players()[0].state"))
