@@ -1,20 +1,24 @@
 """`camgate` and `python -m camgate`: the start of the process."""
 
+import sys
+from typing import NoReturn
+
 from camgate.cli.argv import hide_credentials
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line. Exits with 0 fine, 1 failure while running, 2 usage or bad config."""
     # First of all, and before the imports that take their time: they leave a login readable in the process list.
     hide_credentials()
 
     from camgate.base.log_setup import setup_logging
-    from camgate.cli.main import app
+    from camgate.cli.main import run_command_line
     from camgate.config.model import LoggingSettings
 
     # Whatever goes wrong from here on reaches the console through the mask; `run` puts its own settings in place.
     with setup_logging(LoggingSettings(level="warning")):
-        app()
+        code = run_command_line()
+    sys.exit(code)
 
 
 if __name__ == "__main__":

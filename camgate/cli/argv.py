@@ -2,7 +2,7 @@
 
 Python cannot overwrite its arguments. So the process replaces itself by one with masked arguments, as the first thing
 it does, and hands the real ones over in an anonymous file in memory that only it inherits. They stay visible until
-then, for a twentieth of a second; and in the shell's history, of course.
+then, for about a tenth of a second; and in the shell's history, of course.
 """
 
 import os
@@ -24,7 +24,7 @@ def hide_credentials() -> None:
         _take_over(os.environ.pop(HANDOVER))
         return
     arguments = sys.argv[1:]
-    masked = [_masked(argument) for argument in arguments]
+    masked = [hidden(argument) for argument in arguments]
     if masked != arguments and sys.executable:
         # Where the kernel refuses, a login that can be read is better than a command that does not work.
         with suppress(OSError):
@@ -33,11 +33,11 @@ def hide_credentials() -> None:
 
 def credentials_were_given() -> bool:
     """Whether the arguments hold a login, hidden or not."""
-    return any(_masked(argument) != argument for argument in sys.argv[1:])
+    return any(hidden(argument) != argument for argument in sys.argv[1:])
 
 
-def _masked(argument: str) -> str:
-    """Mask an argument; other than in a log line, a login in it may have spaces."""
+def hidden(argument: str) -> str:
+    """Return an argument, or a text that repeats one, without its login; other than in a log, that may have spaces."""
     return mask(_USERINFO.sub(rf"\1{MASK}@", argument))
 
 

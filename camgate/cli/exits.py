@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 
-import click
 import typer
 
 from camgate.base.errors import RemoteError
@@ -15,7 +14,7 @@ from camgate.config.errors import ConfigError, StartError
 from camgate.config.load import start_problem
 
 FAILED = 1
-BAD_CONFIG = 2
+BAD_CONFIG = BAD_USAGE = 2
 
 log = get_logger("cli")
 
@@ -28,7 +27,7 @@ def exit_codes(config: Path | None = None, *, options: Mapping[str, str] = Mappi
     """
     try:
         yield
-    except (click.ClickException, typer.Exit, typer.Abort):
+    except (typer.TyperException, typer.Exit, typer.Abort):
         raise
     except Exception as error:
         cause = _only_cause(error)

@@ -5,9 +5,11 @@ from typing import Annotated
 import typer
 
 from camgate import __version__
-from camgate.cli.argv import credentials_were_given
+from camgate.cli.argv import credentials_were_given, hidden
+from camgate.cli.bench import bench
 from camgate.cli.check import check
 from camgate.cli.demo import demo
+from camgate.cli.exits import BAD_USAGE, FAILED
 from camgate.cli.init import init
 from camgate.cli.probe import probe
 from camgate.cli.run import run
@@ -26,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, demo, check, init, probe):
+for command in (run, demo, check, init, probe, bench):
     app.command()(command)
 
 
@@ -45,3 +47,20 @@ def camgate(
     """Shows RTSP cameras in browsers over WebRTC: at once, and a fraction of a second behind."""
     if credentials_were_given():
         typer.echo(EXPOSED_LOGIN, err=True)
+
+
+def run_command_line() -> int:
+    """Run the command that the arguments name; returns the exit code.
+
+    Usage errors are shown here and not by typer, since they repeat arguments, and those may hold a login.
+    """
+    try:
+        code = app(standalone_mode=False)
+    except typer.TyperException as error:
+        # Empty when the whole help was shown, for want of a command.
+        if message := error.format_message():
+            typer.echo(f"camgate: {hidden(message)}\nTry 'camgate --help'.", err=True)
+        return BAD_USAGE
+    except typer.Abort:
+        return FAILED
+    return code or 0

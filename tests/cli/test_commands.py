@@ -47,6 +47,14 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     assert camgate(*arguments, directory=tmp_path).code == 2
 
 
+@pytest.mark.parametrize("arguments", [(), ("probe", "rtsp://192.0.2.1/")])
+def test_wrong_usage_does_not_repeat_a_login(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    outcome = camgate(*arguments, "rtsp://admin:hunter22@192.0.2.1/x", directory=tmp_path)
+    assert outcome.code == 2
+    assert "://***@192.0.2.1/x" in outcome.err
+    assert "hunter22" not in outcome.out + outcome.err
+
+
 @pytest.mark.parametrize("command", [("run", "--config"), ("check",)])
 def test_a_bad_config_is_a_line_for_each_mistake(tmp_path: Path, command: tuple[str, ...]) -> None:
     (tmp_path / "bad.toml").write_text("[sever]\n[cameras.front]\nurl = 'rtsp://a:hush@'\n")

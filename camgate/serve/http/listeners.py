@@ -1,11 +1,10 @@
 """The TCP sockets that HTTP listens on, opened before anything is served so that failures show at the start."""
 
 from collections.abc import Sequence
-from urllib.parse import SplitResult
 
 import trio
 
-from camgate.serve.http.access import is_loopback
+from camgate.config.address import is_loopback, split_listen
 
 BACKLOG = 512
 """Connections that wait for us while we are busy: a wall of viewers that comes back after a restart."""
@@ -35,14 +34,6 @@ def _watch_for_death(socket: trio.socket.SocketType) -> None:
     socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_KEEPIDLE, DEAD_AFTER_S // 2)
     socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_KEEPINTVL, DEAD_AFTER_S // 6)
     socket.setsockopt(trio.socket.IPPROTO_TCP, trio.socket.TCP_USER_TIMEOUT, DEAD_AFTER_S * 1000)
-
-
-def split_listen(listen: str) -> tuple[str, int]:
-    """Split `HOST:PORT` or `[ADDRESS]:PORT`. Raises ValueError."""
-    split = SplitResult("", listen, "", "", "")
-    if not split.hostname or split.port is None or split.username is not None:
-        raise ValueError(f"{listen!r} is not HOST:PORT")
-    return split.hostname, split.port
 
 
 def addresses(listeners: Sequence[trio.SocketListener]) -> list[tuple[str, int]]:

@@ -6,7 +6,7 @@ import socket
 import pytest
 import trio
 
-from camgate.serve.http.listeners import DEAD_AFTER_S, addresses, are_all_loopback, open_listeners, split_listen
+from camgate.serve.http.listeners import DEAD_AFTER_S, addresses, are_all_loopback, open_listeners
 
 
 async def test_a_port_in_use_is_named() -> None:
@@ -23,35 +23,11 @@ async def test_an_address_of_another_machine_is_named() -> None:
         await open_listeners("192.0.2.1:0")
 
 
-async def test_a_name_that_means_nothing_is_named() -> None:
-    with pytest.raises(OSError, match=r"cannot listen on no\.invalid:0: "):
-        await open_listeners("no.invalid:0")
-
-
 async def test_clients_that_vanish_are_noticed() -> None:
     (listener,) = await open_listeners("127.0.0.1:0")
     async with listener, await trio.open_tcp_stream(*addresses([listener])[0]), await listener.accept() as accepted:
         assert accepted.socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert accepted.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT) == DEAD_AFTER_S * 1000
-
-
-@pytest.mark.parametrize(
-    ("listen", "expected"),
-    [
-        ("127.0.0.1:8107", ("127.0.0.1", 8107)),
-        ("[::1]:0", ("::1", 0)),
-        ("[::]:8107", ("::", 8107)),
-        ("cams.example:80", ("cams.example", 80)),
-    ],
-)
-def test_listen_is_host_and_port(listen: str, expected: tuple[str, int]) -> None:
-    assert split_listen(listen) == expected
-
-
-@pytest.mark.parametrize("listen", ["8107", ":8107", "localhost", "localhost:", "a:b", "a:99999", "u@a:1", ""])
-def test_anything_else_is_refused(listen: str) -> None:
-    with pytest.raises(ValueError):  # noqa: PT011  # Port numbers are refused by urllib, in its own words.
-        split_listen(listen)
 
 
 async def test_listeners_know_whether_others_can_reach_them() -> None:
