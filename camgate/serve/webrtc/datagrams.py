@@ -7,7 +7,6 @@ import errno
 import socket
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from camgate.base.log import get_logger
 
@@ -20,8 +19,9 @@ SEND_BUFFER_BYTES = 4 << 20
 RECEIVE_BUFFER_BYTES = 4 << 20
 IP_PKTINFO = 8  # linux/in.h
 
-# The network card or its driver cannot segment (no checksum offload), or the kernel is too old (before 4.18).
-_GSO_REFUSED = {errno.EIO, errno.EINVAL, errno.EOPNOTSUPP, errno.ENOPROTOOPT}
+# The network card of this path cannot segment (no checksum offload, IPsec), or a segment is larger than the path takes
+# (EINVAL or EMSGSIZE, by the kernel's version). Sent alone, such a packet is fragmented by IP.
+_GSO_REFUSED = {errno.EIO, errno.EINVAL, errno.EMSGSIZE, errno.EOPNOTSUPP, errno.ENOPROTOOPT}
 _FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 
 Address = tuple[str, int] | tuple[str, int, int, int]
@@ -34,11 +34,13 @@ class UdpSocket:
     Owned by the endpoint's reader task; any task may send.
     """
 
-    __slots__ = ("gso", "send_errors", "send_full", "sock")
+    __slots__ = ("_gso_was_refused", "family", "send_errors", "send_full", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.gso = True
+        # Kept, as the socket's own attribute builds an enum member at each look.
+        self.family = int(sock.family)
+        self._gso_was_refused = False
         self.send_full = 0
         self.send_errors = 0
 
@@ -63,9 +65,9 @@ class UdpSocket:
     def send(self, buffers: Sequence[bytes | memoryview], segment_bytes: int, route: "Route") -> bool:
         """Send the joined `buffers` as datagrams of `segment_bytes` (the last may be shorter; 0 = one datagram).
 
-        Returns False when they were dropped, because the socket's buffer is full or the network refused them.
+        Returns False when none of them left, because the socket's buffer is full or the network refused them.
         """
-        if segment_bytes and not self.gso:
+        if segment_bytes and not route.gso:
             return self._send_one_by_one(b"".join(buffers), segment_bytes, route)
         ancillary: Ancillary = route.ancillary
         if segment_bytes:
@@ -74,25 +76,28 @@ class UdpSocket:
             self.sock.sendmsg(buffers, ancillary, 0, route.address)
         except OSError as exc:
             if segment_bytes and exc.errno in _GSO_REFUSED:
-                self._give_up_gso(exc)
-                return self._send_one_by_one(b"".join(buffers), segment_bytes, route)
-            if segment_bytes and exc.errno == errno.EMSGSIZE:
-                # One segment is larger than the path to this viewer takes; alone it is fragmented by IP.
+                self._give_up_gso(route, exc)
                 return self._send_one_by_one(b"".join(buffers), segment_bytes, route)
             return self._count(exc)
         return True
 
     def _send_one_by_one(self, data: bytes, segment_bytes: int, route: "Route") -> bool:
+        left = False
         try:
             for start in range(0, len(data), segment_bytes):
                 self.sock.sendmsg([data[start : start + segment_bytes]], route.ancillary, 0, route.address)
+                left = True
         except OSError as exc:
-            return self._count(exc)
-        return True
+            self._count(exc)
+        # Once a packet has left its number is used up: "nothing left" would let it be given to another.
+        return left
 
-    def _give_up_gso(self, exc: OSError) -> None:
-        self.gso = False
-        log.warning("UDP segmentation offload refused, packets are sent one by one", error=exc.strerror)
+    def _give_up_gso(self, route: "Route", exc: OSError) -> None:
+        # For this way only: a viewer can make the kernel believe that the path to it is narrow.
+        route.gso = False
+        if not self._gso_was_refused:
+            self._gso_was_refused = True
+            log.warning("UDP segmentation offload refused, packets are sent one by one", error=exc.strerror)
 
     def _count(self, exc: OSError) -> bool:
         if exc.errno in _FULL:
@@ -105,22 +110,26 @@ class UdpSocket:
 _SEGMENT = struct.Struct("=H")
 
 
-@dataclass(frozen=True, slots=True)
 class Route:
     """Where a viewer is reached: our socket, its address and, where the kernel's choice would be another, our address.
 
     A viewer accepts packets only from the address that it sent its checks to (RFC 8445 section 7.2.5.2.1). On a host
     with several addresses the kernel may choose another source; `ancillary` then pins it by IP_PKTINFO.
+    gso: whether this way takes segmented sends, as far as is known.
     """
 
-    socket: UdpSocket
-    address: Address
-    ancillary: Ancillary
+    __slots__ = ("address", "ancillary", "gso", "socket")
+
+    def __init__(self, socket: UdpSocket, address: Address, ancillary: Ancillary) -> None:
+        self.socket = socket
+        self.address = address
+        self.ancillary = ancillary
+        self.gso = True
 
     @classmethod
     def to(cls, udp: UdpSocket, address: Address, received: Ancillary) -> "Route":
         """Make the way back to `address`, given the control messages that came with its packet."""
-        family = udp.sock.family
+        family = udp.family
         for level, kind, data in received:
             if family == socket.AF_INET and (level, kind) == (socket.IPPROTO_IP, IP_PKTINFO):
                 # struct in_pktinfo: ifindex, spec_dst (our address), addr

@@ -28,7 +28,6 @@ def test_a_batch_arrives_as_its_segments(pair: tuple[UdpSocket, socket.socket]) 
     sender, receiver = pair
     assert sender.send([b"a" * 100 + b"b" * 100, b"c" * 40], 100, _route(*pair))
     assert [receiver.recv(2048) for _ in range(3)] == [b"a" * 100, b"b" * 100, b"c" * 40]
-    assert sender.gso
 
 
 class Refusing:
@@ -50,8 +49,8 @@ class Refusing:
         return self._real.sendmsg(buffers, ancillary, flags, address)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("error", [errno.EIO, errno.EINVAL])
-def test_without_gso_the_failed_batch_and_all_others_go_one_by_one(
+@pytest.mark.parametrize("error", [errno.EIO, errno.EINVAL, errno.EMSGSIZE])
+def test_where_gso_is_refused_the_failed_batch_and_all_others_go_one_by_one(
     pair: tuple[UdpSocket, socket.socket], error: int
 ) -> None:
     sender, receiver = pair
@@ -61,20 +60,44 @@ def test_without_gso_the_failed_batch_and_all_others_go_one_by_one(
         for _ in range(2):
             assert sender.send([b"a" * 100, b"b" * 100], 100, route)
             assert [receiver.recv(2048) for _ in range(2)] == [b"a" * 100, b"b" * 100]
-        assert not sender.gso
         assert refusing.calls == 1 + 2 + 2
     finally:
         sender.sock = real
 
 
-def test_a_segment_too_large_for_the_path_does_not_end_gso(pair: tuple[UdpSocket, socket.socket]) -> None:
+def test_one_viewers_narrow_path_does_not_end_gso_for_the_others(pair: tuple[UdpSocket, socket.socket]) -> None:
+    sender, receiver = pair
+    real, narrow, wide = sender.sock, _route(*pair), _route(*pair)
+    sender.sock = refusing = Refusing(real, errno.EINVAL, times=1)  # type: ignore[assignment]
+    try:
+        assert sender.send([b"a" * 100, b"b" * 100], 100, narrow)
+        assert (narrow.gso, wide.gso) == (False, True)
+        refusing.calls = 0
+        assert sender.send([b"a" * 100, b"b" * 100], 100, wide)
+        assert refusing.calls == 1
+        assert [receiver.recv(2048) for _ in range(4)] == [b"a" * 100, b"b" * 100] * 2
+    finally:
+        sender.sock = real
+
+
+class Filling(Refusing):
+    """A kernel socket that refuses segmentation and is full from its second packet on."""
+
+    def sendmsg(self, buffers: object, ancillary: list, flags: int, address: object) -> int:  # type: ignore[type-arg]
+        if self.calls > 1:
+            raise BlockingIOError(errno.EAGAIN, "full")
+        return super().sendmsg(buffers, ancillary, flags, address)
+
+
+def test_a_batch_of_which_one_packet_left_is_not_called_unsent(pair: tuple[UdpSocket, socket.socket]) -> None:
+    """The numbers of a batch that did not leave are given to other packets, under the same nonces."""
     sender, receiver = pair
     real, route = sender.sock, _route(*pair)
-    sender.sock = Refusing(real, errno.EMSGSIZE, times=1)  # type: ignore[assignment]
+    sender.sock = Filling(real, errno.EIO)  # type: ignore[assignment]
     try:
         assert sender.send([b"a" * 100, b"b" * 100], 100, route)
-        assert [receiver.recv(2048) for _ in range(2)] == [b"a" * 100, b"b" * 100]
-        assert sender.gso
+        assert receiver.recv(2048) == b"a" * 100
+        assert sender.send_full == 1
     finally:
         sender.sock = real
 
