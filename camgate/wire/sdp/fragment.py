@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from camgate.base.errors import RemoteError
 from camgate.wire.sdp.answer import LocalTransport
+from camgate.wire.sdp.offer import CREDENTIAL_RULE, are_credentials
 
 MAX_FRAGMENT_BYTES = 65_536
 
@@ -30,11 +31,16 @@ class Fragment:
 
 
 def parse_fragment_untrusted(text: str) -> Fragment:
-    """Read a fragment; raises FragmentMalformed when a line is not SDP or half of the credentials are missing."""
+    """Read a fragment.
+
+    Raises FragmentMalformed when a line is not SDP, and for a password without user name fragment or credentials that
+    RFC 8839 does not allow: our checks repeat them to whoever sends us one.
+    """
     if len(text) > MAX_FRAGMENT_BYTES:
         raise FragmentMalformed(f"{len(text)} characters, more than {MAX_FRAGMENT_BYTES}")
     attributes: dict[str, list[str]] = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
+        line = line.rstrip("\r")
         kind, equals, value = line.partition("=")
         if line and (not equals or len(kind) != 1):
             raise FragmentMalformed(f"line {number} must be a letter, `=` and a value")
@@ -46,6 +52,8 @@ def parse_fragment_untrusted(text: str) -> Fragment:
         raise FragmentMalformed("no attribute line (a=)")
     if pwd is not None and ufrag is None:
         raise FragmentMalformed("a=ice-pwd without a=ice-ufrag")
+    if ufrag is not None and not are_credentials(ufrag, pwd):
+        raise FragmentMalformed(CREDENTIAL_RULE)
     return Fragment(ufrag, pwd, tuple(attributes.get("candidate", ())), "end-of-candidates" in attributes)
 
 

@@ -18,6 +18,7 @@ MAX_MEDIA_SECTIONS = 32
 
 _ICE_UFRAG = re.compile(r"[A-Za-z0-9+/]{4,256}\Z")  # RFC 8839 section 5.4
 _ICE_PWD = re.compile(r"[A-Za-z0-9+/]{22,256}\Z")
+CREDENTIAL_RULE = "a=ice-ufrag needs 4-256 and a=ice-pwd 22-256 characters of A-Z a-z 0-9 + /"
 _MID = re.compile(r"[!-~]{1,64}\Z")  # an RFC 4566 token, shortened
 _FINGERPRINT = re.compile(r"[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){15,63}\Z")
 
@@ -130,7 +131,8 @@ def _split_untrusted(text: str) -> tuple[_Section, list[_Section]]:
         kind, equals, value = line.partition("=")
         if not line:
             continue
-        if not equals or len(kind) != 1:
+        # RFC 8866 section 5: a value has no NUL, CR or LF; the answer repeats some of them.
+        if not equals or len(kind) != 1 or "\r" in value or "\0" in value:
             raise OfferMalformed("a line must be a letter, `=` and a value", number)
         if kind == "m":
             current = _Section(value, number)
@@ -153,12 +155,17 @@ def _transport_untrusted(session: _Section, carrier: _Section) -> tuple[str, str
     ufrag, pwd = either("ice-ufrag"), either("ice-pwd")
     if ufrag is None or pwd is None:
         raise OfferMalformed("a=ice-ufrag or a=ice-pwd is missing")
-    if not _ICE_UFRAG.match(ufrag) or not _ICE_PWD.match(pwd):
-        raise OfferMalformed("a=ice-ufrag needs 4-256 and a=ice-pwd 22-256 characters of A-Z a-z 0-9 + /")
+    if not are_credentials(ufrag, pwd):
+        raise OfferMalformed(CREDENTIAL_RULE)
     setup = either("setup")
     if setup not in ("actpass", "active"):
         raise OfferMalformed("a=setup must be actpass or active: camgate is the DTLS server")
     return ufrag, pwd, _fingerprints_untrusted(carrier.values("fingerprint") or session.values("fingerprint")), setup
+
+
+def are_credentials(ufrag: str, pwd: str | None) -> bool:
+    """Say whether ICE credentials are as RFC 8839 section 5.4 wants them; a password may be missing."""
+    return bool(_ICE_UFRAG.match(ufrag)) and (pwd is None or bool(_ICE_PWD.match(pwd)))
 
 
 def _fingerprints_untrusted(values: list[str]) -> tuple[tuple[str, str], ...]:

@@ -23,6 +23,10 @@ def test_reads_a_restart_and_candidates() -> None:
         ("m=audio 9 RTP/AVP 0", "no attribute line"),
         ("garbage", "line 1"),
         ("a=ice-pwd:P2uYro0UCOQ4zxjKXaWCBui1", "without a=ice-ufrag"),
+        ("a=ice-ufrag:", "4-256"),
+        ("a=ice-ufrag:" + "x" * 257 + "\r\na=ice-pwd:" + "y" * 24, "4-256"),
+        ("a=ice-ufrag:abcd\r\na=ice-pwd:" + "y" * 257, "22-256"),
+        ("a=ice-ufrag:ab\u2028cd\r\na=ice-pwd:" + "y" * 24, "A-Z a-z"),
         ("a=x\n" * 20_000, "more than"),
     ],
 )

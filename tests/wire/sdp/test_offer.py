@@ -37,6 +37,7 @@ def _without(text: str, start: str) -> str:
         ("hello", "first line must be v=0"),
         ("v=0\r\n", "no media section"),
         ("v=0\r\nnonsense\r\n", r"line 2"),
+        (FIREFOX.replace("packetization-mode=1", "packetization-mode=1;x=\ra=setup:active"), r"line \d+.*a letter"),
         (_without(FIREFOX, "a=ice-ufrag"), "ice-ufrag or a=ice-pwd is missing"),
         (_without(FIREFOX, "a=ice-pwd"), "ice-ufrag or a=ice-pwd is missing"),
         (_without(FIREFOX, "a=fingerprint"), "fingerprint with sha-256"),
