@@ -17,12 +17,16 @@ _KEY, _SALT = bytes(range(16)), bytes(range(50, 64))
 
 
 class FakeSocket:
-    """Stands for `UdpSocket`: cuts batches as the kernel does. `full` makes it refuse that many sends."""
+    """Stands for `UdpSocket`: cuts batches as the kernel does.
+
+    `full` makes it refuse that many sends, `slow` that many before each one that it takes.
+    """
 
     def __init__(self) -> None:
         self.datagrams: list[bytes] = []
         self.calls = 0
         self.full = 0
+        self.slow = 0
         self.sock = socket.socket
 
     def send(self, buffers: Sequence[bytes | memoryview], segment_bytes: int, route: Route) -> bool:
@@ -30,6 +34,7 @@ class FakeSocket:
         if self.full:
             self.full -= 1
             return False
+        self.full = self.slow
         data = b"".join(buffers)
         size = segment_bytes or len(data)
         self.datagrams += [data[i : i + size] for i in range(0, len(data), size)]

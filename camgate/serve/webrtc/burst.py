@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import trio
 
-from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES, FrameBuffer, PacketizedFrame
+from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES, Batch, FrameBuffer, PacketizedFrame
 from camgate.serve.webrtc.viewer import BURST_KEPT_S, Viewer
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.h264_nal import NOT_FOR_BROWSERS
@@ -22,6 +22,13 @@ CHUNK_BYTES = 60_000
 CHUNK_INTERVAL_S = 0.002
 """Pace of a burst: unpaced ones of 4 MB overran receive buffers and lost packets even on loopback."""
 FULL_SOCKET_TRIES = 50
+"""Of one batch, CHUNK_INTERVAL_S apart: a socket that takes nothing for 0.1 s will not carry a burst."""
+MAX_BURST_S = 5.0
+"""A burst takes 0.15 s at the most on a socket that takes it; live frames that queue behind a slower one pile up."""
+
+
+Payloads = Sequence[list[bytes]]
+"""RTP payloads, a list a frame."""
 
 
 def packetize(frame: Frame) -> list[bytes]:
@@ -40,23 +47,21 @@ def burst_timestamps(count: int, last: int, after: int | None) -> list[int]:
     return [(last - (count - 1 - place) * spacing) & 0xFFFFFFFF for place in range(count)]
 
 
-def plan_join(viewer: Viewer, frames: Sequence[Frame], next_index: int, last_timestamp: int) -> None:
-    """Give a new viewer `frames` (from a key frame to the newest one sent live), numbered up to `next_index`."""
-    payloads = [packets for packets in map(packetize, frames) if packets]
+def plan_join(viewer: Viewer, payloads: Payloads, next_index: int, last_timestamp: int) -> None:
+    """Give a new viewer the frames of `payloads`, a key frame to the newest one sent live, numbered to `next_index`."""
     viewer.numbers.start(next_index, sum(map(len, payloads)))
     _plan(viewer, payloads, next_index, burst_timestamps(len(payloads), last_timestamp, None))
 
 
-def plan_repeat(viewer: Viewer, frames: Sequence[Frame], live: PacketizedFrame) -> None:
-    """Give a viewer that asked for a key frame `frames`, which end with what `live` holds, in place of `live`."""
-    payloads = [packets for packets in map(packetize, frames) if packets]
+def plan_repeat(viewer: Viewer, payloads: Payloads, live: PacketizedFrame) -> None:
+    """Give a viewer that asked for a key frame those of `payloads`, which end with `live`'s, in place of `live`."""
     viewer.numbers.skip(live.first_index, len(live.payloads))
     viewer.numbers.insert(live.end_index, sum(map(len, payloads)))
     times = burst_timestamps(len(payloads), live.timestamp, viewer.last_timestamp)
     _plan(viewer, payloads, live.end_index, times)
 
 
-def _plan(viewer: Viewer, payloads: list[list[bytes]], next_index: int, timestamps: list[int]) -> None:
+def _plan(viewer: Viewer, payloads: Payloads, next_index: int, timestamps: list[int]) -> None:
     index = next_index - sum(map(len, payloads))
     own: list[PacketizedFrame] = []
     for packets, timestamp in zip(payloads, timestamps, strict=True):
@@ -80,13 +85,13 @@ async def send_bursts(viewer: Viewer) -> None:
 
 async def _send_burst(viewer: Viewer) -> None:
     queue = viewer.bursting
+    until_s = trio.current_time() + MAX_BURST_S
     room = CHUNK_BYTES
     while queue:
         for batch in viewer.encrypt(FrameBuffer(queue.popleft(), viewer.profile, viewer.ssrc)):
-            for _ in range(FULL_SOCKET_TRIES):
-                if viewer.closed or viewer.send_batch(*batch):
-                    break
-                await trio.sleep(CHUNK_INTERVAL_S)
+            if not await _send_batch(viewer, batch) or trio.current_time() > until_s:
+                viewer.give_up_burst()
+                return
             room -= sum(map(len, batch[0]))
             if room <= 0:
                 await trio.sleep(CHUNK_INTERVAL_S)
@@ -94,3 +99,11 @@ async def _send_burst(viewer: Viewer) -> None:
     # No await between the last look at the queue and this line: a live frame is either in it or comes after.
     viewer.bursting = None
     viewer.next_report_s = 0.0
+
+
+async def _send_batch(viewer: Viewer, batch: Batch) -> bool:
+    for _ in range(FULL_SOCKET_TRIES):
+        if viewer.send_batch(*batch):
+            return True
+        await trio.sleep(CHUNK_INTERVAL_S)
+    return False

@@ -56,6 +56,7 @@ class ViewerNumbers:
         Returns the viewer index of its first packet. The burst's numbers run into the live ones; a viewer that
         would start close to a wrap is moved past it, so that neither a burst nor a lost first packet straddles one.
         """
+        assert not self._history, "a second start would use the first one's nonces again"
         first = shared_index - burst_packets
         room = _SEQUENCE_CYCLE - first % _SEQUENCE_CYCLE
         if first < 0 or room < burst_packets + START_MARGIN_PACKETS:

@@ -6,8 +6,10 @@ turns to encrypt into it and send it.
 """
 
 import struct
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 from camgate.serve.webrtc.datagrams import MAX_SEGMENTS
 
@@ -62,6 +64,15 @@ class PacketizedFrame:
 def _playout_delay(number: int) -> bytes:
     """Ask for no delay at all (minimum 0, maximum 0): RFC 8285 one-byte form, id, length 3, two 12-bit fields."""
     return struct.pack(">HHB3x", 0xBEDE, 1, number << 4 | 2)
+
+
+def find_frame(frames: Sequence[PacketizedFrame], index: int) -> PacketizedFrame | None:
+    """Find the frame that holds the packet `index` among `frames`, whose indices rise."""
+    place = bisect_right(frames, index, key=_first_index) - 1
+    return frames[place] if place >= 0 and index < frames[place].end_index else None
+
+
+_first_index = attrgetter("first_index")
 
 
 class FrameBuffer:

@@ -14,7 +14,7 @@ import trio
 from camgate.relay.stream import Stream
 from camgate.relay.subscription import Subscription
 from camgate.serve.webrtc import burst
-from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedFrame
+from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedFrame, find_frame
 from camgate.serve.webrtc.viewer import CLOCK_HZ, Viewer
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp import rtcp
@@ -23,6 +23,8 @@ YIELD_AFTER_S = 0.001
 """Other tasks (STUN answers, cameras, HTTP) wait no longer than about this for a stream with many viewers."""
 RING_PACKETS = 2_048
 """Packets kept for retransmission: over a second of an 8 Mbit/s stream; browsers ask for nothing older."""
+RING_TICKS = 2 * CLOCK_HZ
+"""How far back a slower stream's packets are kept: two seconds."""
 REPORT_INTERVAL_S = 1.0
 MAX_START_SEQUENCE = 0x7FFF
 """A first sequence number in the lower half leaves the receiver no doubt about the rollover counter."""
@@ -43,6 +45,7 @@ class Sender:
         self._viewers: list[Viewer] = []
         self._ring: deque[PacketizedFrame] = deque()
         self._ring_packets = 0
+        self._payloads: dict[int, list[bytes]] = {}
         self._newest_time = -1
         self._running = False
         self._subscription: Subscription | None = None
@@ -62,7 +65,9 @@ class Sender:
     async def run(self) -> None:
         """Send while there are viewers, wait while there are none; returns when the stream is closed."""
         while True:
-            await self._wanted.wait()
+            # A viewer may come and be gone again before this task gets its turn.
+            while not self._viewers:
+                await self._wanted.wait()
             with trio.CancelScope() as self._idle, self.stream.subscribe() as subscription:
                 self._subscription = subscription
                 self._start()
@@ -99,9 +104,15 @@ class Sender:
         self._viewers.remove(viewer)
         self._count_viewers()
         if not self._viewers:
-            self._running = False
-            self._wanted = trio.Event()
-            self._idle.cancel()
+            self._rest()
+
+    def _rest(self) -> None:
+        self._running = False
+        self._wanted = trio.Event()
+        self._idle.cancel()
+        self._ring.clear()
+        self._ring_packets = 0
+        self._payloads.clear()
 
     def _count_viewers(self) -> None:
         if self._subscription is not None:
@@ -110,11 +121,23 @@ class Sender:
     def _join(self, viewer: Viewer) -> None:
         frames = self._cached_until(self._newest_time)
         if frames:
-            burst.plan_join(viewer, frames, self._next_index, self._timestamp(frames[-1]))
+            burst.plan_join(viewer, self._packetize(frames), self._next_index, self._timestamp(frames[-1]))
         else:
             self.stream.request_key_frame()
 
+    def _packetize(self, cached: list[Frame]) -> list[list[bytes]]:
+        """Return the payloads of cached frames: made once, as all who join while they are cached share them."""
+        for frame in cached:
+            if frame.rtp_time not in self._payloads:
+                self._payloads[frame.rtp_time] = burst.packetize(frame)
+        return [payloads for frame in cached if (payloads := self._payloads[frame.rtp_time])]
+
     async def _send(self, frame: Frame) -> None:
+        if not self._running:
+            # The last viewer left while this frame was on its way to us; who joined since is not in step yet.
+            return
+        if frame.is_key:
+            self._payloads.clear()
         payloads = burst.packetize(frame)
         if not payloads:
             return
@@ -125,11 +148,15 @@ class Sender:
         buffers: dict[HeaderProfile, FrameBuffer] = {}
         clock: Callable[[], float] = time.perf_counter
         until = clock() + YIELD_AFTER_S
+        now = trio.current_time()
         for viewer in tuple(self._viewers):
             self._send_to(viewer, frame, packets, buffers)
+            if now >= viewer.next_report_s:
+                self._report(viewer, frame, now)
             if clock() > until:
                 await trio.lowlevel.checkpoint()
                 until = clock() + YIELD_AFTER_S
+                now = trio.current_time()
 
     def _send_to(
         self, viewer: Viewer, frame: Frame, packets: PacketizedFrame, buffers: dict[HeaderProfile, FrameBuffer]
@@ -139,9 +166,9 @@ class Sender:
         if viewer.bursting is not None:
             viewer.bursting.append(packets)
             return
-        if viewer.waiting_for_key and not self._resume(viewer, packets):
-            return
         if viewer.wants_burst and self._repeat(viewer, frame, packets):
+            return
+        if viewer.waiting_for_key and not self._resume(viewer, packets):
             return
         buffer = buffers.get(viewer.profile)
         if buffer is None:
@@ -149,7 +176,6 @@ class Sender:
         sent = viewer.send_frame(buffer)
         if sent < len(buffer.batches):
             self._drop(viewer, packets, sent)
-        self._report(viewer, frame)
 
     def _resume(self, viewer: Viewer, packets: PacketizedFrame) -> bool:
         """Say whether a viewer that waits for a key frame gets this one; its numbers take no notice of the others."""
@@ -175,21 +201,21 @@ class Sender:
         """Plan the burst that answers a key frame request; False where this very frame answers it."""
         viewer.wants_burst = False
         cached = self._cached_until(frame.rtp_time)
-        if packets.is_key or not cached:
+        if packets.is_key or not cached or viewer.last_index < 0:
             return False
-        burst.plan_repeat(viewer, cached, packets)
+        burst.plan_repeat(viewer, self._packetize(cached), packets)
         return True
 
     def _cached_until(self, rtp_time: int) -> list[Frame]:
         return [frame for frame in self.stream.gop() if frame.rtp_time <= rtp_time]
 
-    def _report(self, viewer: Viewer, frame: Frame) -> None:
-        now = trio.current_time()
-        if now >= viewer.next_report_s:
-            viewer.next_report_s = now + REPORT_INTERVAL_S
-            viewer.forget_burst(now)
-            age_ticks = int((now - frame.arrival_s) * CLOCK_HZ)
-            viewer.send_report((self._timestamp(frame) + age_ticks) & 0xFFFFFFFF, time.time(), self.stream.name)
+    def _report(self, viewer: Viewer, frame: Frame, now: float) -> None:
+        if viewer.closed or viewer.bursting is not None or viewer.last_index < 0:
+            return
+        viewer.next_report_s = now + REPORT_INTERVAL_S
+        viewer.forget_burst(now)
+        age_ticks = int((now - frame.arrival_s) * CLOCK_HZ)
+        viewer.send_report((self._timestamp(frame) + age_ticks) & 0xFFFFFFFF, time.time(), self.stream.name)
 
     def _timestamp(self, frame: Frame) -> int:
         return (frame.rtp_time + self._timestamp_offset) & 0xFFFFFFFF
@@ -197,16 +223,22 @@ class Sender:
     def _remember(self, packets: PacketizedFrame) -> None:
         self._ring.append(packets)
         self._ring_packets += len(packets.payloads)
-        while self._ring_packets > RING_PACKETS and len(self._ring) > 1:
+        while len(self._ring) > 1 and (self._ring_packets > RING_PACKETS or self._ring_ticks() > RING_TICKS):
             self._ring_packets -= len(self._ring.popleft().payloads)
+
+    def _ring_ticks(self) -> int:
+        return (self._ring[-1].timestamp - self._ring[0].timestamp) & 0xFFFFFFFF
 
     def receive_nack(self, viewer: Viewer, nack: rtcp.Nack) -> None:
         """Send again what a viewer misses (RFC 4585 section 6.2.1), as far as its budget and the ring go."""
         viewer.nacks_received += 1
         now = trio.current_time()
         for sequence in nack.sequences:
+            # Asking costs as well as getting: a NACK can name a thousand packets that we do not have.
+            if not viewer.retransmissions.take(now):
+                return
             found = self._find(viewer, viewer.numbers.extend(sequence, viewer.last_index))
-            if found is not None and viewer.may_resend(now):
+            if found is not None:
                 viewer.resend(*found)
 
     def _find(self, viewer: Viewer, viewer_index: int) -> tuple[PacketizedFrame, int, int] | None:
@@ -218,10 +250,8 @@ class Sender:
         index = viewer.numbers.shared_index(viewer_index)
         if index is None:
             return None
-        for packets in reversed(self._ring):
-            if packets.first_index <= index < packets.end_index:
-                return packets, index - packets.first_index, viewer_index - index
-        return None
+        packets = find_frame(self._ring, index)
+        return None if packets is None else (packets, index - packets.first_index, viewer_index - index)
 
     def receive_key_frame_request(self, viewer: Viewer) -> None:
         """Answer PLI or FIR from the key-frame cache with the next live frame, else ask the camera (RFC 4585 6.3.1)."""

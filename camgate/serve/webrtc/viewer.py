@@ -5,18 +5,27 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import pylibsrtp
 import trio
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from camgate.serve.webrtc.budget import Budget
 from camgate.serve.webrtc.datagrams import Route
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.numbering import ViewerNumbers, packet_nonce, salted
-from camgate.serve.webrtc.packets import GCM_TAG_BYTES, Batch, FrameBuffer, HeaderProfile, PacketizedFrame
+from camgate.serve.webrtc.packets import (
+    GCM_TAG_BYTES,
+    Batch,
+    FrameBuffer,
+    HeaderProfile,
+    PacketizedFrame,
+    find_frame,
+)
 from camgate.wire.rtp import rtcp
 
 RETRANSMIT_BURST_PACKETS = 600
 RETRANSMIT_PACKETS_PER_S = 400
-"""What one viewer's NACKs may cost: about the packet rate of a 4 Mbit/s camera, in bursts of one large key frame."""
+"""What one viewer's NACKs may ask for: about the packet rate of a 4 Mbit/s camera, in bursts of one large key frame."""
 KEY_FRAME_REQUEST_INTERVAL_S = 1.0
 """A viewer that asks for key frames more often is answered at this pace; browsers ask each 200 ms while waiting."""
 CLOCK_HZ = 90_000
@@ -53,8 +62,6 @@ class Viewer:
         "_aead",
         "_keys",
         "_last_key_request_s",
-        "_retransmit_at_s",
-        "_retransmit_tokens",
         "_salted",
         "burst_planned",
         "bursting",
@@ -76,6 +83,7 @@ class Viewer:
         "packets_retransmitted",
         "packets_sent",
         "profile",
+        "retransmissions",
         "round_trip_s",
         "route",
         "ssrc",
@@ -107,8 +115,7 @@ class Viewer:
         self.loss_fraction = 0.0
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None
-        self._retransmit_tokens = float(RETRANSMIT_BURST_PACKETS)
-        self._retransmit_at_s = 0.0
+        self.retransmissions = Budget(RETRANSMIT_BURST_PACKETS, RETRANSMIT_PACKETS_PER_S)
         self._last_key_request_s = float("-inf")
 
     def send_frame(self, buffer: FrameBuffer) -> int:
@@ -169,19 +176,12 @@ class Viewer:
             index = frame.first_index + position + offset - (self.numbers.roc0 << 16)
             packet = header + self._aead.encrypt(packet_nonce(self._salted, index), payload, header)
         else:
-            packet = self._keys.outbound.protect(header + payload)
+            try:
+                packet = self._keys.outbound.protect(header + payload)
+            except pylibsrtp.Error:
+                return  # more than libsrtp's window of 1,024 packets ago
         self.packets_retransmitted += 1
         self.route.send(packet)
-
-    def may_resend(self, now: float) -> bool:
-        """Take one packet from the retransmission budget."""
-        earned = (now - self._retransmit_at_s) * RETRANSMIT_PACKETS_PER_S
-        self._retransmit_tokens = min(RETRANSMIT_BURST_PACKETS, self._retransmit_tokens + earned)
-        self._retransmit_at_s = now
-        if self._retransmit_tokens < 1:
-            return False
-        self._retransmit_tokens -= 1
-        return True
 
     def may_request_key_frame(self, now: float) -> bool:
         """Say whether a key frame request is due; at most one each KEY_FRAME_REQUEST_INTERVAL_S is."""
@@ -194,10 +194,20 @@ class Viewer:
     def find_own(self, viewer_index: int) -> tuple[PacketizedFrame, int, int] | None:
         """Find a packet of this viewer's last burst: (frame, position, offset)."""
         index = viewer_index - self.own_offset
-        for frame in self.own_frames:
-            if frame.first_index <= index < frame.end_index:
-                return frame, index - frame.first_index, self.own_offset
-        return None
+        frame = find_frame(self.own_frames, index)
+        return None if frame is None else (frame, index - frame.first_index, self.own_offset)
+
+    def give_up_burst(self) -> None:
+        """Drop what is left of a burst; what follows takes its numbers, and waits for a key frame."""
+        queue = self.bursting
+        if queue:
+            first = queue[0].first_index
+            # A NACK of a number that went to another packet must not find the one that it was planned for.
+            self.own_frames = [frame for frame in self.own_frames if frame.first_index < first]
+            self.numbers.skip(first, queue[-1].end_index - first)
+            self.frames_dropped += len(queue)
+        self.bursting = None
+        self.waiting_for_key = True
 
     def forget_burst(self, now: float) -> None:
         """Let go of a burst's packets once nobody asks for them any more."""
