@@ -17,7 +17,7 @@ from camgate.relay.stream import Stream
 from camgate.serve.webrtc.datagrams import Address, Ancillary, Route, UdpSocket
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.packets import HeaderProfile
-from camgate.serve.webrtc.peer import MAX_ROUTES, IceCredentials, Peer, PeerStatistics
+from camgate.serve.webrtc.peer import IceCredentials, Path, Peer, PeerStatistics
 from camgate.serve.webrtc.sender import Sender
 from camgate.wire.ice import stun
 
@@ -150,9 +150,8 @@ class Endpoint:
         del self._by_session[peer.session_id]
         for ufrag in peer.ufrags():
             self._by_ufrag.pop(ufrag, None)
-        for key in peer.routes:
-            if self._by_address.get(key) is peer:
-                del self._by_address[key]
+        for key in peer.paths:
+            self._release(peer, key)
 
     def peer(self, session_id: str) -> Peer | None:
         """Find a viewer by its session."""
@@ -201,11 +200,12 @@ class Endpoint:
         if first < 4:
             self._receive_stun_untrusted(udp, data, ancillary, address)
             return
-        peer = self._by_address.get((udp.sock.family, address))
+        key = (udp.family, address)
+        peer = self._by_address.get(key)
         if peer is None:
             self._unknown += 1
         elif 20 <= first <= 63:
-            peer.receive_dtls_untrusted(data)
+            peer.receive_dtls_untrusted(data, peer.paths[key])
         elif 128 <= first <= 191:
             peer.receive_srtcp_untrusted(data)
 
@@ -215,33 +215,37 @@ class Endpoint:
         except stun.StunMalformed:
             self._malformed += 1
             return
-        key = (udp.sock.family, address)
+        key = (udp.family, address)
         if message.message_type == stun.BINDING_REQUEST:
             self._receive_check_untrusted(message, key, lambda: Route.to(udp, address, ancillary))
             return
         peer = self._by_address.get(key)
         if peer is not None:
-            peer.receive_check_answer_untrusted(message, peer.routes[key])
+            peer.receive_check_answer_untrusted(message, peer.paths[key])
 
     def _receive_check_untrusted(self, message: stun.StunMessage, key: AddressKey, make_route: MakeRoute) -> None:
         peer = self._by_ufrag.get(message.username.partition(":")[0])
         if peer is None or not self._may_claim(peer, key):
             self._unknown += 1
             return
-        route = peer.routes.get(key) or make_route()
-        if not peer.receive_check_untrusted(message, route):
+        path = peer.paths.get(key) or Path(make_route())
+        if not peer.receive_check_untrusted(message, path):
             self._unknown += 1
             return
-        peer.routes[key] = route
+        # The most recently heard one last.
+        peer.paths.pop(key, None)
+        peer.paths[key] = path
         self._by_address[key] = peer
+        self._release(peer, peer.forget_old_path())
 
     def _may_claim(self, peer: Peer, key: AddressKey) -> bool:
-        """Say whether a peer may check from an address: not from too many, nor from one that another just used."""
+        """Say whether a peer may check from an address: not from one that another just used."""
         owner = self._by_address.get(key)
-        if owner is peer:
-            return True
-        taken = owner is not None and owner.heard_within(ADDRESS_HELD_S)
-        return not taken and len(peer.routes) < MAX_ROUTES
+        return owner is peer or owner is None or not owner.heard_within(ADDRESS_HELD_S)
+
+    def _release(self, peer: Peer, key: AddressKey | None) -> None:
+        if key is not None and self._by_address.get(key) is peer:
+            del self._by_address[key]
 
     async def _sweep(self) -> None:
         while True:

@@ -15,6 +15,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from camgate.base.log import get_logger
 from camgate.serve.webrtc import burst
+from camgate.serve.webrtc.budget import Budget
 from camgate.serve.webrtc.datagrams import Address, Route
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
 from camgate.serve.webrtc.packets import HeaderProfile
@@ -31,8 +32,13 @@ SILENCE_TIMEOUT_S = 30.0
 CONTROL_BURST_PACKETS = 200
 CONTROL_PACKETS_PER_S = 100
 """RTCP that one viewer may send: a browser sends 1 to 20 packets a second, more under heavy loss."""
-MAX_ROUTES = 16
-"""Addresses one viewer may check from: a browser has one for each of its networks and each of our addresses."""
+CHECK_BURST = 400
+CHECKS_PER_S = 200
+"""Checks that one viewer may send: a browser pings a path every 48 ms until it is sure of it, and has a few paths."""
+MAX_CONTROL_BYTES = 1_500
+"""libsrtp's buffer in pylibsrtp; no browser sends a larger datagram."""
+MAX_PATHS = 16
+"""Addresses of one viewer that are remembered: a browser has one for each of its networks and of our addresses."""
 _CHECK_PRIORITY = (110 << 24) | 0xFFFFFF  # RFC 8445 section 5.1.2.2: peer-reflexive
 
 
@@ -64,7 +70,8 @@ class IceCredentials:
     @classmethod
     def generate(cls) -> "IceCredentials":
         """Make our side of a session's credentials: at least 24 and 128 random bits (RFC 8445 section 5.3)."""
-        return cls(secrets.token_hex(4), secrets.token_hex(16))
+        # 64 bits, as the endpoint tells viewers apart by it: of 32 bits two among thousands would be equal some day.
+        return cls(secrets.token_hex(8), secrets.token_hex(16))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,25 @@ class PeerStatistics:
     media: ViewerStatistics | None
 
 
+class Path:
+    """One address that a viewer checks from.
+
+    check_id: transaction id of our own checks to it: one for all of them, so that an answer counts however long it
+    takes and however often the viewer checks meanwhile.
+    """
+
+    __slots__ = ("check_id", "route")
+
+    def __init__(self, route: Route) -> None:
+        self.route = route
+        self.check_id = secrets.token_bytes(stun.TRANSACTION_ID_BYTES)
+
+
 class Peer:
     """One viewer of one camera.
 
     mid, addresses: what the answer said of its video section and candidates, repeated when ICE restarts.
+    paths: the addresses that it has checked from, the most recently heard one last.
     """
 
     def __init__(
@@ -105,18 +127,19 @@ class Peer:
         self.state = PeerState.NEW
         self.closed_reason = ""
         self.viewer: Viewer | None = None
-        self.routes: dict[tuple[int, Address], Route] = {}
+        self.paths: dict[tuple[int, Address], Path] = {}
         self._previous: IceCredentials | None = None
         self._remote = remote
         self._sender = sender
         self._profile = profile
-        self._route: Route | None = None
-        self._move_id = b""
+        self._path: Path | None = None
+        self._wanted: Path | None = None
+        self._is_pinned = False
         self._dtls = DtlsSession(certificate, fingerprints, self._send)
         self._tie_breaker = secrets.randbits(64)
         self._since_s = self._heard_s = trio.current_time()
-        self._control_tokens = float(CONTROL_BURST_PACKETS)
-        self._control_at_s = self._since_s
+        self._control = Budget(CONTROL_BURST_PACKETS, CONTROL_PACKETS_PER_S)
+        self._checks = Budget(CHECK_BURST, CHECKS_PER_S)
         self._srtp_profile: str | None = None
         self._leaving = trio.Event()
         self._gone = trio.Event()
@@ -128,6 +151,9 @@ class Peer:
                 nursery.start_soon(self._watch)
                 await self._leaving.wait()
                 nursery.cancel_scope.cancel()
+        except Exception:
+            self.leave("internal error")
+            raise
         finally:
             self._end()
 
@@ -137,24 +163,23 @@ class Peer:
         except DtlsFailed as exc:
             self.leave(str(exc))
             return
-        route = self._route
-        assert route is not None, "a handshake needs a checked address"
+        assert self._path is not None, "a handshake needs a checked address"
         self._srtp_profile = keys.profile
-        self.viewer = Viewer(keys, route, self._profile, self._sender.ssrc)
+        self.viewer = Viewer(keys, self._path.route, self._profile, self._sender.ssrc)
         self._move(PeerState.CONNECTED)
         log.info("viewer connected", camera=self.camera, session=self.label, address=self.address, srtp=keys.profile)
         self._sender.add(self.viewer)
         await burst.send_bursts(self.viewer)
 
     def _end(self) -> None:
-        if self.viewer is not None:
-            self._sender.remove(self.viewer)
-            self.viewer.send_bye()
-        self._dtls.close()
         if not self.closed_reason:
             self.closed_reason = "camgate is shutting down"
         self._move(PeerState.CLOSED)
         self._gone.set()
+        if self.viewer is not None:
+            self._sender.remove(self.viewer)
+            self.viewer.send_bye()
+        self._dtls.close()
         log.info("viewer left", camera=self.camera, session=self.label, address=self.address, reason=self.closed_reason)
 
     def leave(self, reason: str) -> None:
@@ -189,9 +214,9 @@ class Peer:
     @property
     def address(self) -> str | None:
         """Where the viewer is reached, as text."""
-        if self._route is None:
+        if self._path is None:
             return None
-        host, port = self._route.address[:2]
+        host, port = self._path.route.address[:2]
         return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @property
@@ -215,22 +240,23 @@ class Peer:
         self._previous, self.local = self.local, IceCredentials.generate()
         self._remote = remote
 
-    def receive_check_untrusted(self, message: stun.StunMessage, route: Route) -> bool:
-        """Take a Binding request that carries one of our ufrags; False when it is not authentic."""
+    def receive_check_untrusted(self, message: stun.StunMessage, path: Path) -> bool:
+        """Take a Binding request that carries one of our ufrags; False when it is not authentic, or one too many."""
+        now = trio.current_time()
         local = self._credentials(message.username)
-        if local is None or not message.has_integrity(local.pwd.encode()):
+        if local is None or not self._checks.take(now) or not message.has_integrity(local.pwd.encode()):
             return False
-        self._heard_s = trio.current_time()
-        host, port = route.address[:2]
-        route.send(stun.build_binding_success(message, (host, port), local.pwd.encode()))
+        self._heard_s = now
+        host, port = path.route.address[:2]
+        path.route.send(stun.build_binding_success(message, (host, port), local.pwd.encode()))
         # RFC 8445 section 7.3.2: the pair that the controlling agent nominates is the one to send on; until one is,
         # the first that works.
-        if message.use_candidate or self._route is None:
-            self._use(route)
+        if message.use_candidate or self._path is None:
+            self._use(path)
+        elif self.viewer is None:
+            self._check(path)
         if self.state is PeerState.NEW:
             self._move(PeerState.CHECKED)
-        if self.viewer is None:
-            self._check(route)
         return True
 
     def _credentials(self, username: str) -> IceCredentials | None:
@@ -241,38 +267,43 @@ class Peer:
             return self._previous
         return None
 
-    def receive_check_answer_untrusted(self, message: stun.StunMessage, route: Route) -> None:
+    def receive_check_answer_untrusted(self, message: stun.StunMessage, path: Path) -> None:
         """Take the answer to a check of ours: the viewer really is at an address that it wants to move to."""
-        expected = message.message_type == stun.BINDING_SUCCESS and message.transaction_id == self._move_id
-        if expected and self.viewer is not None and message.has_integrity(self._remote.pwd.encode()):
-            self._move_id = b""
-            self._route = self.viewer.route = route
+        expected = message.message_type == stun.BINDING_SUCCESS and message.transaction_id == path.check_id
+        if expected and path is self._wanted and message.has_integrity(self._remote.pwd.encode()):
+            self._path, self._wanted = path, None
+            if self.viewer is not None:
+                self.viewer.route = path.route
             log.debug("viewer moved", camera=self.camera, session=self.label, address=self.address)
 
-    def _use(self, route: Route) -> None:
-        if self.viewer is None:
-            self._route = route
-        elif route is not self._route:
-            # Media already flows: a check alone, whose source address can be forged, must not turn it on a bystander.
-            self._move_id = self._check(route)
+    def _use(self, path: Path) -> None:
+        if not self._is_pinned:
+            self._path = path
+        self._wanted = None if path is self._path else path
+        if self.viewer is None or self._wanted is not None:
+            self._check(path)
 
-    def _check(self, route: Route) -> bytes:
+    def _check(self, path: Path) -> None:
         # An ICE-lite agent need not send checks (RFC 8445 section 2.5). One makes pion-based viewers connect in 7 ms
         # instead of 207: they wait for it before they look at their own answers.
-        transaction_id = secrets.token_bytes(stun.TRANSACTION_ID_BYTES)
-        route.send(
+        path.route.send(
             stun.build_binding_request(
-                transaction_id,
+                path.check_id,
                 f"{self._remote.ufrag}:{self.local.ufrag}",
                 self._remote.pwd.encode(),
                 priority=_CHECK_PRIORITY,
                 tie_breaker=self._tie_breaker,
             )
         )
-        return transaction_id
 
-    def receive_dtls_untrusted(self, data: bytes) -> None:
+    def receive_dtls_untrusted(self, data: bytes, path: Path) -> None:
         """Take a DTLS datagram from one of the viewer's checked addresses."""
+        if not self._is_pinned:
+            # A check's source address can be forged. Who finishes the handshake has got our part of it, so the first
+            # address that asks for it gets it all; from now on another one must answer a check of ours before media
+            # go there. Else a viewer could turn them on a bystander.
+            self._is_pinned = True
+            self._path = path
         self._dtls.receive_datagram(data)
         if self._dtls.closed_by_peer:
             self.leave("the viewer left")
@@ -280,13 +311,14 @@ class Peer:
     def receive_srtcp_untrusted(self, data: bytes) -> None:
         """Take an SRTCP packet; what is not authentic, not RTCP, or above the viewer's budget is dropped."""
         viewer = self.viewer
-        if viewer is None or not self._may_control():
+        now = trio.current_time()
+        if viewer is None or len(data) > MAX_CONTROL_BYTES or not self._control.take(now):
             return
         try:
             packets = rtcp.parse_rtcp_untrusted(viewer.unprotect_rtcp(data))
         except (pylibsrtp.Error, RtcpMalformed):
             return
-        self._heard_s = trio.current_time()
+        self._heard_s = now
         for packet in packets:
             self._take_rtcp(viewer, packet)
 
@@ -300,19 +332,17 @@ class Peer:
                 if block.ssrc == viewer.ssrc:
                     viewer.take_report(block)
 
-    def _may_control(self) -> bool:
-        now = trio.current_time()
-        earned = (now - self._control_at_s) * CONTROL_PACKETS_PER_S
-        self._control_tokens = min(CONTROL_BURST_PACKETS, self._control_tokens + earned)
-        self._control_at_s = now
-        if self._control_tokens < 1:
-            return False
-        self._control_tokens -= 1
-        return True
-
     def _send(self, datagram: bytes) -> None:
-        if self._route is not None:
-            self._route.send(datagram)
+        if self._path is not None:
+            self._path.route.send(datagram)
+
+    def forget_old_path(self) -> tuple[int, Address] | None:
+        """Forget the address heard least recently, when there are more than MAX_PATHS; returns it."""
+        if len(self.paths) <= MAX_PATHS:
+            return None
+        key = next(key for key, path in self.paths.items() if path is not self._path)
+        del self.paths[key]
+        return key
 
     def _move(self, state: PeerState) -> None:
         assert state in TRANSITIONS[self.state], f"{self.state} -> {state}"

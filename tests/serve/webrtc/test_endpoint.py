@@ -12,7 +12,15 @@ from camgate.relay.stream import Stream
 from camgate.serve.webrtc.datagrams import Route, UdpSocket
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
-from camgate.serve.webrtc.peer import MAX_ROUTES, SILENCE_TIMEOUT_S, TRANSITIONS, IceCredentials, Peer, PeerState
+from camgate.serve.webrtc.peer import (
+    CHECK_BURST,
+    MAX_PATHS,
+    SILENCE_TIMEOUT_S,
+    TRANSITIONS,
+    IceCredentials,
+    Peer,
+    PeerState,
+)
 from camgate.wire.ice import stun
 from tests.fakes.receiver import Receiver
 
@@ -59,6 +67,11 @@ class Client:
         self._to = (host, endpoint.port)
         self.sock = trio.socket.socket(family, socket.SOCK_DGRAM)
         self._host = host
+
+    @property
+    def address(self) -> str:
+        host, port = self.sock.getsockname()[:2]
+        return f"{host}:{port}"
 
     async def bind(self) -> None:
         await self.sock.bind((self._host, 0))
@@ -143,17 +156,38 @@ async def test_an_address_that_another_viewer_uses_cannot_be_claimed(connect: Co
         await client.check(attacker)
         await _settle()
         assert attacker.state is PeerState.NEW
-        assert not attacker.routes
+        assert not attacker.paths
 
 
-async def test_a_viewer_checks_from_a_bounded_number_of_addresses(connect: Connect) -> None:
+async def test_a_viewer_who_wanders_keeps_its_newest_addresses_and_the_one_in_use(connect: Connect) -> None:
     async with _endpoint() as endpoint:
         peer = _add(endpoint)
-        clients = [await connect(endpoint) for _ in range(MAX_ROUTES + 4)]
-        for client in clients:
+        home = await connect(endpoint)
+        await home.check(peer)
+        await home.receive()
+        for _ in range(MAX_PATHS + 4):
+            client = await connect(endpoint)
+            await client.check(peer, nominate=False)
+            assert (await client.receive()).message_type == stun.BINDING_SUCCESS
+        keys = [(socket.AF_INET, c.sock.getsockname()) for c in (home, client)]
+        assert len(peer.paths) == MAX_PATHS
+        assert all(key in peer.paths for key in keys)
+        assert set(endpoint._by_address) == set(peer.paths)
+
+
+async def test_checks_have_a_budget(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer, other = _add(endpoint), _add(endpoint)
+        client, watcher = await connect(endpoint), await connect(endpoint)
+        for _ in range(CHECK_BURST + 100):
             await client.check(peer)
         await _settle()
-        assert len(peer.routes) == MAX_ROUTES
+        assert endpoint.statistics().datagrams_unknown > 0
+        await watcher.check(other)
+        assert (await watcher.receive()).message_type == stun.BINDING_SUCCESS
+
+
+CLIENT_HELLO = bytes((22,)) + bytes(40)
 
 
 async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> None:
@@ -162,6 +196,8 @@ async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> 
         home, elsewhere = await connect(endpoint), await connect(endpoint)
         await home.check(peer)
         await home.receive()
+        await home.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
+        await _settle()
         peer.viewer = _StandIn()  # type: ignore[assignment]
         before = peer.address
         await elsewhere.check(peer)
@@ -175,9 +211,73 @@ async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> 
         assert peer.address == before
         await elsewhere.answer(request)
         await _settle()
-        host, port = elsewhere.sock.getsockname()[:2]
-        assert peer.address == f"{host}:{port}"
+        assert peer.address == elsewhere.address
         peer.viewer = None
+
+
+async def test_an_answer_counts_however_often_the_viewer_has_checked_meanwhile(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        home, elsewhere = await connect(endpoint), await connect(endpoint)
+        await home.check(peer)
+        await home.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
+        await _settle()
+        peer.viewer = _StandIn()  # type: ignore[assignment]
+        for _ in range(4):
+            await elsewhere.check(peer)
+        received = [await elsewhere.receive() for _ in range(8)]
+        await elsewhere.answer(next(m for m in received if m.message_type == stun.BINDING_REQUEST))
+        await _settle()
+        assert peer.address == elsewhere.address
+        peer.viewer = None
+
+
+async def test_a_forged_check_during_the_handshake_turns_nothing_on_a_bystander(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        viewer, bystander = await connect(endpoint), await connect(endpoint)
+        await viewer.check(peer)
+        await viewer.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
+        await _settle()
+        await bystander.check(peer)
+        await bystander.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
+        await _settle()
+        assert peer.address == viewer.address
+
+
+async def test_the_handshake_is_answered_where_it_comes_from(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        first, second = await connect(endpoint), await connect(endpoint)
+        await first.check(peer)
+        await second.check(peer, nominate=False)
+        await second.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
+        await _settle()
+        assert peer.address == second.address
+
+
+async def test_garbage_in_place_of_srtcp_is_dropped_within_a_budget(
+    connect: Connect, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        client = await connect(endpoint)
+        await client.check(peer)
+        peer.viewer = Receiver(peer.ssrc).viewer
+        for size in (1, 7, 8, 40, 1_499, 1_500, 1_501, 2_048):
+            for first in (b"\x80", b"\x81\xc8", b"\xbf\xff"):
+                await client.sock.sendto(first.ljust(size, b"\xa5"), ("127.0.0.1", endpoint.port))
+        await _settle()
+        assert "internal error" not in caplog.text
+        peer.viewer = None
+
+
+async def test_a_failed_task_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        peer._dtls.handshake = None  # type: ignore[method-assign, assignment]
+        assert await peer.wait_closed() == "internal error"
+        assert "a viewer's task failed" in caplog.text
 
 
 class _StandIn:
