@@ -11,7 +11,7 @@ import asyncio
 import datetime
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 import pylibsrtp
 import trio
@@ -26,6 +26,8 @@ from camgate.serve.webrtc.srtp_keys import derive_gcm
 
 HANDSHAKE_TIMEOUT_S = 15.0
 """A browser repeats lost flights after 50 ms to 3 s; one that needs longer than this has gone."""
+MAX_WAITING_DATAGRAMS = 32
+"""Not yet looked at by the handshake; a flight has up to ten, and what is dropped comes again."""
 _CERTIFICATE_RENEWAL = datetime.timedelta(days=1)
 _MAX_RECORD_BYTES = 16_384
 _RECORD_HEADER_BYTES = 13
@@ -92,7 +94,7 @@ class _IceShim:
 
     def __init__(self, send: Callable[[bytes], object]) -> None:
         self._send_datagram = send
-        self.inbox: asyncio.Queue[bytes] = asyncio.Queue()
+        self.inbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING_DATAGRAMS)
 
     async def _recv(self) -> bytes:
         return await self.inbox.get()
@@ -103,25 +105,32 @@ class _IceShim:
 
 
 class DtlsSession:
-    """One viewer's DTLS association, server side.
+    """One viewer's DTLS association.
 
     `send` is called with each datagram to send and must not block. Owned by the viewer's peer task.
+    role: "server" is ours; a viewer of our own, such as the benchmark's, is the "client".
     """
 
     def __init__(
-        self, certificate: RTCCertificate, fingerprints: Sequence[tuple[str, str]], send: Callable[[bytes], object]
+        self,
+        certificate: RTCCertificate,
+        fingerprints: Sequence[tuple[str, str]],
+        send: Callable[[bytes], object],
+        *,
+        role: Literal["server", "client"] = "server",
     ) -> None:
         self._shim = _IceShim(send)
         self._send = send
         self._transport: Any = RTCDtlsTransport(cast(Any, self._shim), [certificate])
-        self._transport._set_role("server")
+        self._transport._set_role(role)
         self._transport._srtp_profiles = list(_PROFILES)
         self._remote = RTCDtlsParameters([RTCDtlsFingerprint(*pair) for pair in fingerprints])
+        self._key_index = 1 if role == "server" else 0
         self._established = False
         self.closed_by_peer = False
 
     async def handshake(self) -> SrtpKeys:
-        """Wait for the viewer's ClientHello and finish the handshake.
+        """Wait for the client's ClientHello, or as client send it, and finish the handshake.
 
         Must run inside `trio_asyncio.open_loop()`. Raises DtlsFailed: fingerprint mismatch, no common SRTP profile,
         protocol error, or HANDSHAKE_TIMEOUT_S passed.
@@ -143,7 +152,8 @@ class DtlsSession:
     def receive_datagram(self, data: bytes) -> None:
         """Take a DTLS datagram from the network. Sets `closed_by_peer` on close_notify."""
         if not self._established:
-            self._shim.inbox.put_nowait(data)
+            if not self._shim.inbox.full():
+                self._shim.inbox.put_nowait(data)
             return
         ssl = self._transport._ssl
         ssl.bio_write(data)
@@ -181,7 +191,7 @@ class DtlsSession:
             # RFC 5764 section 4.2: client key, server key, client salt, server salt.
             length = 2 * (profile.key_length + profile.salt_length)
             material = transport._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
-            pair = profile.get_key_and_salt(material, 1)
+            pair = profile.get_key_and_salt(material, self._key_index)
             key, salt = derive_gcm(pair[: profile.key_length], pair[profile.key_length :])
         return SrtpKeys(profile.openssl_profile.decode(), key, salt, transport._tx_srtp, transport._rx_srtp)
 

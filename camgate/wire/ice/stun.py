@@ -33,6 +33,7 @@ _PRIORITY = 0x0024
 _USE_CANDIDATE = 0x0025
 _FINGERPRINT = 0x8028
 _ICE_CONTROLLED = 0x8029
+_ICE_CONTROLLING = 0x802A
 
 _INTEGRITY_BYTES = 20
 _FINGERPRINT_XOR = 0x5354554E  # RFC 8489 section 14.7: "STUN"
@@ -169,13 +170,14 @@ def build_binding_request(
     priority: int,
     tie_breaker: int,
     use_candidate: bool = False,
+    controlling: bool = False,
 ) -> bytes:
-    """Build a connectivity check of a controlled agent (RFC 8445 section 7.1).
+    """Build a connectivity check of a controlled agent, or of a controlling one (RFC 8445 section 7.1).
 
     username: `remote:local` ufrags; password: the remote side's, as text bytes; tie_breaker: 64 random bits.
     """
     attributes = _attribute(_USERNAME, username.encode()) + _attribute(_PRIORITY, priority.to_bytes(4, "big"))
-    attributes += _attribute(_ICE_CONTROLLED, tie_breaker.to_bytes(8, "big"))
+    attributes += _attribute(_ICE_CONTROLLING if controlling else _ICE_CONTROLLED, tie_breaker.to_bytes(8, "big"))
     if use_candidate:
         attributes += _attribute(_USE_CANDIDATE, b"")
     return _sign(BINDING_REQUEST, transaction_id, attributes, password)

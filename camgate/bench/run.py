@@ -1,0 +1,212 @@
+"""One benchmark from beginning to end: start the processes, let viewers join, measure, sum up.
+
+Owns all processes; they end with it. Everything is on loopback, unless another server's URL is given.
+"""
+
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import asdict, dataclass, field, replace
+from typing import Protocol
+
+import trio
+
+from camgate.bench.cameras import CamerasSettings
+from camgate.bench.clip import ClipSettings
+from camgate.bench.crowd import CrowdSettings
+from camgate.bench.figures import Idle, Joined, Measured, Result, Spread, joined_of, measured_of
+from camgate.bench.link import Message, TalkingChild, open_talking_child
+from camgate.bench.processes import Usage, usage
+from camgate.bench.server import BenchServer, open_server
+
+IDLE_S = 3.0
+"""How long cameras are looked at before the first viewer comes."""
+SEARCH_WINDOW_S = 5.0
+SEARCH_GROWTH = 1.25
+LAG_INTERVAL_S = 0.5
+"""Between two looks at /healthz: often enough for a median, too rare to cost the server much."""
+ENCODE_TIMEOUT_S = 120.0
+ANSWER_TIMEOUT_S = 60.0
+"""For one message of a process that is working."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BenchSettings:
+    """What is measured, and for how long.
+
+    full: viewers that take everything. rate: joins a second. whep, pid: another server to measure, its URL with %d or
+    {camera}, and its process, if it runs here. rtsp_port: where the built-in cameras listen; with `whep` there are
+    none unless it is given. max_viewers: where a search for the limit ends; None for no search.
+    """
+
+    cameras: int = 1
+    viewers: int = 50
+    full: int = 2
+    rate: float = 20.0
+    seconds: float = 8.0
+    clip: ClipSettings = field(default_factory=ClipSettings)
+    whep: str | None = None
+    pid: int | None = None
+    authorization: str | None = None
+    rtsp_port: int | None = None
+    max_viewers: int | None = None
+
+
+class Progress(Protocol):
+    """Who is told how far it is."""
+
+    def stage(self, name: str, total: float | None = None) -> None:
+        """A new part begins; `total` is what `reach` counts to, None where nobody knows."""
+
+    def reach(self, done: float) -> None:
+        """So much of it is done."""
+
+
+async def run_bench(settings: BenchSettings, progress: Progress) -> Result:
+    """Measure. Raises ProcessFailed where a part of it cannot run, SignalingFailed where the server does not answer."""
+    async with AsyncExitStack() as parts:
+        server: BenchServer | None = None
+        idle: Idle | None = None
+        camera_bps: float | None = None
+        if settings.whep is None or settings.rtsp_port is not None:
+            progress.stage("encoding the cameras' pictures")
+            cameras = await parts.enter_async_context(_open_cameras(settings))
+            clip = await cameras.receive(ENCODE_TIMEOUT_S)
+            camera_bps = clip["bitrate_bps"]
+            if settings.whep is None:
+                progress.stage("starting camgate")
+                most = max(settings.viewers, settings.max_viewers or 0)
+                server = await parts.enter_async_context(open_server(clip["port"], settings.cameras, most))
+            empty = usage(server.child.pid) if server else None
+            await cameras.send({"serve": True})
+            idle = await _look_at_idle(settings, server, empty, progress)
+        elif settings.pid is not None:
+            idle = await _look_at_idle(settings, None, None, progress)
+        crowd = await parts.enter_async_context(_open_crowd(settings, server))
+        return await _Bench(settings, progress, crowd, server, idle, camera_bps).run()
+
+
+def _open_cameras(settings: BenchSettings) -> AbstractAsyncContextManager[TalkingChild]:
+    wanted = CamerasSettings(cameras=settings.cameras, port=settings.rtsp_port or 0, clip=settings.clip)
+    return open_talking_child("cameras", "camgate.bench.cameras", wanted.as_message())
+
+
+def _open_crowd(settings: BenchSettings, server: BenchServer | None) -> AbstractAsyncContextManager[TalkingChild]:
+    url = settings.whep if server is None else server.whep
+    assert url is not None, "without a server of our own there is a URL"
+    wanted = CrowdSettings(
+        url=url,
+        cameras=settings.cameras,
+        full=settings.full,
+        rate=settings.rate,
+        pid=settings.pid or 0 if server is None else server.child.pid,
+        authorization=settings.authorization,
+    )
+    return open_talking_child("viewers", "camgate.bench.crowd", asdict(wanted))
+
+
+async def _look_at_idle(
+    settings: BenchSettings, server: BenchServer | None, empty: Usage | None, progress: Progress
+) -> Idle | None:
+    """Measure the server with its cameras alone; `empty` is its usage before it had them."""
+    progress.stage("waiting for the cameras")
+    if server is not None:
+        await server.wait_live()
+    await trio.sleep(settings.clip.gop_s + 1)
+    pid = settings.pid if server is None else server.child.pid
+    if pid is None:
+        return None
+    progress.stage("watching the cameras alone", IDLE_S)
+    before, began_s = usage(pid), trio.current_time()
+    await trio.sleep(IDLE_S)
+    after, elapsed_s = usage(pid), trio.current_time() - began_s
+    camera = cache = None
+    if server is not None and empty is not None:
+        cache = sum(each["cache_bytes"] for each in await server.cameras()) / settings.cameras
+        camera = (after.memory_bytes - empty.memory_bytes) / settings.cameras - cache
+    return Idle(
+        cpu_s=after.cpu_s - before.cpu_s,
+        elapsed_s=elapsed_s,
+        memory_bytes=after.memory_bytes,
+        camera_bytes=camera,
+        cache_bytes=cache,
+    )
+
+
+class _Bench:
+    """The part in which there are viewers."""
+
+    def __init__(
+        self,
+        settings: BenchSettings,
+        progress: Progress,
+        crowd: TalkingChild,
+        server: BenchServer | None,
+        idle: Idle | None,
+        camera_bps: float | None,
+    ) -> None:
+        self._settings = settings
+        self._progress = progress
+        self._crowd = crowd
+        self._server = server
+        self._idle = idle
+        self._camera_bps = camera_bps
+        self._viewers = 0
+
+    async def run(self) -> Result:
+        """Measure the viewers that were asked for, or ever more of them."""
+        result = await self._measure_with(self._settings.viewers, self._settings.seconds)
+        most = self._settings.max_viewers
+        if most is None:
+            return result
+        carried = 0
+        while result.is_delivery_right and result.measured.is_undisturbed:
+            carried = self._viewers
+            wanted = min(most, int(carried * SEARCH_GROWTH) + 1)
+            if wanted == carried:
+                break
+            result = await self._measure_with(wanted, SEARCH_WINDOW_S)
+        return replace(result, carried=carried)
+
+    async def _measure_with(self, viewers: int, seconds: float) -> Result:
+        joined = await self._join(viewers - self._viewers)
+        self._viewers = viewers
+        measured, lag = await self._measure(seconds)
+        return Result(
+            cameras=self._settings.cameras,
+            viewers=viewers,
+            camera_bps=self._camera_bps,
+            idle=self._idle,
+            joined=joined,
+            measured=measured,
+            lag=lag,
+        )
+
+    async def _join(self, count: int) -> Joined:
+        self._progress.stage(f"{count} viewers join", count)
+        await self._crowd.send({"join": count})
+        return joined_of((await self._answer("joined"))["joined"])
+
+    async def _measure(self, seconds: float) -> tuple[Measured, Spread | None]:
+        self._progress.stage(f"{self._viewers} viewers watch", seconds)
+        lags_s: list[float] = []
+        async with trio.open_nursery() as nursery:
+            if self._server is not None:
+                nursery.start_soon(_look_at_lag, self._server, lags_s)
+            await self._crowd.send({"measure": seconds})
+            measured = measured_of((await self._answer("measured"))["measured"])
+            nursery.cancel_scope.cancel()
+        return measured, None if self._server is None else Spread.of_seconds(lags_s)
+
+    async def _answer(self, kind: str) -> Message:
+        while True:
+            message = await self._crowd.receive(ANSWER_TIMEOUT_S)
+            if kind in message:
+                return message
+            self._progress.reach(message["progress"])
+
+
+async def _look_at_lag(server: BenchServer, lags_s: list[float]) -> None:
+    while True:
+        began_s = trio.current_time()
+        await server.get("/healthz")
+        lags_s.append(trio.current_time() - began_s)
+        await trio.sleep(LAG_INTERVAL_S)

@@ -1,0 +1,95 @@
+"""The server that is measured: camgate in a process of its own, on free ports of loopback."""
+
+import json
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import tomli_w
+import trio
+
+from camgate.bench.cameras import HOST, camera_name
+from camgate.bench.link import Child, open_child
+from camgate.bench.signaling import SignalingFailed, request
+
+START_TIMEOUT_S = 30.0
+LIVE_TIMEOUT_S = 60.0
+_POLL_S = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class BenchServer:
+    """A running camgate: its process, and where its HTTP is, without a slash at the end."""
+
+    child: Child
+    url: str
+
+    @property
+    def whep(self) -> str:
+        """The URL for viewers, with %d for the camera's number."""
+        return f"{self.url}/whep/{camera_name(0)[:-1]}%d"
+
+    async def get(self, path: str) -> bytes:
+        """GET a path. Raises SignalingFailed."""
+        return await trio.to_thread.run_sync(request, self.url + path, abandon_on_cancel=True)
+
+    async def cameras(self) -> list[dict[str, Any]]:
+        """What the server says of its cameras."""
+        cameras: list[dict[str, Any]] = json.loads(await self.get("/api/v1/cameras"))
+        return cameras
+
+    async def wait_live(self) -> None:
+        """Wait until all cameras are. Raises ProcessFailed after LIVE_TIMEOUT_S."""
+        with trio.move_on_after(LIVE_TIMEOUT_S):
+            while True:
+                if all(camera["state"] == "live" for camera in await self.cameras()):
+                    return
+                await trio.sleep(_POLL_S)
+        raise self.child.failed(f"did not get all cameras live within {LIVE_TIMEOUT_S:g} s")
+
+
+@asynccontextmanager
+async def open_server(camera_port: int, cameras: int, max_viewers: int) -> AsyncIterator[BenchServer]:
+    """Run camgate on the built-in cameras for the time of the block. Raises ProcessFailed."""
+    port = _free_port()
+    with TemporaryDirectory(prefix="camgate-bench-") as folder:
+        config = trio.Path(folder, "camgate.toml")
+        await config.write_text(tomli_w.dumps(_config(port, camera_port, cameras, max_viewers)))
+        async with open_child("server", ["camgate", "run", "--config", str(config)]) as child:
+            server = BenchServer(child, f"http://{HOST}:{port}")
+            await _wait_ready(server)
+            yield server
+
+
+def _config(port: int, camera_port: int, cameras: int, max_viewers: int) -> dict[str, Any]:
+    names = [camera_name(number) for number in range(cameras)]
+    return {
+        "server": {"listen": f"{HOST}:{port}", "max_viewers": max_viewers},
+        "webrtc": {"port": 0, "advertise": [HOST]},
+        "logging": {"level": "warning"},
+        "cameras": {name: {"url": f"rtsp://{HOST}:{camera_port}/{name}", "transport": "tcp"} for name in names},
+    }
+
+
+async def _wait_ready(server: BenchServer) -> None:
+    with trio.move_on_after(START_TIMEOUT_S):
+        while True:
+            if not server.child.is_running:
+                raise server.child.failed("ended")
+            try:
+                await server.get("/readyz")
+            except SignalingFailed:
+                await trio.sleep(_POLL_S)
+            else:
+                return
+    raise server.child.failed(f"was not ready within {START_TIMEOUT_S:g} s")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,79 @@
+"""`camgate bench`: what this machine carries."""
+
+import json
+from typing import Annotated
+
+import trio
+import typer
+from rich.console import Console
+
+from camgate.cli.exits import FAILED, exit_codes
+
+MAX_CAMERAS = 500
+MAX_VIEWERS = 5_000
+DEFAULT_MOST = 2_000
+
+
+def bench(
+    cameras: Annotated[int, typer.Option(min=1, max=MAX_CAMERAS, help="Built-in cameras.")] = 1,
+    viewers: Annotated[int, typer.Option(min=1, max=MAX_VIEWERS, help="Viewers, who take the cameras in turn.")] = 50,
+    full: Annotated[int, typer.Option(min=0, help="Viewers that take every packet and check the video.")] = 2,
+    rate: Annotated[float, typer.Option(min=0.1, max=200, help="Joins a second.")] = 20,
+    seconds: Annotated[float, typer.Option(min=1, max=300, help="How long to measure.")] = 8,
+    bitrate: Annotated[float, typer.Option(min=0.05, max=50, help="A camera's bit rate in Mbit/s.")] = 2,
+    fps: Annotated[int, typer.Option(min=1, max=60, help="A camera's pictures a second.")] = 25,
+    gop: Annotated[float, typer.Option(min=0.1, max=10, help="Seconds between key frames.")] = 2,
+    size: Annotated[str, typer.Option(metavar="WIDTHxHEIGHT", help="A camera's picture.")] = "1280x720",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    find_limit: Annotated[
+        bool, typer.Option("--find-limit", help="Raise the viewers until the delay's p99 passes 250 ms or loss begins.")
+    ] = False,
+    max_viewers: Annotated[
+        int, typer.Option(min=1, max=MAX_VIEWERS, help="Where --find-limit ends at the latest.")
+    ] = DEFAULT_MOST,
+    whep: Annotated[
+        str | None, typer.Option(metavar="URL", help="Measure this WHEP server; %d or {camera} is the camera's number.")
+    ] = None,
+    pid: Annotated[int | None, typer.Option(min=1, help="Its process, for CPU and memory.")] = None,
+    rtsp_port: Annotated[
+        int | None, typer.Option(min=1, max=65535, help="Where the built-in cameras are, for --whep: /cam0, /cam1 ...")
+    ] = None,
+) -> None:
+    """Measure what this machine carries: built-in cameras, real viewers, a server in a process of its own."""
+    width, height = _size(size)
+    if (pid or rtsp_port) and not whep:
+        raise typer.BadParameter("is for --whep", param_hint="--pid" if pid else "--rtsp-port")
+    from camgate.bench.clip import ClipSettings  # the codecs take most of a second: mistakes are told before
+    from camgate.bench.report import ProgressBar, table_of
+    from camgate.bench.run import BenchSettings, run_bench
+
+    settings = BenchSettings(
+        cameras=cameras,
+        viewers=viewers,
+        full=full,
+        rate=rate,
+        seconds=seconds,
+        clip=ClipSettings(width=width, height=height, fps=fps, bitrate_bps=round(bitrate * 1e6), gop_s=gop),
+        whep=whep,
+        pid=pid,
+        rtsp_port=rtsp_port,
+        max_viewers=max(viewers, max_viewers) if find_limit else None,
+    )
+    with exit_codes(), ProgressBar() as progress:
+        result = trio.run(run_bench, settings, progress)
+    if as_json:
+        typer.echo(json.dumps(result.as_json(), indent=1))
+    else:
+        Console().print(table_of(result))
+        typer.echo(result.conclusion())
+    if not result.is_delivery_right:
+        raise typer.Exit(FAILED)
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.partition("x")
+    if not (width.isdecimal() and height.isdecimal() and len(text) < 12):
+        raise typer.BadParameter("must be WIDTHxHEIGHT, such as 1280x720", param_hint="--size")
+    if int(width) % 2 or int(height) % 2 or not (64 <= int(width) <= 4096 and 64 <= int(height) <= 4096):
+        raise typer.BadParameter("needs even numbers from 64 to 4096", param_hint="--size")
+    return int(width), int(height)
