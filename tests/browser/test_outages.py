@@ -34,6 +34,7 @@ def test_a_camera_that_restarts_costs_no_new_session(viewer: Viewer, front_camer
         lambda: viewer.figure("bit-rate") == 0 and viewer.figure("frame-rate") == 0, "figures fall to 0", 5
     )
 
+    viewer.page.wait_for_timeout(2_500)  # the server tells of the camera each second
     restarted_at, counter = int(time.time() * 1000) & 0xFFFFFFFF, front_camera.counter_now()
     front_camera.start()
     blocks = viewer.assert_plays()
