@@ -147,6 +147,13 @@ class Viewer:
         """The raw value of a figure on a camera's page."""
         return float(self.page.locator(f"#{name}").get_attribute("value") or 0)
 
+    def wait_element(self, name: str, *, present: bool) -> None:
+        """Wait for the document's `fullscreenElement` or `pictureInPictureElement` to come or go.
+
+        Not by Playwright's wait_for_function, whose second look breaks the page's security policy.
+        """
+        self.eventually(lambda: self.page.evaluate(f"document.{name} !== null") == present, f"{name}: {present}")
+
     def wait_state(self, *states: str) -> None:
         """The state of the page's only player, by its own account."""
         self.eventually(lambda: self.state() in states, f"state {states}, now {self.state()}")

@@ -1,6 +1,7 @@
 """The RTSP client against gst-rtsp-server: logins, pictures that decode, a server that dies and returns."""
 
 import itertools
+import re
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -133,7 +134,8 @@ async def test_a_server_that_dies_and_returns_goes_on_in_the_same_stream() -> No
         before = assert_counter_rises(await viewing.wait_frames(30))
         await camera.kill()
         await viewing.wait_state(CameraState.BACKOFF)
-        assert "refuses the connection" in str(viewing.source.last_error)
+        # A connection that the kernel had accepted for the dying process is reset instead of refused.
+        assert re.search("refuses the connection|broke the connection off", str(viewing.source.last_error))
         seen = len(viewing.frames)
         await camera.start()
         await viewing.wait_state(CameraState.LIVE)
