@@ -5,9 +5,11 @@ address. DTLS and SRTCP are taken from learned addresses only, and told apart by
 endpoint owns the readers, the senders' and the peers' tasks.
 """
 
+import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 import trio_asyncio
@@ -89,7 +91,8 @@ class Endpoint:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then each viewer is told (BYE, close_notify). `bind` comes first."""
-        async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        async with trio_asyncio.open_loop() as loop, trio.open_nursery() as nursery:
+            loop.set_exception_handler(_log_asyncio_error)
             for udp in self._sockets:
                 nursery.start_soon(self._read, udp)
             nursery.start_soon(self._sweep)
@@ -268,3 +271,10 @@ class Endpoint:
     def peer_statistics(self) -> list[PeerStatistics]:
         """Take a snapshot of every viewer."""
         return [peer.statistics() for peer in self.peers()]
+
+
+def _log_asyncio_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    # trio-asyncio's own handler ends the loop, and with it all viewers, for what one viewer's handshake left behind.
+    log.error(
+        "internal error: a handshake left something behind", what=context["message"], error=context.get("exception")
+    )

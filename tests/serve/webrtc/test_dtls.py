@@ -5,11 +5,14 @@ Fails when an upgrade of aiortc moves one of the private names that `dtls` touch
 
 import asyncio
 import datetime
+import gc
+import weakref
 from collections.abc import Callable
 
 import pytest
 import trio
 import trio.lowlevel
+import trio.testing
 import trio_asyncio
 from aiortc.rtcdtlstransport import (
     SRTP_AEAD_AES_128_GCM,
@@ -21,8 +24,16 @@ from aiortc.rtcdtlstransport import (
     SRTPProtectionProfile,
 )
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from OpenSSL import SSL
 
-from camgate.serve.webrtc.dtls import Certificate, DtlsFailed, DtlsSession, sha256_fingerprint, split_flight
+from camgate.serve.webrtc.dtls import (
+    MAX_WAITING_DATAGRAMS,
+    Certificate,
+    DtlsFailed,
+    DtlsSession,
+    sha256_fingerprint,
+    split_flight,
+)
 from camgate.serve.webrtc.numbering import packet_nonce, salted
 
 
@@ -163,3 +174,35 @@ def test_flights_are_cut_at_records() -> None:
     flight = record(500) + record(500) + record(400) + record(10)
     assert list(split_flight(flight)) == [record(500) * 2, record(400) + record(10)]
     assert list(split_flight(b"")) == []
+
+
+async def test_what_is_not_looked_at_yet_is_bounded() -> None:
+    session = DtlsSession(Certificate().current(), [("sha-256", "00")], lambda data: None)
+    for _ in range(10 * MAX_WAITING_DATAGRAMS):
+        session.receive_datagram(bytes((22,)) * 100)
+    assert session._shim.inbox.qsize() == MAX_WAITING_DATAGRAMS
+
+
+async def test_a_closed_session_is_freed_at_once() -> None:
+    async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        pair = Pair([SRTP_AEAD_AES_128_GCM])
+        nursery.start_soon(pair.start_client)
+        await pair.server.handshake()
+        transport, ssl = weakref.ref(pair.server._transport), weakref.ref(pair.server._transport._ssl)
+        await trio.testing.wait_all_tasks_blocked()
+        gc.disable()
+        try:
+            pair.server.close()
+            assert transport() is None
+            assert ssl() is None
+        finally:
+            gc.enable()
+        pair.server.receive_datagram(bytes((22,)) * 100)
+        nursery.cancel_scope.cancel()
+
+
+def test_sessions_share_one_openssl_context_that_remembers_no_session() -> None:
+    certificate = Certificate().current()
+    context = certificate._create_ssl_context([SRTP_AEAD_AES_128_GCM])
+    assert certificate._create_ssl_context([SRTP_AEAD_AES_128_GCM]) is context
+    assert context.get_session_cache_mode() == SSL.SESS_CACHE_OFF

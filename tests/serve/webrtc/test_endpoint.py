@@ -1,12 +1,16 @@
 """The UDP port with real sockets on loopback: who may connect, who may not, and what a stranger can do."""
 
+import asyncio
+import gc
 import socket
+import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
+import trio_asyncio
 
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc.datagrams import Route, UdpSocket
@@ -316,6 +320,23 @@ async def test_leaving_and_shutdown_give_a_reason_and_forget_the_viewer() -> Non
     assert endpoint.viewer_count == 0
 
 
+async def test_a_viewer_who_left_is_freed_at_once(connect: Connect) -> None:
+    gc.disable()
+    try:
+        async with _endpoint() as endpoint:
+            peer = _add(endpoint)
+            await (await connect(endpoint)).check(peer)
+            await _settle()
+            left = weakref.ref(peer)
+            peer.leave("the viewer left")
+            await peer.wait_closed()
+            del peer
+            await _settle()
+            assert left() is None
+    finally:
+        gc.enable()
+
+
 async def test_viewers_leave_when_their_stream_ends(connect: Connect) -> None:
     async with _endpoint() as endpoint:
         stream = Stream("front")
@@ -348,6 +369,20 @@ async def test_silence_ends_a_viewer() -> None:
         assert not peer.closed_reason
         peer.check_silence(now + SILENCE_TIMEOUT_S + 1)
         assert "never connected" in await peer.wait_closed()
+
+
+async def test_what_a_handshake_leaves_in_asyncio_ends_nobody(caplog: pytest.LogCaptureFixture) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+
+        async def fail() -> None:
+            asyncio.get_running_loop().call_soon(lambda: 1 / 0)
+
+        peer._dtls.handshake = trio_asyncio.aio_as_trio(fail)  # type: ignore[method-assign, assignment]
+        await peer.wait_closed()
+        await _settle()
+        assert "a handshake left something behind" in caplog.text
+        _add(endpoint)
 
 
 def test_states_are_total_and_end() -> None:
