@@ -18,7 +18,7 @@ from camgate.relay.errors import (
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source, SourceStatistics
 from camgate.serve.http.engine import Answer
-from camgate.serve.webrtc.addresses import candidate_addresses
+from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer
@@ -45,6 +45,7 @@ class Engine:
         self._settings = settings
         self._registry = registry
         self._endpoint = endpoint
+        self._addresses = AddressBook(settings.webrtc.advertise)
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
@@ -59,7 +60,7 @@ class Engine:
             raise BadOffer("it has no video section that is recvonly or sendrecv")
         video_format = await source.wait_live(wait_s)
         codec = _choose_codec(video, video_format)
-        addresses = await candidate_addresses(self._settings.webrtc.advertise, host)
+        addresses = await self._addresses.candidates(host)
         # Others may have come while we waited.
         self._check_room()
         return self._add_viewer(camera, source, offer, video, codec, addresses)

@@ -1,7 +1,9 @@
 """Which of our addresses a viewer is told: the one it came by, the configured ones, and every usable local one."""
 
 import ipaddress
-from collections.abc import Iterable, Sequence
+import socket
+from collections.abc import Sequence
+from functools import partial
 
 import ifaddr
 import trio
@@ -12,6 +14,11 @@ log = get_logger("webrtc.addresses")
 
 AUTO = "auto"
 RESOLVE_TIMEOUT_S = 1.0
+RESOLVE_THREADS = 4
+REMEMBERED_S = 10.0
+"""How long an address that is gone may still be offered."""
+MAX_NAMES = 256
+"""Names remembered; viewers reach us by a few."""
 _BRIDGES = ("docker", "br-", "veth", "virbr", "cni", "flannel", "cali", "lxc")
 """Interfaces of containers and virtual machines: a viewer elsewhere cannot reach them, and trying costs it time."""
 
@@ -28,30 +35,62 @@ def local_addresses() -> list[str]:
     return [str(address) for address in sorted(usable, key=lambda a: (a.version, found.index(a)))]
 
 
-async def candidate_addresses(advertise: Sequence[str], host: str | None) -> list[str]:
-    """Return the addresses for an answer, the most likely to work first.
+class AddressBook:
+    """Knows the addresses for answers, and remembers them for a while: finding them costs more than an answer does.
 
-    advertise: `auto` (local addresses), addresses or names, as configured. host: the name or address by which the
-    viewer reached our HTTP port, which works behind port forwarding where local addresses do not.
+    advertise: `auto` (local addresses), addresses or names, as configured.
     """
-    wanted = [host] if host else []
-    wanted += [entry for entry in advertise if entry != AUTO]
-    addresses = [address for entry in wanted for address in await _resolve(entry)]
-    if AUTO in advertise:
-        addresses += local_addresses()
-    return list(dict.fromkeys(addresses)) or ["127.0.0.1"]
 
+    def __init__(self, advertise: Sequence[str]) -> None:
+        self._advertise = tuple(advertise)
+        self._local: list[str] = []
+        self._local_until_s = float("-inf")
+        self._names: dict[str, tuple[float, list[str]]] = {}
+        # Not Trio's threads: whoever asks for names of a slow server would take those that cameras are dialled with.
+        self._resolving = trio.CapacityLimiter(RESOLVE_THREADS)
 
-async def _resolve(entry: str) -> Iterable[str]:
-    try:
-        return [str(ipaddress.ip_address(entry.strip("[]").partition("%")[0]))]
-    except ValueError:
-        pass
-    with trio.move_on_after(RESOLVE_TIMEOUT_S):
+    async def candidates(self, host: str | None) -> list[str]:
+        """Return the addresses for an answer, the most likely to work first.
+
+        host: the name or address by which the viewer reached our HTTP port, which works behind port forwarding where
+        local addresses do not.
+        """
+        wanted = [host] if host else []
+        wanted += [entry for entry in self._advertise if entry != AUTO]
+        addresses = [address for entry in wanted for address in await self._resolve(entry)]
+        if AUTO in self._advertise:
+            addresses += self._local_addresses()
+        return list(dict.fromkeys(addresses)) or ["127.0.0.1"]
+
+    def _local_addresses(self) -> list[str]:
+        now = trio.current_time()
+        if now >= self._local_until_s:
+            self._local, self._local_until_s = local_addresses(), now + REMEMBERED_S
+        return self._local
+
+    async def _resolve(self, entry: str) -> list[str]:
         try:
-            found = await trio.socket.getaddrinfo(entry, None, type=trio.socket.SOCK_DGRAM)
-        except (OSError, UnicodeError):
-            log.debug("name does not resolve, no candidate from it", name=entry)
-        else:
-            return [str(result[4][0]).partition("%")[0] for result in found]
-    return []
+            return [str(ipaddress.ip_address(entry.strip("[]").partition("%")[0]))]
+        except ValueError:
+            pass
+        now = trio.current_time()
+        until_s, addresses = self._names.get(entry, (now, []))
+        if now >= until_s:
+            addresses = await self._look_up(entry)
+            if addresses:
+                self._names.pop(entry, None)
+                self._names[entry] = (now + REMEMBERED_S, addresses)
+            while len(self._names) > MAX_NAMES:
+                del self._names[next(iter(self._names))]
+        return addresses
+
+    async def _look_up(self, name: str) -> list[str]:
+        look_up = partial(socket.getaddrinfo, name, None, type=socket.SOCK_DGRAM)
+        with trio.move_on_after(RESOLVE_TIMEOUT_S):
+            try:
+                found = await trio.to_thread.run_sync(look_up, abandon_on_cancel=True, limiter=self._resolving)
+            except (OSError, ValueError):
+                log.debug("name does not resolve, no candidate from it", name=name)
+            else:
+                return [str(result[4][0]).partition("%")[0] for result in found]
+        return []

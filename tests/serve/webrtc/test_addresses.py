@@ -1,8 +1,15 @@
 """Candidates: what the viewer came by first, then the configured, then the local ones."""
 
 import ipaddress
+import socket
+import threading
 
-from camgate.serve.webrtc.addresses import candidate_addresses, local_addresses
+import pytest
+import trio
+from trio.testing import MockClock
+
+from camgate.serve.webrtc import addresses
+from camgate.serve.webrtc.addresses import MAX_NAMES, REMEMBERED_S, RESOLVE_THREADS, AddressBook, local_addresses
 
 
 def test_local_addresses_are_usable_ones() -> None:
@@ -13,7 +20,7 @@ def test_local_addresses_are_usable_ones() -> None:
 
 
 async def test_the_viewers_way_comes_first() -> None:
-    assert await candidate_addresses(["203.0.113.7", "2001:db8::7"], "192.0.2.1") == [
+    assert await AddressBook(["203.0.113.7", "2001:db8::7"]).candidates("192.0.2.1") == [
         "192.0.2.1",
         "203.0.113.7",
         "2001:db8::7",
@@ -21,14 +28,69 @@ async def test_the_viewers_way_comes_first() -> None:
 
 
 async def test_auto_adds_local_addresses_and_nothing_twice() -> None:
-    addresses = await candidate_addresses(["auto", "192.0.2.1"], "192.0.2.1")
-    assert addresses == ["192.0.2.1", *local_addresses()]
+    found = await AddressBook(["auto", "192.0.2.1"]).candidates("192.0.2.1")
+    assert found == ["192.0.2.1", *local_addresses()]
 
 
 async def test_localhost_is_resolved() -> None:
-    assert "127.0.0.1" in await candidate_addresses([], "localhost")
+    assert "127.0.0.1" in await AddressBook([]).candidates("localhost")
 
 
 async def test_a_name_that_is_none_costs_nothing() -> None:
-    assert await candidate_addresses([], "no\x00name..") == ["127.0.0.1"]
-    assert await candidate_addresses([], None) == ["127.0.0.1"]
+    assert await AddressBook([]).candidates("no\x00name..") == ["127.0.0.1"]
+    assert await AddressBook([]).candidates(None) == ["127.0.0.1"]
+
+
+class Names:
+    """A name server: counts questions; answers those that begin with `slow` only after `released`."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.released = threading.Event()
+
+    def getaddrinfo(self, name: str, port: None, **_: object) -> list[tuple[object, ...]]:
+        self.asked.append(name)
+        if name.startswith("slow"):
+            self.released.wait(10)
+        return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", ("192.0.2.5", 0))]
+
+
+@pytest.fixture
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    names = Names()
+    monkeypatch.setattr(addresses.socket, "getaddrinfo", names.getaddrinfo)
+    return names
+
+
+async def test_names_and_local_addresses_are_remembered_for_a_while(
+    mock_clock: MockClock, names: Names, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked = []
+    monkeypatch.setattr(addresses, "local_addresses", lambda: looked.append(1) or ["192.0.2.6"])
+    book = AddressBook(["auto"])
+    for _ in range(3):
+        assert await book.candidates("cams.example") == ["192.0.2.5", "192.0.2.6"]
+    assert (names.asked, len(looked)) == (["cams.example"], 1)
+    mock_clock.jump(REMEMBERED_S)
+    await book.candidates("cams.example")
+    assert (len(names.asked), len(looked)) == (2, 2)
+
+
+async def test_only_so_many_names_are_remembered(names: Names) -> None:
+    book = AddressBook([])
+    for i in range(MAX_NAMES + 10):
+        await book.candidates(f"cam{i}.example")
+    assert len(book._names) == MAX_NAMES
+
+
+async def test_who_asks_for_slow_names_takes_no_threads_from_cameras(names: Names) -> None:
+    book = AddressBook([])
+    free = trio.to_thread.current_default_thread_limiter().available_tokens
+    async with trio.open_nursery() as nursery:
+        for i in range(RESOLVE_THREADS + 2):
+            nursery.start_soon(book.candidates, f"slow{i}.example")
+        with trio.fail_after(10):
+            while len(names.asked) < RESOLVE_THREADS:
+                await trio.lowlevel.checkpoint()
+        assert trio.to_thread.current_default_thread_limiter().available_tokens == free
+        names.released.set()
