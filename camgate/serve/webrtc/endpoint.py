@@ -97,8 +97,9 @@ class Endpoint:
                 nursery.start_soon(self._read, udp)
             nursery.start_soon(self._sweep)
             task_status.started()
-            async for start in self._to_start:
-                nursery.start_soon(start)
+            while True:
+                # In no variable, which would keep the last viewer until the next one comes.
+                nursery.start_soon(await self._to_start.receive())
 
     @property
     def viewer_count(self) -> int:

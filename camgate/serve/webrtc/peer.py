@@ -78,7 +78,7 @@ class IceCredentials:
 class PeerStatistics:
     """A snapshot of one viewer; `media` is None until it is connected."""
 
-    session_id: str
+    label: str
     camera: str
     state: PeerState
     address: str | None
@@ -352,4 +352,4 @@ class Peer:
         """Take a snapshot."""
         media = None if self.viewer is None else self.viewer.statistics()
         age = trio.current_time() - self._since_s
-        return PeerStatistics(self.session_id, self.camera, self.state, self.address, self._srtp_profile, age, media)
+        return PeerStatistics(self.label, self.camera, self.state, self.address, self._srtp_profile, age, media)
