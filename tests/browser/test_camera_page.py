@@ -34,7 +34,7 @@ def test_media_comes_over_the_one_udp_port(viewer: Viewer, server: CamgateProces
     pair = viewer.selected_pair()
     assert pair["nominated"]
     assert (pair["remote"]["protocol"], pair["remote"]["port"]) == ("udp", server.webrtc_port)
-    assert viewer.page.locator("#path").inner_text().endswith(f":{server.webrtc_port}")
+    expect(viewer.page.locator("#path")).to_have_text(re.compile(rf"^UDP .*:{server.webrtc_port}$"))
 
 
 def test_a_paused_picture_is_found_out(viewer: Viewer) -> None:
@@ -94,7 +94,8 @@ def test_a_hidden_page_rests_and_comes_back_at_once(viewer: Viewer) -> None:
     viewer.open("/camera/front").wait_blocks()
     viewer.page.evaluate(HIDE, True)
     viewer.page.clock.fast_forward(9_000)
-    assert viewer.state() == "playing"  # a glance at another tab costs nothing
+    viewer.wait_state("playing")  # a glance at another tab costs nothing
+    assert viewer.offers == 1
     viewer.page.clock.fast_forward(2_000)
     viewer.wait_state("idle")
     viewer.page.evaluate(HIDE, False)
