@@ -254,9 +254,11 @@ class Endpoint:
     async def _sweep(self) -> None:
         while True:
             await trio.sleep(SWEEP_INTERVAL_S)
-            now = trio.current_time()
-            for peer in self.peers():
-                peer.check_silence(now)
+            self._check_silence(trio.current_time())
+
+    def _check_silence(self, now: float) -> None:
+        for peer in self.peers():
+            peer.check_silence(now)
 
     def statistics(self) -> EndpointStatistics:
         """Take a snapshot of the counters."""
