@@ -5,7 +5,6 @@ address. DTLS and SRTCP are taken from learned addresses only, and told apart by
 endpoint owns the readers, the senders' and the peers' tasks.
 """
 
-import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
@@ -276,7 +275,7 @@ class Endpoint:
         return [peer.statistics() for peer in self.peers()]
 
 
-def _log_asyncio_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+def _log_asyncio_error(loop: object, context: dict[str, Any]) -> None:
     # trio-asyncio's own handler ends the loop, and with it all viewers, for what one viewer's handshake left behind.
     log.error(
         "internal error: a handshake left something behind", what=context["message"], error=context.get("exception")
