@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full bench lock clean
+.PHONY: help setup run check test test-full bench bench-quick lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -26,8 +26,13 @@ test-full: setup ## every test, with far more generated inputs for the property 
 	@tests/install-system-packages
 	@HYPOTHESIS_PROFILE=full $(PYTHON_BIN) tests/run_tiers.py --patience 20 check $(TIERS)
 
-bench: setup ## measure the hot paths, one line each
+bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
+	@.venv/bin/camgate bench $(ARGS)
 	@for file in tests/bench/bench_*.py; do $(PYTHON_BIN) "$$file" || exit 1; done
+
+bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
+	@.venv/bin/camgate bench --cameras 4 --viewers 20 --seconds 6
+	@.venv/bin/camgate bench --cameras 1 --viewers 100 --seconds 6
 
 lock: ## pin the newest allowed versions anew (needs the network)
 	@packaging/lock

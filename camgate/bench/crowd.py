@@ -151,8 +151,8 @@ class Crowd:
         while (elapsed_s := time.monotonic() - began_s) < seconds:
             await self._link.send({"progress": elapsed_s})
             await trio.sleep(min(PROGRESS_S, seconds - elapsed_s))
-        after, elapsed_s = self._usage(), time.monotonic() - began_s
-        measured = sum_up_windows(watching, elapsed_s)
+        # Looked at in the same order as at the beginning, so that all windows are of one length.
+        measured, after = sum_up_windows(watching, time.monotonic() - began_s), self._usage()
         return replace(
             measured,
             refused=sum(viewer.packets_refused for viewer in watching) - refused,

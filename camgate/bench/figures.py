@@ -178,6 +178,11 @@ class Result:
         all_there = joined.connected == joined.viewers == joined.key_frames_seen
         return all_there and not joined.pictures_failed and self.measured.is_whole
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether delivery was wrong; a search for the limit may end so, but not begin so."""
+        return not self.is_delivery_right and not self.carried
+
     def as_json(self) -> dict[str, Any]:
         """Return everything, reckoned figures included."""
         figures = {
@@ -200,10 +205,10 @@ class Result:
     def conclusion(self) -> str:
         """Say in a sentence what the machine can carry."""
         whom = f"{self.viewers} viewers of {self.cameras} camera{'s' if self.cameras > 1 else ''}"
-        if not self.is_delivery_right:
-            return f"The server did not serve {whom}: {self._fault()}."
         if self.carried is not None:
             return self._limit()
+        if not self.is_delivery_right:
+            return f"The server did not serve {whom}: {self._fault()}."
         if not self.measured.is_undisturbed:
             return f"The server reached all {whom}, but this machine is too slow for them now: {self._fault()}."
         if self.idle is None:

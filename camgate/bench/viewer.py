@@ -29,6 +29,8 @@ CONNECT_TIMEOUT_S = 15.0
 """From the request to keys, all in all."""
 RECEIVE_BUFFER_BYTES = 2 << 20
 MAX_DATAGRAM_BYTES = 2_048
+MAX_EARLY_DATAGRAMS = 1_024
+"""Media that overtakes the end of the handshake."""
 DRAIN_LIMIT = 512
 """Datagrams read from one socket before the others have their turn."""
 
@@ -160,7 +162,8 @@ class Viewer:
 
     def _receive_media(self, data: bytes, arrival_s: float) -> None:
         if self._keys is None:
-            self._early.append((data, arrival_s))
+            if len(self._early) < MAX_EARLY_DATAGRAMS:
+                self._early.append((data, arrival_s))
             return
         if data[1] in _RTCP_TYPES:
             return

@@ -66,7 +66,7 @@ def bench(
     else:
         Console().print(table_of(result))
         typer.echo(result.conclusion())
-    if not result.is_delivery_right:
+    if result.has_failed:
         raise typer.Exit(FAILED)
 
 

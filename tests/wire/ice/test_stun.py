@@ -55,6 +55,13 @@ def test_our_check_is_read_by_aioice() -> None:
     assert ours.has_integrity(PASSWORD)
 
 
+def test_a_check_of_a_controlling_agent_is_read_by_aioice() -> None:
+    check = stun.build_binding_request(bytes(12), "far:near", PASSWORD, priority=7, tie_breaker=9, controlling=True)
+    attributes = aioice.stun.parse_message(check).attributes
+    assert attributes["ICE-CONTROLLING"] == 9
+    assert "ICE-CONTROLLED" not in attributes
+
+
 def test_an_error_answer_is_read_by_aioice() -> None:
     request = stun.parse_stun_untrusted(RFC_5769_REQUEST)
     theirs = aioice.stun.parse_message(stun.build_binding_error(request, 487, "Role Conflict", PASSWORD))

@@ -1,0 +1,59 @@
+"""What many viewers got, summed up."""
+
+from typing import cast
+
+import pytest
+
+from camgate.bench.crowd import camera_url, sum_up_windows
+from camgate.bench.reception import Reception, Window
+from camgate.bench.viewer import Viewer, ViewerSettings
+from camgate.serve.webrtc.dtls import Certificate
+
+CERTIFICATE = Certificate()
+
+
+class Watcher:
+    """Stands for a viewer that has seen `window`."""
+
+    def __init__(self, camera: int, window: Window, *, full: bool = False) -> None:
+        self.settings = ViewerSettings(url="", camera=camera, full=full, certificate=CERTIFICATE)
+        self.reception = Reception(full=full)
+        self.reception.window = window
+
+
+def summed(*watchers: Watcher):  # type: ignore[no-untyped-def]
+    return sum_up_windows(cast(list[Viewer], list(watchers)), 10.0)
+
+
+def test_light_viewers_stand_for_all_their_packets() -> None:
+    full = Watcher(0, Window(received=1_600, octets=1_600_000, last_index=1_600, delays_s=[0.01]), full=True)
+    light = Watcher(0, Window(received=50, last_index=1_600, delays_s=[0.02]))
+    measured = summed(full, light)
+    assert (measured.delivered, measured.expected) == (3_200, 3_200)
+    assert measured.bps_of_full_viewer == 1_280_000
+    assert measured.delay.samples == 2
+    assert measured.is_undisturbed
+
+
+def test_loss() -> None:
+    measured = summed(Watcher(0, Window(received=49, last_index=1_600)))
+    assert measured.expected - measured.delivered == 32
+    assert not measured.is_whole
+
+
+def test_a_viewer_that_stands_still_is_held_against_the_others() -> None:
+    measured = summed(Watcher(0, Window(received=50, last_index=1_600)), Watcher(0, Window()), Watcher(1, Window()))
+    assert (measured.stalled, measured.expected, measured.delivered) == (2, 3_200, 1_600)
+    assert not measured.is_whole
+
+
+def test_frames_left_out_show_beside_a_full_viewer_of_the_same_camera() -> None:
+    full = Watcher(0, Window(received=900, last_index=900, frames={n: 9 * n for n in range(100)}), full=True)
+    light = Watcher(0, Window(received=28, last_index=896, frames={10: 90, 90: 810 - 27}))
+    other = Watcher(1, Window(received=28, last_index=896, frames={10: 90, 90: 5}))
+    assert summed(full, light, other).left_out == 27
+
+
+@pytest.mark.parametrize("template", ["http://a/cam%d/whep", "http://a/cam{camera}/whep"])
+def test_urls_of_cameras(template: str) -> None:
+    assert camera_url(template, 7) == "http://a/cam7/whep"
