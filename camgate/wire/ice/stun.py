@@ -18,7 +18,6 @@ _MAGIC_COOKIE_BYTES = MAGIC_COOKIE.to_bytes(4, "big")
 BINDING_REQUEST = 0x0001
 BINDING_INDICATION = 0x0011
 BINDING_SUCCESS = 0x0101
-BINDING_ERROR = 0x0111
 
 HEADER_BYTES = 20
 TRANSACTION_ID_BYTES = 12
@@ -27,7 +26,6 @@ MAX_MESSAGE_BYTES = 1500
 
 _USERNAME = 0x0006
 _MESSAGE_INTEGRITY = 0x0008
-_ERROR_CODE = 0x0009
 _XOR_MAPPED_ADDRESS = 0x0020
 _PRIORITY = 0x0024
 _USE_CANDIDATE = 0x0025
@@ -154,12 +152,6 @@ def build_binding_success(request: StunMessage, address: tuple[str, int], passwo
     """Answer a Binding request: the address it came from, signed with our password (RFC 8445 section 7.3)."""
     mapped = _xor_address(address, request.transaction_id)
     return _sign(BINDING_SUCCESS, request.transaction_id, _attribute(_XOR_MAPPED_ADDRESS, mapped), password)
-
-
-def build_binding_error(request: StunMessage, code: int, reason: str, password: bytes) -> bytes:
-    """Refuse a Binding request with an ERROR-CODE such as 400 or 487 (RFC 8489 section 14.8)."""
-    value = bytes((0, 0, code // 100, code % 100)) + reason.encode()
-    return _sign(BINDING_ERROR, request.transaction_id, _attribute(_ERROR_CODE, value), password)
 
 
 def build_binding_request(

@@ -13,7 +13,14 @@ from camgate.config.model import CameraSettings, Settings, WebRtcSettings
 from camgate.demo.blocks import Blocks, draw_blocks, read_blocks
 from camgate.demo.encoder import Encoder
 from camgate.engine import Engine
-from camgate.relay.errors import CameraOffline, NoCommonCodec, TooManyViewers, UnknownCamera, UnknownSession
+from camgate.relay.errors import (
+    CameraOffline,
+    NoCommonCodec,
+    PreconditionFailed,
+    TooManyViewers,
+    UnknownCamera,
+    UnknownSession,
+)
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.serve.webrtc.endpoint import Endpoint
@@ -154,6 +161,8 @@ async def test_an_ice_restart_answers_with_new_credentials(scene: Scene) -> None
     offer = _vp8_offer().replace("VP8/90000", "H264/90000\r\na=fmtp:96 packetization-mode=1;profile-level-id=42e01f")
     answer = await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=5)
     assert await scene.engine.restart_ice(answer.session_id, "a=ice-ufrag:abcd\r\na=candidate:1", None) is None
+    with pytest.raises(PreconditionFailed):
+        await scene.engine.restart_ice(answer.session_id, "a=ice-ufrag:abcd\r\na=candidate:1", "another")
     new = "a=ice-ufrag:efgh\r\na=ice-pwd:" + "z" * 24
     restarted = await scene.engine.restart_ice(answer.session_id, new, answer.etag)
     assert restarted is not None
