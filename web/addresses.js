@@ -4,7 +4,6 @@ const root = new URL("..", import.meta.url);
 
 const below = (path, name) => new URL(`${path}/${encodeURIComponent(name)}`, root).href;
 
-export const wallAddress = () => root.href;
 export const cameraAddress = (name) => below("camera", name);
 export const whepAddress = (name) => below("whep", name);
 export const camerasAddress = () => new URL("api/v1/cameras", root).href;

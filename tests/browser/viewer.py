@@ -129,9 +129,6 @@ class Viewer:
         assert 10 <= second.frame - first.frame <= 250, (first, second)
         return second
 
-    def headline(self) -> str:
-        return self.page.locator("[data-part=headline]").inner_text()
-
     def words(self) -> str:
         """Headline and explanation over the picture."""
         return self.page.locator(".words").inner_text()
@@ -141,7 +138,10 @@ class Viewer:
             words = self.words()
             return words if all(part in words for part in parts) else ""
 
-        return self.eventually(look, f"{parts} among the words, which are {self.words()!r}", patience_s)
+        try:
+            return self.eventually(look, f"{parts} among the words", patience_s)
+        except AssertionError as error:
+            raise AssertionError(f"{error}; they are {self.words()!r}") from None
 
     def figure(self, name: str) -> float:
         """The raw value of a figure on a camera's page."""
