@@ -23,7 +23,7 @@ from camgate.bench.figures import Joined, Measured, Spread
 from camgate.bench.link import Link, Message, link_to_parent
 from camgate.bench.marks import without_mark
 from camgate.bench.processes import Usage, usage
-from camgate.bench.reception import left_out
+from camgate.bench.reception import Window, left_out
 from camgate.bench.viewer import Viewer, ViewerSettings
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.wire.codec.frame import Frame
@@ -215,7 +215,7 @@ def sum_up_windows(viewers: Sequence[Viewer], elapsed_s: float) -> Measured:
     for watchers in by_camera.values():
         windows = [viewer.reception.window for viewer in watchers]
         most = max(window.last_index - window.first_index for window in windows)
-        reference = next((w.reception.window for w in watchers if w.reception.full), None)
+        reference = _reference(watchers)
         for viewer, window in zip(watchers, windows, strict=True):
             advanced = window.last_index - window.first_index
             stands_still = 2 * advanced < most or not most
@@ -242,6 +242,12 @@ def sum_up_windows(viewers: Sequence[Viewer], elapsed_s: float) -> Measured:
         memory_bytes=0,
         delay=Spread.of_seconds(delays_s),
     )
+
+
+def _reference(watchers: Sequence[Viewer]) -> Window | None:
+    """Return the window of a viewer that saw every frame, None where there is none."""
+    windows = (watcher.reception.window for watcher in watchers if watcher.reception.full)
+    return next((window for window in windows if not window.frames_missing), None)
 
 
 async def _obey(link: Link, crowd: Crowd) -> None:

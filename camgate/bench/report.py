@@ -9,6 +9,8 @@ from rich.table import Table
 from camgate.bench.figures import Result, Spread
 
 UNKNOWN = "n/a"
+REFRESHES_PER_S = 4
+"""Drawing takes time on the processors that are measured."""
 
 
 class ProgressBar:
@@ -21,6 +23,7 @@ class ProgressBar:
             progress.TimeElapsedColumn(),
             console=Console(stderr=True),
             transient=True,
+            refresh_per_second=REFRESHES_PER_S,
         )
         self._task: progress.TaskID | None = None
 

@@ -1,13 +1,19 @@
 """`camgate bench`: what this machine carries."""
 
 import json
-from typing import Annotated
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
 
 import trio
 import typer
 from rich.console import Console
 
 from camgate.cli.exits import FAILED, exit_codes
+from camgate.cli.serve import STOP_SIGNALS
+
+if TYPE_CHECKING:
+    from camgate.bench.figures import Result
 
 MAX_CAMERAS = 500
 MAX_VIEWERS = 5_000
@@ -60,7 +66,10 @@ def bench(
         max_viewers=max(viewers, max_viewers) if find_limit else None,
     )
     with exit_codes(), ProgressBar() as progress:
-        result = trio.run(run_bench, settings, progress)
+        result = trio.run(_until_signalled, partial(run_bench, settings, progress))
+    if result is None:
+        typer.echo("camgate: stopped before there were figures", err=True)
+        raise typer.Exit(FAILED)
     if as_json:
         typer.echo(json.dumps(result.as_json(), indent=1))
     else:
@@ -68,6 +77,22 @@ def bench(
         typer.echo(result.conclusion())
     if result.has_failed:
         raise typer.Exit(FAILED)
+
+
+async def _until_signalled(benchmark: Callable[[], Awaitable["Result"]]) -> "Result | None":
+    """Return the result, None where a signal came first; the benchmark's processes end either way."""
+    result = None
+    with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_cancel_on_signal, signals, nursery.cancel_scope)
+            result = await benchmark()
+            nursery.cancel_scope.cancel()
+    return result
+
+
+async def _cancel_on_signal(signals: AsyncIterator[int], benchmark: trio.CancelScope) -> None:
+    async for _ in signals:
+        benchmark.cancel()
 
 
 def _size(text: str) -> tuple[int, int]:

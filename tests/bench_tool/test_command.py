@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+import trio
 
-from tests.fakes.command import camgate
+from camgate.bench.processes import exists
+from tests.fakes.command import camgate, running_camgate
 
 SMALL = ["--size", "320x180", "--bitrate", "0.3", "--fps", "10", "--gop", "0.5", "--rate", "50", "--seconds", "2"]
 
@@ -21,6 +23,23 @@ def test_a_small_benchmark(tmp_path: Path) -> None:
     assert figures["cpu_us_per_packet"] > 0
     assert figures["lag"]["samples"] >= 1
     assert list(tmp_path.iterdir()) == []
+
+
+def below(pid: int) -> set[int]:
+    """The processes whose parent is `pid`."""
+    threads = Path(f"/proc/{pid}/task").iterdir()
+    return {int(child) for thread in threads for child in (thread / "children").read_text().split()}
+
+
+async def test_a_signal_ends_all_of_its_processes(tmp_path: Path) -> None:
+    async with running_camgate("bench", "--seconds", "60", *SMALL[:-2], directory=tmp_path) as running:
+        with trio.fail_after(60):
+            while len(children := below(running.process.pid)) < 3:  # noqa: ASYNC110 (another process)
+                await trio.sleep(0.1)
+        running.process.terminate()
+        assert await running.wait_end() == 1
+    assert "camgate: stopped before there were figures" in running.lines
+    assert not any(exists(child) for child in children)
 
 
 @pytest.mark.parametrize(

@@ -54,6 +54,13 @@ def test_frames_left_out_show_beside_a_full_viewer_of_the_same_camera() -> None:
     assert summed(full, light, other).left_out == 27
 
 
+def test_a_full_viewer_that_missed_frames_itself_is_no_measure_for_others() -> None:
+    frames = {n: 9 * n for n in range(100)}
+    full = Watcher(0, Window(received=900, last_index=900, frames=frames, frames_missing=1), full=True)
+    light = Watcher(0, Window(received=28, last_index=896, frames={10: 90, 90: 810 - 27}))
+    assert summed(full, light).left_out == 0
+
+
 @pytest.mark.parametrize("template", ["http://a/cam%d/whep", "http://a/cam{camera}/whep"])
 def test_urls_of_cameras(template: str) -> None:
     assert camera_url(template, 7) == "http://a/cam7/whep"
