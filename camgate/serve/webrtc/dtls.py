@@ -157,6 +157,7 @@ class DtlsSession:
         if self._transport.state != "connected":
             raise DtlsFailed("the viewer's certificate, its SRTP profiles or its messages were not acceptable")
         # aiortc would now pump datagrams in an asyncio task; from here on they are handed over directly.
+        self._transport._task.add_done_callback(_forget_cancellation)
         self._transport._task.cancel()
         self._transport._task = None
         self._established = True
@@ -218,6 +219,15 @@ class DtlsSession:
 
 def _drop(datagram: bytes) -> None:
     """Stand for the way to a viewer who is gone."""
+
+
+def _forget_cancellation(task: asyncio.Task[None]) -> None:
+    """Make a cancelled task let go of its CancelledError: from Python 3.12 on it keeps it until it is asked for it.
+
+    The error's traceback holds aiortc's transport, and whoever last spoke to the task may hold that for long.
+    """
+    with contextlib.suppress(asyncio.CancelledError):
+        task.exception()
 
 
 def split_flight(data: bytes) -> Iterator[bytes]:
