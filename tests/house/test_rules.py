@@ -3,8 +3,10 @@
 import ast
 import re
 import subprocess
+import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,30 @@ def test_the_locks_hold_what_pyproject_asks_for(lock: str) -> None:
         version = versions.get(canonicalize_name(requirement.name))
         assert version is not None, f"{requirement.name} is not in {lock}: run make lock"
         assert requirement.specifier.contains(version), f"{lock} pins {requirement.name} {version}: run make lock"
+
+
+def test_what_camgate_imports_is_asked_for_by_name() -> None:
+    """A package that another one happens to bring may be gone with that one's next version."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {canonicalize_name(Requirement(text).name) for text in project["dependencies"]}
+    brought_by = packages_distributions()
+    missing = {
+        module
+        for path in MODULES
+        for module in imported_modules(path)
+        if module not in sys.stdlib_module_names and module != "camgate"
+        if not asked & {canonicalize_name(name) for name in brought_by.get(module, [])}
+    }
+    assert missing == set()
+
+
+def imported_modules(path: Path) -> Iterator[str]:
+    """Yield the top-level name of everything that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module.partition(".")[0]
 
 
 def test_both_locks_pin_the_same_versions() -> None:
