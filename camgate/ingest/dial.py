@@ -26,6 +26,7 @@ _REASONS = {
     errno.ENETUNREACH: "cannot be reached: this machine has no route to that network",
     errno.ETIMEDOUT: "does not answer",
     errno.ECONNRESET: "broke the connection off while it was being opened",
+    errno.ENOTCONN: "broke the connection off while it was being opened",
     errno.EACCES: "cannot be dialled: this machine's firewall forbids it",
     errno.EPERM: "cannot be dialled: this machine's firewall forbids it",
 }
@@ -35,12 +36,11 @@ async def dial_tcp(host: str, port: int, timeout_s: float) -> socket.socket:
     """Connect to a camera within `timeout_s` seconds, trying all its addresses; raise CameraAway where none answers."""
     with trio.move_on_after(timeout_s):
         try:
-            stream = await trio.open_tcp_stream(host, port)
+            return _prepare(await trio.open_tcp_stream(host, port))
         except socket.gaierror as error:
             raise CameraAway(place(host, port), "is unknown: no address found for this name") from error
         except OSError as error:
             raise CameraAway(place(host, port), _reason(error)) from error
-        return _prepare(stream, host, port)
     raise CameraAway(place(host, port), f"does not answer within {timeout_s:g} s")
 
 
@@ -49,13 +49,22 @@ def place(host: str, port: int) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def _prepare(stream: trio.SocketStream, host: str, port: int) -> socket.socket:
+def _prepare(stream: trio.SocketStream) -> socket.socket:
+    """Return the stream's socket, set up. Raises OSError, and closes it, where the camera has hung up already."""
     connection = socket.socket(fileno=stream.socket.detach())
+    try:
+        _set_up(connection)
+    except OSError:
+        connection.close()
+        raise
+    return connection
+
+
+def _set_up(connection: socket.socket) -> None:
     connection.setblocking(False)
     # A dialler and a closed port of this machine can pick the same number and meet themselves (RFC 9293, 3.5).
     if connection.getsockname() == connection.getpeername():
-        connection.close()
-        raise CameraAway(place(host, port), _REASONS[errno.ECONNREFUSED])
+        raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
     # SO_RCVBUF stays unset: to set it would end the kernel's own tuning, which grows it for bursts of key frames.
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -63,7 +72,6 @@ def _prepare(stream: trio.SocketStream, host: str, port: int) -> socket.socket:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPCNT, KEEPALIVE_PROBES)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
-    return connection
 
 
 def _reason(error: OSError) -> str:

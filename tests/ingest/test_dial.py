@@ -1,5 +1,6 @@
 import errno
 import socket
+import struct
 
 import pytest
 import trio
@@ -30,6 +31,25 @@ async def test_a_closed_port_says_that_the_camera_refuses() -> None:
         port = listener.getsockname()[1]
     with pytest.raises(CameraAway, match=rf"^127\.0\.0\.1:{port} refuses the connection"):
         await dial_tcp("127.0.0.1", port, 5)
+
+
+async def test_a_camera_that_hangs_up_at_once_is_away_and_no_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At its limit of clients a camera accepts and resets, sometimes before we have looked at the connection."""
+    connect = trio.open_tcp_stream
+
+    async def connect_and_be_reset(host: str, port: int) -> trio.SocketStream:
+        stream = await connect(host, port)
+        accepted, _ = listener.accept()
+        accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        accepted.close()
+        return stream
+
+    monkeypatch.setattr(trio, "open_tcp_stream", connect_and_be_reset)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        pytest.raises(CameraAway, match="broke the connection off"),
+    ):
+        await dial_tcp("127.0.0.1", listener.getsockname()[1], 5)
 
 
 async def test_an_unknown_name_says_so() -> None:
