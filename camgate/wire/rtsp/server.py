@@ -43,8 +43,8 @@ _LIVE_RANGE = ("Range", "npt=now-")
 _CSEQ = re.compile(r"[0-9]{1,10}")
 _ACCEPTS_SDP = re.compile(r"application/(?:sdp|\*)|\*/\*", re.IGNORECASE)
 # RFC 2326 3.6, 3.5 and 3.7: normal play time, SMPTE and absolute time. Which moment is asked for plays no part in a
-# live stream, that it is a range does.
-_RANGE = re.compile(r"(?:npt|smpte(?:-[\w-]+)?|clock)\s*=\s*[\w.:;]*\s*-\s*[\w.:]*(?:\s*;.*)?", re.ASCII)
+# live stream, that it is a range does. Possessive, since a line of spaces must not cost quadratic time.
+_RANGE = re.compile(r"(?:npt|smpte(?:-[\w-]+)?|clock)\s*=\s*+[\w.:;]*+\s*+-\s*+[\w.:]*+(?:\s*;.*)?", re.ASCII)
 _OTHER_VERSION = re.compile(rb"^[!-~]+ +[!-~]+ +RTSP/(?!1\.)\d+\.\d+ *\r?$", re.MULTILINE)
 _REMEMBERED_BYTES = 1024
 """Of what was read last: enough to find the request line that could not be read."""

@@ -17,7 +17,8 @@ DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 
 _REDACTED = "***"
 
-_SCHEME = re.compile(r"\s*([A-Za-z][A-Za-z0-9+.-]*)://")
+# Written twice it counts once (go2rtc#830).
+_SCHEME = re.compile(r"(?:\s*([A-Za-z][A-Za-z0-9+.-]*)://)+")
 _PATH_START = re.compile(r"[/?#]")
 _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._-]+)(?::(?P<port>[0-9]{0,5}))?")
 _HOST_PORT_ENDS = re.compile(_HOST_PORT.pattern + r"(?=[/?#]|\Z)")
@@ -126,11 +127,10 @@ def is_absolute(text: str) -> bool:
 
 
 def _split_scheme(text: str) -> tuple[str, str]:
-    """Return the scheme in lower case and what follows `://`; a scheme written twice (go2rtc#830) counts once."""
-    scheme, rest = "", text.strip()
-    while found := _SCHEME.match(rest):
-        scheme, rest = found[1].lower(), rest[found.end() :]
-    return scheme, rest
+    """Return the scheme in lower case, empty where there is none, and what follows `://`."""
+    text = text.strip()
+    found = _SCHEME.match(text)
+    return (found[1].lower(), text[found.end() :]) if found else ("", text)
 
 
 def _authority_end(rest: str) -> int:

@@ -54,9 +54,15 @@ class PayloadFormat:
 
 
 def payload_formats_untrusted(media: Media) -> tuple[PayloadFormat, ...]:
-    """Return the RTP payload types that the section's `m=` line lists, in its order of preference."""
-    payload_types = [int(text) for text in media.formats if re.fullmatch(r"[0-9]{1,3}", text) and int(text) < 128]
-    return tuple(_read_format(media, payload_type) for payload_type in payload_types)
+    """Return the RTP payload types that the section's `m=` line lists, each once, in its order of preference."""
+    payload_types = dict.fromkeys(
+        int(text) for text in media.formats if re.fullmatch(r"[0-9]{1,3}", text) and int(text) < 128
+    )
+    rtpmaps, fmtps = (_by_payload_type(media.attributes.values(name)) for name in ("rtpmap", "fmtp"))
+    return tuple(
+        _read_format(media.kind, payload_type, rtpmaps.get(str(payload_type), ""), fmtps.get(str(payload_type), ""))
+        for payload_type in payload_types
+    )
 
 
 def parse_parameters_untrusted(text: str) -> dict[str, str]:
@@ -82,8 +88,8 @@ def decode_parameter_sets_untrusted(text: str) -> tuple[bytes, ...]:
     return tuple(nal for data in decoded for nal in _split_at_start_codes(data))
 
 
-def _read_format(media: Media, payload_type: int) -> PayloadFormat:
-    codec, clock_rate, channels = _read_rtpmap(_of_payload_type(media.attributes.values("rtpmap"), payload_type))
+def _read_format(kind: str, payload_type: int, rtpmap: str, fmtp: str) -> PayloadFormat:
+    codec, clock_rate, channels = _read_rtpmap(rtpmap)
     static = _STATIC_FORMATS.get(payload_type)
     # GW4089IP maps payload type 8 to PCMU and sends PCMA; a codec of another family (Anpviz: AAC on 0) is meant so.
     if static and (not codec or {static[0], codec} == {"PCMU", "PCMA"}):
@@ -94,19 +100,19 @@ def _read_format(media: Media, payload_type: int) -> PayloadFormat:
     return PayloadFormat(
         payload_type=payload_type,
         codec=codec,
-        clock_rate=clock_rate or (_AUDIO_CLOCK_HZ if media.kind == "audio" else _VIDEO_CLOCK_HZ),
+        clock_rate=clock_rate or (_AUDIO_CLOCK_HZ if kind == "audio" else _VIDEO_CLOCK_HZ),
         channels=channels or 1,
-        parameters=parse_parameters_untrusted(_of_payload_type(media.attributes.values("fmtp"), payload_type)),
+        parameters=parse_parameters_untrusted(fmtp),
     )
 
 
-def _of_payload_type(values: Iterable[str], payload_type: int) -> str:
-    """Return what follows `payload_type` in the first of the attribute values that are about it."""
+def _by_payload_type(values: Iterable[str]) -> dict[str, str]:
+    """Return what `a=rtpmap` or `a=fmtp` lines say, by payload type as text; the first of a type counts."""
+    described: dict[str, str] = {}
     for value in values:
-        first, *rest = value.split(maxsplit=1)[:2] or [""]
-        if first == str(payload_type):
-            return rest[0] if rest else ""
-    return ""
+        first, *rest = value.split(maxsplit=1) or [""]
+        described.setdefault(first, rest[0] if rest else "")
+    return described
 
 
 def _read_rtpmap(text: str) -> tuple[str, int, int]:

@@ -222,11 +222,14 @@ def _codecs_untrusted(section: _Section, formats: list[str]) -> Iterator[Offered
     for payload_type, value in _keyed(section.values("rtcp-fb")):
         feedback.setdefault(payload_type, []).append(value)
     everywhere = feedback.get("*", [])
+    unread = {payload_type for payload_type in formats if _is_payload_type(payload_type)}
     for payload_type, value in _keyed(section.values("rtpmap")):
         name, _, rest = value.partition("/")
         clock_rate = rest.partition("/")[0]
-        if payload_type not in formats or not _is_payload_type(payload_type):
+        if payload_type not in unread:
             continue
+        # Each once: to read the same long a=fmtp for every repetition would cost quadratic time.
+        unread.remove(payload_type)
         if not name or not clock_rate.isascii() or not clock_rate.isdigit() or len(clock_rate) > 9:
             raise OfferMalformed(f"a=rtpmap:{payload_type} needs NAME/CLOCK", section.line_number)
         yield OfferedCodec(

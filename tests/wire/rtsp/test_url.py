@@ -1,4 +1,5 @@
 import re
+import time
 
 import pytest
 from hypothesis import assume, example, given
@@ -189,3 +190,9 @@ def test_a_url_knows_itself() -> None:
     assert split_url_untrusted(str(OWN)) == RtspUrl(
         scheme="rtsp", host="10.0.0.5", port=8554, authority="10.0.0.5:8554", path=OWN.path
     )
+
+
+def test_schemes_without_end_cost_linear_time() -> None:
+    started = time.perf_counter()
+    assert join_control_untrusted(f"{HERE}/", "a://" * 60_000, OWN)
+    assert time.perf_counter() - started < 0.1

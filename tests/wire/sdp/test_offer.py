@@ -1,5 +1,6 @@
 """Offers of real browsers, and what is wrong with the others."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,17 @@ def test_a_bundle_only_section_is_offered_and_port_zero_alone_is_rejected() -> N
     assert parse_offer_untrusted(plain).media[0].rejected
     bundled = plain.replace("a=mid:0", "a=mid:0\r\na=bundle-only")
     assert not parse_offer_untrusted(bundled).media[0].rejected
+
+
+def test_a_payload_type_that_is_repeated_is_read_once() -> None:
+    """One POST of 64 kB must not hold up everybody's pictures for seconds."""
+    parameters = ";".join(f"a{number}=1" for number in range(3000))
+    repeated = f" 119 50\na=fmtp:50 {parameters}\n" + "a=rtpmap:50 H264/90000\n" * 1500
+    offer = FIREFOX.replace("\r\n", "\n").replace(" 119\n", repeated, 1)
+    started = time.perf_counter()
+    codecs = parse_offer_untrusted(offer).media[0].codecs
+    assert time.perf_counter() - started < 0.5
+    assert [codec.payload_type for codec in codecs].count(50) == 1
 
 
 def test_format_parameters() -> None:
