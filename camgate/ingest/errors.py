@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from camgate.base.errors import RemoteError
+from camgate.wire.rtsp.errors import printable_list
 
 
 class CameraAway(RemoteError):
@@ -88,7 +89,7 @@ class UnsupportedVideo(RemoteError):
         self.codecs = codecs
 
     def __str__(self) -> str:
-        names = " and ".join(self._NAMES.get(codec, codec) for codec in self.codecs)
+        names = printable_list((self._NAMES.get(codec, codec) for codec in self.codecs), " and ")
         return f"the camera sends {names}, which this version cannot pass on to browsers: set it to H.264"
 
 

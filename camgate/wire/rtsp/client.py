@@ -21,6 +21,7 @@ from camgate.wire.rtsp.errors import (
     UnexpectedStatus,
     UnsupportedTransport,
     WrongState,
+    printable,
 )
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
 from camgate.wire.rtsp.headers import (
@@ -396,7 +397,7 @@ class RtspClient:
                 sdp=response.body.decode(errors="replace"),
                 tracks=read_tracks_untrusted(description, base, self._url),
                 base_url=self._aggregate_url,
-                server=response.headers.get("Server") or "",
+                server=printable(response.headers.get("Server") or ""),
             )
         )
 

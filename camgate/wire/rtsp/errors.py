@@ -12,11 +12,20 @@ from camgate.base.errors import LocalError, RemoteError
 _PEER_TEXT_LIMIT = 80
 """Characters of a peer's own words that an error repeats: a reason phrase fits, a page of HTML does not."""
 
+_PEER_ITEMS_LIMIT = 8
+"""Tracks or login schemes that an error repeats: more than cameras have, few enough for one sentence."""
+
 
 def printable(text: str) -> str:
     """Return a peer's words cut short, with everything but printable characters made `?`."""
     shown = text[:_PEER_TEXT_LIMIT]
     return "".join(character if character.isprintable() else "?" for character in shown)
+
+
+def printable_list(items: Iterable[str], separator: str = ", ") -> str:
+    """Return a peer's items in words that are fit to be shown, each once; `nothing` where there are none."""
+    shown = list(dict.fromkeys(map(printable, items)))
+    return separator.join(shown[:_PEER_ITEMS_LIMIT]) or "nothing"
 
 
 class RtspLocalError(LocalError):
@@ -126,8 +135,7 @@ class AuthenticationFailed(RtspRemoteError):
 
     def __str__(self) -> str:
         is_about_schemes = self.problem is AuthenticationProblem.NO_COMMON_SCHEME
-        offered = ", ".join(map(printable, self.schemes)) or "nothing"
-        detail = f"; it offers {offered}" if is_about_schemes else ""
+        detail = f"; it offers {printable_list(self.schemes)}" if is_about_schemes else ""
         return f"{self._WORDS[self.problem]} (401 to {self.method}{detail})"
 
 
@@ -207,5 +215,4 @@ class NoUsableTrack(RtspRemoteError):
         super().__init__(self.wanted, self.offered)
 
     def __str__(self) -> str:
-        offered = ", ".join(map(printable, self.offered)) or "nothing"
-        return f"the camera offers no {' or '.join(self.wanted)} video; it offers: {offered}"
+        return f"the camera offers no {' or '.join(self.wanted)} video; it offers: {printable_list(self.offered)}"

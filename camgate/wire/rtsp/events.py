@@ -12,7 +12,7 @@ class Described:
     sdp: the session description as received. Some cameras repeat credentials in it: never log it.
     tracks: every media of it, usable or not, in its order.
     base_url: what PLAY, keepalive and TEARDOWN will name. Show it only through `url.redact`, as `Track.control`.
-    server: the camera's Server header, empty where absent.
+    server: the camera's Server header, fit to be shown; empty where absent.
     """
 
     sdp: str

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from camgate.wire.rtsp.errors import NoUsableTrack
+from camgate.wire.rtsp.errors import NoUsableTrack, printable
 from camgate.wire.rtsp.url import RtspUrl, is_absolute, join_control_untrusted
 from camgate.wire.sdp.media import (
     PayloadFormat,
@@ -53,7 +53,7 @@ class Track:
     @property
     def label(self) -> str:
         """Media and codec for people: `video H264`."""
-        return f"{self.media} {self.codec or 'unknown'}"
+        return f"{printable(self.media)} {printable(self.codec) or 'unknown'}"
 
 
 def first_video_track(tracks: Sequence[Track], codecs: Iterable[str] = ("H264",)) -> Track:
@@ -82,10 +82,11 @@ def read_tracks_untrusted(description: SessionDescription, base: str, own: RtspU
     # RFC 2326 appendix C.3 resolves a track's control against an absolute one of the session.
     base = aggregate if is_absolute(description.attributes.value("control") or "") else base
     backchannels = _backchannels(description)
+    strays = _stray_parameters(description)
     tracks = []
     for index, media in enumerate(description.media):
         payload = _first_format(media)
-        fmtp = payload.parameters or _misplaced_parameters(description, payload.payload_type)
+        fmtp = payload.parameters or strays.get(str(payload.payload_type), {})
         # RFC 2326 appendix C.2: a single media may lack a=control; then SETUP names the presentation.
         control = media.attributes.value("control")
         tracks.append(
@@ -112,15 +113,16 @@ def _first_format(media: Media) -> PayloadFormat:
     return next(iter([*named, *formats]), nothing)
 
 
-def _misplaced_parameters(description: SessionDescription, payload_type: int) -> dict[str, str]:
-    """Find a=fmtp of a payload type in a section that does not have that type (AlexxIT/WebRTC#419)."""
+def _stray_parameters(description: SessionDescription) -> dict[str, dict[str, str]]:
+    """Return, by payload type, each a=fmtp in a section that does not have that type (AlexxIT/WebRTC#419)."""
+    strays: dict[str, str] = {}
     for media in description.media:
-        if str(payload_type) not in media.formats:
-            for value in media.attributes.values("fmtp"):
-                first, _, rest = value.partition(" ")
-                if first == str(payload_type):
-                    return parse_parameters_untrusted(rest)
-    return {}
+        formats = frozenset(media.formats)
+        for value in media.attributes.values("fmtp"):
+            payload_type, _, parameters = value.partition(" ")
+            if payload_type not in formats:
+                strays.setdefault(payload_type, parameters)
+    return {payload_type: parse_parameters_untrusted(parameters) for payload_type, parameters in strays.items()}
 
 
 def _backchannels(description: SessionDescription) -> set[int]:

@@ -2,7 +2,13 @@ import inspect
 
 from camgate.base.errors import LocalError, RemoteError
 from camgate.wire.rtsp import errors
-from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, MalformedMessage, printable
+from camgate.wire.rtsp.errors import (
+    AuthenticationFailed,
+    AuthenticationProblem,
+    MalformedMessage,
+    printable,
+    printable_list,
+)
 
 
 def test_every_error_belongs_to_a_family() -> None:
@@ -14,6 +20,13 @@ def test_every_error_belongs_to_a_family() -> None:
 def test_peer_words_are_cut_and_cleaned() -> None:
     assert printable("a\r\nb\x1b[31m\x00é日") == "a??b?[31m?é日"
     assert len(printable("x" * 1000)) == 80
+
+
+def test_lists_of_a_peer_are_cut_and_cleaned_too() -> None:
+    assert printable_list([]) == "nothing"
+    assert printable_list(["a\x1b", "b", "a\x1b"]) == "a?, b"
+    assert printable_list(["H265", "JPEG"], " and ") == "H265 and JPEG"
+    assert len(printable_list(f"{number} " + "x" * 1000 for number in range(1000))) < 700
 
 
 def test_places_are_told_where_known() -> None:

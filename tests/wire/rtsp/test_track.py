@@ -1,3 +1,5 @@
+import time
+
 import pytest
 
 from camgate.wire.rtsp.errors import NoUsableTrack
@@ -89,6 +91,18 @@ def test_unusable_media_are_listed_all_the_same() -> None:
         ("application VND.ONVIF.METADATA", 107),
         ("video H265", 96),
     ]
+
+
+def test_labels_are_fit_for_a_terminal() -> None:
+    (track,) = tracks("m=video\x1b[2J 0 RTP/AVP 96\na=rtpmap:96 " + "x" * 1000 + "/90000\n")
+    assert track.label == "video?[2J " + "X" * 80
+
+
+def test_a_long_description_costs_linear_time() -> None:
+    sdp = "m=video 0 RTP/AVP 96\n" * 250 + "m=audio 0 RTP/AVP 97\n" + "a=fmtp:1 x\n" * 22_000
+    started = time.perf_counter()
+    assert len(tracks(sdp)) == 251
+    assert time.perf_counter() - started < 1.0
 
 
 def test_the_first_video_that_can_be_decoded_is_chosen() -> None:
