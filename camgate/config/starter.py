@@ -55,6 +55,7 @@ def write_starter(file: Path, cameras: Sequence[str], environ: Mapping[str, str]
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
         with open(os.open(file, flags, 0o600), "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), 0o600)  # an overwritten file has kept its mode
             stream.write(text)
     except FileExistsError:
         sentence = "is there already; name another file, or overwrite it with --force"

@@ -133,8 +133,10 @@ def test_init_does_not_overwrite_unasked(tmp_path: Path, config: Path) -> None:
         "camgate.toml: is there already; name another file, or overwrite it with --force\n",
     )
     assert config.read_text() == CONFIG
+    config.chmod(0o644)
     assert camgate("init", "--force", directory=tmp_path).code == 0
     assert config.read_text() != CONFIG
+    assert config.stat().st_mode & 0o777 == 0o600
 
 
 def test_init_with_cameras(tmp_path: Path) -> None:
