@@ -1,1 +1,1 @@
-"""TODO."""
+"""H.264: RTP packets to frames and back, parameter sets, and what they tell of the picture."""
