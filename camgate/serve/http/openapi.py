@@ -6,6 +6,7 @@ import camgate
 from camgate.serve.http.problem import MEDIA_TYPE
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 
+_PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
 
@@ -98,7 +99,8 @@ def _api_paths() -> dict[str, Any]:
 
 def _page_paths() -> dict[str, Any]:
     page = {"200": {"description": "HTML", "content": {"text/html": {}}}}
-    page_or_not = page | {"404": {"description": "HTML that says so", "content": {"text/html": {}}}}
+    not_found = {"description": "No such camera: HTML for who accepts it", "content": {"text/html": {}, **_PROBLEM}}
+    page_or_not = page | {"404": not_found}
     name = [_ref("parameters", "name")]
     return {
         "/": {"get": _operation("The wall of cameras", page)},
@@ -174,8 +176,7 @@ def _parameters() -> dict[str, Any]:
 
 
 def _responses() -> dict[str, Any]:
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {"Problem": {"description": "What is wrong and what to do", "content": content}}
+    return {"Problem": {"description": "What is wrong and what to do", "content": _PROBLEM}}
 
 
 def _operation(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
 import camgate
+from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.responses import Response
 
@@ -25,6 +26,9 @@ CONTENT_TYPES = {
     ".woff2": "font/woff2",
 }
 """By file name's end; a file of any other kind is not served. Not from the system, whose table may be anything."""
+
+MAX_READERS = 4
+"""Threads that read files. Of our own, since trio's can all be waiting for a name server that does not answer."""
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -46,6 +50,7 @@ class WebFiles:
     """
 
     def __init__(self, directory: Path) -> None:
+        self._readers = trio.CapacityLimiter(MAX_READERS)
         self._files = {
             path.relative_to(directory).as_posix(): path
             for path in sorted(directory.rglob("*"))
@@ -57,7 +62,7 @@ class WebFiles:
         path = self._files.get(name)
         if path is None:
             raise NotFound
-        content = await trio.Path(path).read_bytes()
+        content = await trio.to_thread.run_sync(path.read_bytes, limiter=self._readers)
         response = Response(content, status=status, content_type=CONTENT_TYPES[path.suffix])
         response.headers["Cache-Control"] = "no-cache"
         if status == 200:
@@ -70,8 +75,10 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
     """Add the wall, the camera pages, the player for embedding and the static files."""
 
     async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = ("'self'",)) -> Response:
-        # A page that names no known camera says so itself, in words and with links: hence HTML and 404.
         is_known = camera is None or any(known["name"] == camera for known in engine.cameras())
+        # To people the page itself says that there is no such camera, in words and with links: hence HTML and 404.
+        if camera is not None and not is_known and "text/html" not in request.headers.get("Accept", ""):
+            raise UnknownCamera(camera)
         response = await files.response(name, status=200 if is_known else 404)
         framing = " ".join(ancestors) or "'none'"
         response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {framing}"

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+import trio
 
 from camgate.config.model import ServerSettings
 from camgate.serve.http.pages import web_directory
@@ -21,13 +22,34 @@ from tests.fakes.http import Server, running_server
     ],
 )
 async def test_pages_are_html_even_for_unknown_cameras(server: Server, target: str, title: str, status: int) -> None:
-    reply = await server.request("GET", target)
+    reply = await server.request("GET", target, headers={"Accept": "text/html,*/*;q=0.8"})
     assert reply.status == status
     assert reply.headers["content-type"] == "text/html; charset=utf-8"
     assert f"<title>{title}</title>" in reply.body.decode()
     policy = reply.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert policy.endswith("frame-ancestors 'self'")
+
+
+@pytest.mark.parametrize("target", ["/camera/garage", "/embed/garage"])
+async def test_programs_get_a_problem_document_for_an_unknown_camera(server: Server, target: str) -> None:
+    reply = await server.request("GET", target, headers={"Accept": "*/*"})
+    assert reply.status == 404
+    assert reply.problem()["type"] == "urn:camgate:problem:unknown-camera"
+
+
+async def test_files_are_served_while_all_of_trios_threads_are_taken(server: Server) -> None:
+    """As they are by look-ups of cameras' names while a name server does not answer."""
+    threads = trio.to_thread.current_default_thread_limiter()
+    taken = list(range(int(threads.available_tokens)))
+    for number in taken:
+        threads.acquire_on_behalf_of_nowait(number)
+    try:
+        with trio.fail_after(10):
+            assert (await server.request("GET", "/")).status == 200
+    finally:
+        for number in taken:
+            threads.release_on_behalf_of(number)
 
 
 @pytest.mark.parametrize(
