@@ -1,5 +1,6 @@
 """Runs something that serves, from the terminal's point of view: until Ctrl-C or SIGTERM."""
 
+import resource
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +23,14 @@ def serve(service: Callable[..., Awaitable[None]], **facts: object) -> None:
 
     The first signal stops in order; a second one ends the process at once, even if it is stuck.
     """
+    _allow_open_files()
     trio.run(_serve_until_signalled, service, facts)
+
+
+def _allow_open_files() -> None:
+    """Allow as many open files as the system lets us: shells allow 1024, which 1000 viewers with a page each exceed."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 async def _serve_until_signalled(service: Callable[..., Awaitable[None]], facts: dict[str, object]) -> None:

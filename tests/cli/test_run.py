@@ -1,5 +1,6 @@
 """`camgate run` in a process of its own: it starts, serves, and stops as it is told."""
 
+import resource
 import signal
 import time
 from pathlib import Path
@@ -46,6 +47,19 @@ async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signal
     assert f"logging to files path={log_file}" in written[0]
     assert written == command.lines
     assert "hush-hush" not in "\n".join(written)
+
+
+async def test_viewers_are_not_limited_by_what_a_shell_allows(directory: Path) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    try:
+        async with running_camgate("run", directory=directory) as command:
+            await command.wait_line(" ready ")
+            assert resource.prlimit(command.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            command.process.send_signal(signal.SIGTERM)
+            assert await command.wait_end() == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_the_demo_needs_no_config(tmp_path: Path) -> None:
