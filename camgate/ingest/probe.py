@@ -29,6 +29,10 @@ ENOUGH_KEY_FRAMES = 4
 
 LEAST_MEASURED_S = 2.0
 
+SETTLE_S = 0.5
+"""What comes in so short a time after the first frame is not measured: camgate and others begin with the pictures since
+the last key frame, told closer together than they were."""
+
 KEY_FRAME_WAIT_S = 12.0
 """Nothing can be measured before the first key frame; smart codecs send one each 10 s."""
 
@@ -47,7 +51,7 @@ class ProbeResult:
     address: host and port as dialled. server: the camera's own name for its software; may be empty.
     tracks: everything that the camera offers, in its order. played: the one that was measured; None where none can be.
     format: of the track played; None where no key frame came.
-    frames, measured_fps, bitrate_bps: over `measured_s` seconds of media time.
+    frames: all that came. measured_fps, bitrate_bps: over `measured_s` seconds of media time, the latest.
     gop_frames, gop_s: from key frame to key frame, the latest; None where fewer than two came.
     browser: what a browser will get, a sentence.
     """
@@ -97,7 +101,9 @@ class _Look:
         self._played: Track | None = None
         self._splice = Splice()
         self._frames = 0
-        self._bytes = 0
+        self._began_s = 0.0
+        self._measured_frames = 0
+        self._measured_bytes = 0
         self._first_time = 0
         self._last_time = 0
         self._last_timestamp = 0
@@ -127,10 +133,13 @@ class _Look:
 
     def _count(self, frame: Frame) -> None:
         if not self._frames:
+            self._began_s = frame.arrival_s
+        if frame.arrival_s - self._began_s < SETTLE_S:
             self._first_time = frame.rtp_time
         else:
             # A rate is frames, or bytes, over the time since the frame before them.
-            self._bytes += frame.size_bytes
+            self._measured_frames += 1
+            self._measured_bytes += frame.size_bytes
         if frame.is_key:
             self._key_frames.append((self._frames, frame.rtp_time))
         self._frames += 1
@@ -142,14 +151,20 @@ class _Look:
 
     @property
     def _measured_fps(self) -> float | None:
-        return (self._frames - 1) / self._measured_s if self._frames > 1 else None
+        return self._measured_frames / self._measured_s if self._measured_frames else None
+
+    def _gop(self) -> tuple[int, float] | None:
+        """Return the frames and seconds between the latest two key frames; None where fewer came."""
+        if len(self._key_frames) < 2:
+            return None
+        (first, first_time), (last, last_time) = self._key_frames[-2:]
+        if first_time < self._first_time and self._measured_fps:
+            return last - first, (last - first) / self._measured_fps
+        return last - first, (last_time - first_time) / VIDEO_CLOCK_HZ
 
     def result(self, browser: str) -> ProbeResult:
         assert self._described is not None
-        gop = None
-        if len(self._key_frames) > 1:
-            (first, first_time), (last, last_time) = self._key_frames[-2:]
-            gop = (last - first, (last_time - first_time) / VIDEO_CLOCK_HZ)
+        gop = self._gop()
         return ProbeResult(
             address=self._address,
             server=self._described.server,
@@ -159,7 +174,7 @@ class _Look:
             frames=self._frames,
             measured_s=self._measured_s,
             measured_fps=self._measured_fps,
-            bitrate_bps=8 * self._bytes / self._measured_s if self._frames > 1 else None,
+            bitrate_bps=8 * self._measured_bytes / self._measured_s if self._measured_frames else None,
             gop_frames=gop and gop[0],
             gop_s=gop and gop[1],
             browser=browser,

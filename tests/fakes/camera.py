@@ -30,6 +30,7 @@ OTHER_SLICE = b"\x41\x9a\x02"
 FPS = 25
 GOP_FRAMES = 25
 TICKS_A_FRAME = 90_000 // FPS
+REPLAY_TICKS = 450
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class FakeCamera:
     sends_before_play_answer: the first pictures go out ahead of the answer to PLAY, as Reolink's do.
     floods: how many requests of its own it sends when connected, without ever reading the answers.
     sends_b_frames: every third picture is earlier in media time than the one before it.
+    replays_frames: so many pictures come at once at the beginning, 5 ms of media time apart.
     stops_after_frames: so many pictures are sent in a connection, then it is closed.
     """
 
@@ -66,6 +68,7 @@ class FakeCamera:
         self.sends_b_frames = False
         self.sends_before_play_answer = False
         self.floods = 0
+        self.replays_frames = 0
         self.stops_after_frames: int | None = None
         self.dialled: list[tuple[str, int]] = []
         self.dialled_at_s: list[float] = []
@@ -234,6 +237,9 @@ class _Connection:
                         sequence += 1
                     await self._send(data)
                     number += 1
+                if number < camera.replays_frames:
+                    timestamp += REPLAY_TICKS
+                    continue
                 timestamp += TICKS_A_FRAME
                 await trio.sleep(1 / FPS)
             camera.hang_up()

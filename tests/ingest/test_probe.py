@@ -44,6 +44,17 @@ async def test_a_camera_with_short_groups_is_not_watched_longer_than_needed(
     assert trio.current_time() <= 4
 
 
+async def test_pictures_that_a_server_replays_first_are_not_measured(autojump_clock: trio.testing.MockClock) -> None:
+    """camgate's own RTSP server begins with its key-frame cache, 5 ms apart."""
+    camera = FakeCamera()
+    camera.replays_frames = 20
+    result = await look(camera, seconds=2)
+    assert result.measured_fps == pytest.approx(25)
+    assert (result.gop_frames, result.gop_s) == (GOP_FRAMES, pytest.approx(1.0))
+    result = await look(camera, seconds=0.8)
+    assert result.gop_s == pytest.approx(1.0)
+
+
 async def test_a_short_look_still_gives_a_result(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
     result = await look(camera, seconds=0.1)
