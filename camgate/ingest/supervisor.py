@@ -16,6 +16,7 @@ import trio
 
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
+from camgate.base.secrets import mask
 from camgate.config.model import CameraSettings
 from camgate.ingest.backoff import DENIED_CAP_S, DENIED_FIRST_S, KNOCK_SLOW_S, Backoff
 from camgate.ingest.dial import Dial, dial_tcp
@@ -76,6 +77,7 @@ class _Supervisor:
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
         self._has_logged_in = False
         self._last_words: str | None = None
+        self._away_words: set[str] = set()
 
     async def try_once(self) -> float:
         """Connect and play until it ends; note why, and return how many seconds to wait before the next try."""
@@ -103,6 +105,9 @@ class _Supervisor:
 
     def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
         lived_s = attempt.lived_s
+        if not isinstance(error, CameraAway):
+            # It was reached: what keeps us from it after this is news again.
+            self._away_words.clear()
         if attempt.was_live:
             # The same trouble as before is news again once pictures came in between.
             self._last_words = None
@@ -130,10 +135,17 @@ class _Supervisor:
                 return self._refused.next_delay_s()
 
     def _note_away(self, error: CameraAway) -> None:
-        self._note(CameraState.BACKOFF, str(error))
+        # A host that is switched off is unreachable to one knock and silent to the next, once a second, for days: each
+        # reason is news once an outage.
+        words = str(error)
+        if words not in self._away_words:
+            self._note(CameraState.BACKOFF, words)
+            self._away_words.add(words)
 
     def _note(self, state: CameraState, words: str) -> None:
         """Set the camera's state, and log its trouble when that is news."""
+        # Pages show these words, and a camera may repeat in its answer whatever it was sent.
+        words = mask(words)
         if self._source.state is not state or self._source.last_error != words:
             self._source.set_state(state, words)
         if words != self._last_words:

@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from camgate.base.secrets import forget_secrets, register_secret
 from camgate.config.model import CameraSettings
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.source import CameraState, Source
@@ -96,6 +97,33 @@ async def test_the_reason_why_a_camera_is_away_is_kept_up_to_date(autojump_clock
         await trio.sleep(3)
         assert watcher.source.last_error == "192.0.2.7:554 is away (refused)"
         assert [state for state, _, _ in watcher.states] == [BACKOFF, BACKOFF]
+
+
+async def test_a_host_that_is_switched_off_does_not_fill_the_log(
+    autojump_clock: trio.testing.MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera = FakeCamera()
+    async with supervised(camera) as watcher:
+        # The kernel reports a dead neighbour after some seconds, until then it is silent: so the reasons take turns.
+        for turn in range(40):
+            camera.away = ("refused", "unreachable")[turn % 2]
+            await trio.sleep(2)
+        changes = len(watcher.states)
+        assert len([record for record in caplog.records if "gives no pictures" in record.getMessage()]) == 2
+        assert changes <= 3, "viewers' tiles must not flicker between the reasons"
+        camera.away = None
+        await watcher.wait(LIVE)
+
+
+async def test_a_camera_that_repeats_the_password_does_not_tell_it_to_viewers(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    register_secret("HUSH-HUSH")
+    async with supervised(FakeCamera(codec="HUSH-HUSH")) as watcher:
+        await watcher.wait(BACKOFF)
+        assert watcher.source.last_error is not None
+        assert watcher.source.last_error.startswith("the camera sends ***, ")
+    forget_secrets()
 
 
 async def test_a_camera_that_hangs_is_tried_again_without_much_delay(autojump_clock: trio.testing.MockClock) -> None:
