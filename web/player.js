@@ -168,7 +168,8 @@ export class Player extends EventTarget {
   }
 
   #cannotOpen(problem) {
-    if (problem.kind === "unusable" || problem.status === NOT_ACCEPTABLE) this.#giveUp(problem);
+    const final = problem.kind === "unusable" || problem.status === NOT_ACCEPTABLE || problem.code === "unknown-camera";
+    if (final) this.#giveUp(problem);
     else this.#retry(problem);
   }
 
@@ -265,18 +266,27 @@ export class Player extends EventTarget {
     this.figures = emptyFigures();
   }
 
-  /** The server refused us because the camera was away: now that it is live, don't wait for the timer. */
+  /**
+   * The server refused us because the camera was away: when it becomes live, don't wait for the timer. The server
+   * tells of a live camera each second, so only the change counts.
+   */
   #heedCamera() {
     const live = this.#cameras.isLive(this.#camera);
+    const isBack = live && !this.#liveSince;
     this.#liveSince = live ? this.#liveSince || performance.now() : 0;
-    if (live && this.state === "retrying" && this.problem.kind === "refused") this.#retrySoon();
+    if (isBack && this.state === "retrying" && this.problem.code === "camera-offline") this.#retrySoon();
+    if (this.state === "failed" && this.problem.code === "unknown-camera" && this.#isListed) this.retryNow();
     this.#tell("change");
   }
 
-  /** The server did not answer, or said goodbye: it is there again. */
+  get #isListed() {
+    return this.#cameras.get(this.#camera) !== undefined;
+  }
+
+  /** The server did not answer, or said goodbye: it is there again. A server that named a time is asked no earlier. */
   #heedServer() {
     if (!this.#cameras.serverAnswers) this.#liveSince = 0;
-    if (this.state === "retrying" && this.#cameras.serverAnswers) this.#retrySoon();
+    if (this.state === "retrying" && this.#cameras.serverAnswers && !this.problem.retryAfterMs) this.#retrySoon();
     this.#tell("change");
   }
 

@@ -47,7 +47,10 @@ export class Stage {
     this.#root.dataset.state = player.state;
     showWords(this.#root, explain(player, this.#cameras));
     const retry = this.part("retry");
-    if (retry) retry.hidden = !["retrying", "failed"].includes(player.state);
+    const isUnknown = player.state === "failed" && player.problem.code === "unknown-camera";
+    if (retry) retry.hidden = isUnknown || !["retrying", "failed"].includes(player.state);
+    const wall = this.part("wall");
+    if (wall) wall.hidden = !isUnknown;
     const connect = this.part("connect");
     if (connect) setLabel(connect, player.wanted ? "Disconnect" : "Connect");
     this.#renderSound();

@@ -18,12 +18,14 @@ export class SessionProblem extends Error {
   /**
    * @param {"refused" | "unreachable" | "no-path" | "interrupted" | "closed" | "unusable"} kind
    * @param {string} message a sentence for the person at the page
-   * @param {{status?: number, retryAfterMs?: number, addresses?: string[]}} facts
+   * @param {{status?: number, code?: string, retryAfterMs?: number, addresses?: string[]}} facts
+   *   `code`: what the server calls the problem, such as `camera-offline`
    */
-  constructor(kind, message, { status = 0, retryAfterMs = 0, addresses = [] } = {}) {
+  constructor(kind, message, { status = 0, code = "", retryAfterMs = 0, addresses = [] } = {}) {
     super(message);
     this.kind = kind;
     this.status = status;
+    this.code = code;
     this.retryAfterMs = retryAfterMs;
     this.addresses = addresses;
   }
@@ -163,7 +165,9 @@ async function problemFrom(response) {
   const problem = await response.json().catch(() => ({}));
   const seconds = Number(response.headers.get("Retry-After") ?? problem.retry_after ?? 0);
   const detail = problem.detail ?? problem.title ?? `The server answered with status ${response.status}.`;
-  return new SessionProblem("refused", detail, { status: response.status, retryAfterMs: (seconds || 0) * 1000 });
+  const code = /^urn:camgate:problem:(.+)$/.exec(problem.type)?.[1];
+  const retryAfterMs = (seconds || 0) * 1000;
+  return new SessionProblem("refused", detail, { status: response.status, code, retryAfterMs });
 }
 
 /** The server's candidates, as "UDP 192.0.2.7:8108" (RFC 8839 section 5.1). */

@@ -32,7 +32,7 @@ export function explain(player, cameras) {
     case "idle":
       return cameraAway(player, cameras) ?? calm("Not connected", "Connect to see the picture.");
     case "connecting":
-      return serverGone(cameras) ?? cameraAway(player, cameras) ?? busy("Connecting", "");
+      return connecting(player, cameras);
     case "waiting":
       return cameraAway(player, cameras) ?? busy("Connected", "The first picture is on its way.");
     case "frozen":
@@ -40,20 +40,47 @@ export function explain(player, cameras) {
     case "retrying":
       return retrying(player, cameras);
     default:
-      return bad("No picture in this browser", sentence(player.problem.message));
+      return failed(player);
   }
 }
 
 /** The server as a whole, for the banner of the wall. @returns {Words | null} */
 export function serverGone(cameras) {
   if (cameras.serverAnswers !== false) return null;
-  const reason = cameras.farewell ? sentence(cameras.farewell) : "It is down, or the network to it is.";
+  if (cameras.farewell) return away("The server has stopped", "This page connects again by itself when it is back.");
+  const reason = "It is down, or the network to it is.";
   return away("The server does not answer", `${reason} This page connects again by itself.`);
+}
+
+/** What a camera's last error is known by, where waiting does not help, and what does. */
+const MISTAKES = [
+  {
+    error: /\(401 to |answered 40[34] /,
+    headline: "The camera refuses us",
+    remedy: "Correct the camera's entry in the configuration and restart camgate.",
+  },
+  {
+    error: /^the camera (offers no .* video|sends .* cannot pass on)/,
+    headline: "The camera's video cannot be shown",
+    remedy: "The picture comes by itself once the camera is set so.",
+  },
+  {
+    error: /no RTSP server answers/,
+    headline: "No camera answers at this address",
+    remedy: "Look after the camera, and check its address and port in the configuration.",
+  },
+];
+
+function mistake({ state, last_error: error }) {
+  const found = ["backoff", "connecting"].includes(state) && MISTAKES.find((each) => each.error.test(error ?? ""));
+  return found ? bad(found.headline, `${sentence(error)} ${found.remedy}`) : null;
 }
 
 function cameraAway(player, cameras) {
   const camera = cameras.get(player.camera);
   if (!camera) return null;
+  const unsettled = mistake(camera);
+  if (unsettled) return unsettled;
   const error = camera.last_error ? `${sentence(camera.last_error)} ` : "";
   switch (camera.state) {
     case "connecting":
@@ -78,18 +105,42 @@ function frozen(player, cameras) {
   return { ...words, aside: `Last picture ${secondsSince(player.lastPictureAt)} ago.` };
 }
 
+/** An attempt after a refusal takes a blink: the words stay, so that they do not flicker. */
+function connecting(player, cameras) {
+  const words = serverGone(cameras) ?? cameraAway(player, cameras);
+  if (words) return words;
+  if (player.problem?.kind === "refused") return { ...refused(player.problem), aside: "Trying again now." };
+  return busy("Connecting", "");
+}
+
+function failed({ camera, problem }) {
+  if (problem.code !== "unknown-camera") return bad("No picture in this browser", sentence(problem.message));
+  return bad("No such camera", `There is no camera “${camera}” here. It may have been renamed or removed.`);
+}
+
 function retrying(player, cameras) {
-  const refused = player.problem.kind === "refused";
-  const camera = refused ? cameraAway(player, cameras) : null;
+  const camera = player.problem.kind === "refused" ? cameraAway(player, cameras) : null;
   return camera ?? { ...connectionFailed(player, cameras), aside: countdown(player.retryAt) };
 }
 
 function connectionFailed(player, cameras) {
-  const { kind, status, message, addresses } = player.problem;
+  const { kind, message, addresses } = player.problem;
   if (kind === "no-path") return noPath(addresses);
-  if (kind === "refused" && status === 404) return bad("No such camera", sentence(message));
-  if (kind === "refused") return away("No picture at the moment", sentence(message));
-  return serverGone(cameras) ?? away("The connection is gone", sentence(message));
+  const gone = serverGone(cameras);
+  if (gone) return gone;
+  return kind === "refused" ? refused(player.problem) : away("The connection is gone", sentence(message));
+}
+
+/** In a viewer's words; the server's own speak to whoever runs it. */
+function refused({ code, message }) {
+  switch (code) {
+    case "too-many-viewers":
+      return calm("All viewer places are taken", "The picture comes by itself when a place is free.");
+    case "camera-offline":
+      return away("The camera sends no picture", "The picture will return by itself when the camera does.");
+    default:
+      return away("No picture at the moment", sentence(message));
+  }
 }
 
 function noPath(addresses) {

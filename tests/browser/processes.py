@@ -80,17 +80,17 @@ class CameraProcess:
 class CamgateProcess:
     """`camgate run`, always with the same configuration and ports."""
 
-    def __init__(self, folder: Path, cameras: dict[str, dict[str, str]]) -> None:
+    def __init__(self, folder: Path, cameras: dict[str, dict[str, str]], *, max_viewers: int = 100) -> None:
         self.http_port = free_port()
         self.webrtc_port = free_port()
         self._config = folder / "camgate.toml"
         self._log = folder / "camgate.log"
-        self._config.write_text(self._toml(cameras))
+        self._config.write_text(self._toml(cameras, max_viewers))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _toml(self, cameras: dict[str, dict[str, str]]) -> str:
+    def _toml(self, cameras: dict[str, dict[str, str]], max_viewers: int) -> str:
         lines = [
-            *("[server]", f'listen = "127.0.0.1:{self.http_port}"'),
+            *("[server]", f'listen = "127.0.0.1:{self.http_port}"', f"max_viewers = {max_viewers}"),
             *("[webrtc]", f"port = {self.webrtc_port}"),
         ]
         for name, settings in cameras.items():

@@ -1,0 +1,92 @@
+"""Pages that the server or the camera refuses: they ask no more often than they may, and say why in plain words."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import BrowserContext, expect
+
+from camgate.base.errors import RemoteError
+from camgate.ingest.errors import CameraHungUp, CameraMute, CredentialsNoLongerTaken, UnsupportedVideo
+from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack, UnexpectedStatus
+from tests.browser.processes import CameraProcess, CamgateProcess
+from tests.browser.viewer import Viewer
+
+WORDS = """
+async ([state, error]) => {
+  const { explain } = await import("/static/words.js");
+  const camera = { name: "front", state, last_error: error };
+  return explain({ state: "idle", camera: "front" }, { serverAnswers: true, get: () => camera });
+}
+"""
+
+
+@pytest.fixture
+def small_server(front_camera: CameraProcess, tmp_path: Path) -> Iterator[CamgateProcess]:
+    """A camgate with a single place."""
+    server = CamgateProcess(tmp_path, {"front": {"url": front_camera.url}}, max_viewers=1)
+    server.start()
+    server.wait_live("front")
+    yield server
+    server.kill()
+
+
+def test_a_full_server_is_asked_no_earlier_than_it_says(context: BrowserContext, small_server: CamgateProcess) -> None:
+    first = Viewer(context.new_page(), small_server.url).open("/camera/front")
+    first.assert_plays()
+    second = Viewer(context.new_page(), small_server.url).open("/camera/front")
+    wall = Viewer(context.new_page(), small_server.url).open("/")
+    words = second.wait_words("All viewer places are taken", "by itself", "Trying again in")
+    assert "max_viewers" not in words
+    expect(wall.page.locator('[data-camera="front"] .words')).to_contain_text("All viewer places are taken")
+    second.page.wait_for_timeout(6_000)
+    assert second.offers <= 2
+    assert wall.offers <= 2
+
+    first.page.close()
+    second.page.get_by_role("button", name="Try now").click()
+    second.assert_plays()
+
+
+def test_an_unknown_camera_is_asked_for_once_and_leads_to_the_others(viewer: Viewer) -> None:
+    viewer.open("/camera/nobody")
+    viewer.wait_words("No such camera", "“nobody”")
+    viewer.page.wait_for_timeout(4_000)
+    assert viewer.offers == 1
+    viewer.page.get_by_role("link", name="See all cameras").click()
+    viewer.assert_plays("front")
+    viewer.forgive("404")
+
+
+@pytest.mark.parametrize(
+    ("error", "headline"),
+    [
+        (AuthenticationFailed(AuthenticationProblem.REFUSED, "DESCRIBE"), "The camera refuses us"),
+        (AuthenticationFailed(AuthenticationProblem.NO_CREDENTIALS, "DESCRIBE"), "The camera refuses us"),
+        (UnexpectedStatus(404, "Not Found", "DESCRIBE"), "The camera refuses us"),
+        (UnexpectedStatus(403, "Forbidden", "DESCRIBE"), "The camera refuses us"),
+        (UnsupportedVideo(("H265",)), "The camera's video cannot be shown"),
+        (NoUsableTrack(["H264"], ["audio PCMA"]), "The camera's video cannot be shown"),
+        (CameraMute("malformed RTSP"), "No camera answers at this address"),
+    ],
+)
+def test_what_waiting_does_not_mend_is_no_absence(viewer: Viewer, error: RemoteError, headline: str) -> None:
+    viewer.open("/")
+    for state in ("backoff", "connecting"):
+        words = viewer.page.evaluate(WORDS, [state, str(error)])
+        assert words["headline"] == headline
+        assert str(error)[1:] in words["detail"]
+        assert "return by itself" not in words["detail"]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        UnexpectedStatus(503, "Service Unavailable", "SETUP"),
+        CameraHungUp("The camera closed the connection."),
+        CredentialsNoLongerTaken(),
+    ],
+)
+def test_what_passes_by_itself_is_absence(viewer: Viewer, error: RemoteError) -> None:
+    words = viewer.open("/").page.evaluate(WORDS, ["backoff", str(error)])
+    assert words["headline"] == "The camera is away"
