@@ -20,7 +20,8 @@ export function careFor(cameras, players) {
     timer = setTimeout(() => document.pictureInPictureElement || sleep(), HIDDEN_GRACE_MS);
   };
   document.addEventListener("visibilitychange", () => (document.hidden ? rest() : wake()));
-  addEventListener("online", wake);
+  document.addEventListener("leavepictureinpicture", () => document.hidden && rest());
+  addEventListener("online", () => document.hidden || wake());
   // Nothing may stay open: neither a session on the server, nor a socket, which bars the back/forward cache.
   addEventListener("pagehide", sleep);
   addEventListener("pageshow", ({ persisted }) => persisted && wake());
