@@ -57,8 +57,13 @@ def add_whep_routes(app: QuartTrio, engine: MediaEngine) -> None:
 
 
 def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
+    def check_known(camera: str) -> None:
+        if all(known["name"] != camera for known in engine.cameras()):
+            raise UnknownCamera(camera)
+
     @app.post("/whep/<camera>")
     async def open_session(camera: str) -> Response:
+        check_known(camera)
         if request.mimetype != SDP:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
         offer = offer_untrusted(await _body())
@@ -74,8 +79,7 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @app.get("/whep/<camera>")
     async def show_endpoint(camera: str) -> Response:
         # Draft section 4.2: the Content-Type of an empty answer is how players find out that this is WHEP.
-        if all(known["name"] != camera for known in engine.cameras()):
-            raise UnknownCamera(camera)
+        check_known(camera)
         return Response("", headers=_ENDPOINT_HEADERS, content_type=SDP)
 
     @app.route("/whep/<camera>", methods=["OPTIONS"])

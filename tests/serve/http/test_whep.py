@@ -83,8 +83,9 @@ async def test_what_is_no_sdp_is_refused(server: Server, engine: FakeEngine, bod
     assert not engine.viewers
 
 
-async def test_an_unknown_camera_is_named(server: Server) -> None:
-    reply = await post(server, "/whep/garage")
+@pytest.mark.parametrize("body", [OFFER, b"no offer"])
+async def test_an_unknown_camera_is_named(server: Server, body: bytes) -> None:
+    reply = await post(server, "/whep/garage", body=body)
     assert reply.status == 404
     assert "'garage'" in reply.problem()["detail"]
 
