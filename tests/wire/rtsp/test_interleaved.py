@@ -260,7 +260,7 @@ def test_bad_lengths_name_the_place() -> None:
 )
 def test_lines_of_spaces_cost_linear_time(line: bytes) -> None:
     reader = make_reader()
-    started = time.perf_counter()
+    started = time.process_time()
     read(reader, OK, line, b"\x00" * 2, OK)
     # Quadratic matching takes seconds here, linear a fraction of a millisecond.
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0

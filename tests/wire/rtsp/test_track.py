@@ -100,9 +100,9 @@ def test_labels_are_fit_for_a_terminal() -> None:
 
 def test_a_long_description_costs_linear_time() -> None:
     sdp = "m=video 0 RTP/AVP 96\n" * 250 + "m=audio 0 RTP/AVP 97\n" + "a=fmtp:1 x\n" * 22_000
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(tracks(sdp)) == 251
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 def test_the_first_video_that_can_be_decoded_is_chosen() -> None:

@@ -74,9 +74,9 @@ def test_parameters(text: str, parameters: dict[str, str]) -> None:
 
 
 def test_parameters_of_many_spaces_cost_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     parse_parameters_untrusted("a" + " " * 200_000 + "b")
-    assert time.perf_counter() - started < 1.0
+    assert time.process_time() - started < 1.0
 
 
 @pytest.mark.parametrize(
@@ -101,6 +101,6 @@ def test_parameter_sets(text: str, nals: list[str]) -> None:
 def test_each_payload_type_is_read_once() -> None:
     """The cost follows the size of the description, not its square: a camera's 256 kB must not stop all others."""
     lines = ["m=video 0 RTP/AVP" + " 96 97" * 20_000, *["a=rtpmap:98 H264/90000"] * 5_000]
-    started = time.perf_counter()
+    started = time.process_time()
     assert [payload.payload_type for payload in formats(*lines)] == [96, 97]
-    assert time.perf_counter() - started < 3.0  # a minute when each number is looked up in each line
+    assert time.process_time() - started < 3.0  # a minute when each number is looked up in each line

@@ -77,9 +77,9 @@ def test_a_payload_type_that_is_repeated_is_read_once() -> None:
     parameters = ";".join(f"a{number}=1" for number in range(3000))
     repeated = f" 119 50\na=fmtp:50 {parameters}\n" + "a=rtpmap:50 H264/90000\n" * 1500
     offer = FIREFOX.replace("\r\n", "\n").replace(" 119\n", repeated, 1)
-    started = time.perf_counter()
+    started = time.process_time()
     codecs = parse_offer_untrusted(offer).media[0].codecs
-    assert time.perf_counter() - started < 0.5
+    assert time.process_time() - started < 2.0
     assert [codec.payload_type for codec in codecs].count(50) == 1
 
 

@@ -9,6 +9,8 @@ import trio
 from camgate.bench.processes import exists
 from tests.fakes.command import camgate, running_camgate
 
+pytestmark = pytest.mark.interop
+
 SMALL = ["--size", "320x180", "--bitrate", "0.3", "--fps", "10", "--gop", "0.5", "--rate", "50", "--seconds", "2"]
 
 
