@@ -7,6 +7,7 @@ stands in the file of its day.
 
 import os
 import re
+import tempfile
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -27,6 +28,19 @@ class FileLimits:
     """Files kept beside the current one; 0 for as many as there are."""
     max_age_days: int
     """Files of older days are deleted; 0 for never."""
+
+
+def why_unwritable(directory: Path) -> str | None:
+    """Return in words why this user cannot write log files in `directory`, None where nothing is known against it.
+
+    Leaves nothing behind: where the directory is missing, the nearest one above it is tried.
+    """
+    existing = next((path for path in (directory, *directory.absolute().parents) if path.exists()), Path("/"))
+    try:
+        with tempfile.TemporaryFile(dir=existing):
+            return None
+    except OSError as error:
+        return error.strerror or str(error)
 
 
 class DailyFile:

@@ -56,19 +56,11 @@ class LogDestination(Protocol):
 def setup_logging(settings: LogDestination, *, console: int = STDERR) -> Iterator[None]:
     """Send all logging of the process where `settings` say, until the block ends; `console` is a file descriptor.
 
-    Other libraries are heard from WARNING on. The first line says where the lines go.
+    Other libraries are heard from WARNING on. The first line says where the lines go. Lines that cannot be
+    written to files go to the console, whatever `settings` say.
     """
     terminal = ConsoleSink(console)
-    if settings.output == "console":
-        handler = LineHandler([terminal])
-    else:
-        file = _file_sink(settings, terminal)
-        handler = LineHandler([terminal, file] if settings.output == "both" else [file])
-        start = _note(_files_in_words(settings, file), logging.INFO)
-        handler.put(start)
-        if settings.output == "file":
-            terminal.write(start)
-    with _installed(handler, settings.level.upper()):
+    with _installed(LineHandler(_sinks(settings, terminal)), settings.level.upper()):
         yield
 
 
@@ -105,29 +97,38 @@ class ConsoleSink:
 
 
 class FileSink:
-    """Writes to the daily files; when it cannot it says so once, counts lost lines, and tries again now and then."""
+    """Writes to the daily files; when it cannot it says so once, counts the lines, and tries again now and then."""
 
     def __init__(
-        self, file: DailyFile, complain: Callable[[LogLine], None], clock: Callable[[], float] = time.monotonic
+        self,
+        file: DailyFile,
+        complain: Callable[[LogLine], None],
+        *,
+        instead: Sink | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        """instead: where lines go while the files cannot be written; None where they are seen elsewhere anyway."""
         self._file = file
         self._complain = complain
+        self._instead = instead
         self._clock = clock
         self._retry_at: float | None = None
-        self._lost_lines = 0
+        self._missing_lines = 0
 
-    def path_today(self) -> Path:
-        """Return the path of the file that a line of this moment goes to."""
-        return self._file.path_of(datetime.now().date()).absolute()
+    @property
+    def is_written(self) -> bool:
+        """Whether the latest line went into a file."""
+        return self._retry_at is None
 
     def write(self, line: LogLine) -> None:
         if self._retry_at is not None and self._clock() < self._retry_at:
-            self._lost_lines += 1
+            self._pass_on(line)
             return
         try:
             self._file.write(line.render(), line.time_s)
         except OSError as error:
             self._fail(error)
+            self._pass_on(line)
         else:
             self._recover()
 
@@ -138,15 +139,21 @@ class FileSink:
         self._file.close()
         if self._retry_at is None:
             reason = error.strerror or str(error)
-            self._complain(_note(f"cannot write log files in {self._file.directory}: {reason}; going on without them"))
-        self._lost_lines += 1
+            way_on = "logging here until it works" if self._instead else "going on without them"
+            self._complain(_note(f"cannot write log files in {self._file.directory}: {reason}; {way_on}"))
         self._retry_at = self._clock() + RETRY_FILE_S
+
+    def _pass_on(self, line: LogLine) -> None:
+        self._missing_lines += 1
+        if self._instead:
+            self._instead.write(line)
 
     def _recover(self) -> None:
         if self._retry_at is not None:
-            self._complain(_note(f"log files are written again; lost lines: {self._lost_lines}", logging.WARNING))
+            missing = f"lines missing in them: {self._missing_lines}"
+            self._complain(_note(f"log files are written again; {missing}", logging.WARNING))
             self._retry_at = None
-            self._lost_lines = 0
+            self._missing_lines = 0
 
 
 class LineHandler(logging.Handler):
@@ -243,14 +250,28 @@ def _log_uncaught(entry: Entry, error: BaseException | None) -> None:
     logging.getLogger("camgate.log").error(entry, exc_info=error)
 
 
-def _file_sink(settings: LogDestination, terminal: ConsoleSink) -> FileSink:
+def _sinks(settings: LogDestination, terminal: ConsoleSink) -> list[Sink]:
+    if settings.output == "console":
+        return [terminal]
     limits = FileLimits(settings.max_size_mb * MEGABYTE, settings.max_backups, settings.max_age_days)
-    return FileSink(DailyFile(settings.directory, limits), complain=terminal.write)
+    daily = DailyFile(settings.directory, limits)
+    start = _note(_files_in_words(settings, daily), logging.INFO)
+    if settings.output == "both":
+        file = FileSink(daily, complain=terminal.write)
+    else:
+        file = FileSink(daily, complain=terminal.write, instead=terminal)
+    file.write(start)
+    if settings.output == "both":
+        terminal.write(start)
+        return [terminal, file]
+    if file.is_written:
+        terminal.write(start)
+    return [file]
 
 
-def _files_in_words(settings: LogDestination, file: FileSink) -> str:
+def _files_in_words(settings: LogDestination, file: DailyFile) -> str:
     fields = {
-        "path": file.path_today(),
+        "path": file.path_of(datetime.now().date()).absolute(),
         "level": settings.level,
         "output": settings.output,
         "max_size_mb": settings.max_size_mb,

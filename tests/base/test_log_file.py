@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from camgate.base.log_file import DailyFile, FileLimits
+from camgate.base.log_file import DailyFile, FileLimits, why_unwritable
 
 NOON = datetime(2026, 11, 23, 12, 0)
 
@@ -111,3 +111,12 @@ def test_a_directory_that_cannot_be_made_raises(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(OSError, match=r"Not a directory|File exists"):
         DailyFile(tmp_path / "file" / "logs", limits()).write("x\n", time_s())
+
+
+def test_why_a_directory_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert why_unwritable(tmp_path) is None
+    assert why_unwritable(tmp_path / "logs" / "camgate") is None
+    assert why_unwritable(tmp_path / "file" / "logs") == "Not a directory"
+    assert why_unwritable(Path("/proc/logs"))
+    assert names(tmp_path) == ["file"]

@@ -138,7 +138,46 @@ def test_a_directory_that_cannot_be_written_is_told_once(tmp_path: Path, console
         log.info("first")
         log.info("second")
     assert console.read().count("cannot write log files in") == 1
-    assert "test second" in console.read()
+    assert console.read().count("test second") == 1
+
+
+def test_without_its_files_the_log_is_on_the_console(tmp_path: Path, console: Console) -> None:
+    (tmp_path / "logs").write_text("a file, not a directory")
+    with setup_logging(Destination(tmp_path / "logs", output="file"), console=console.descriptor):
+        log.info("first")
+        log.info("second")
+    told, where, *lines = console.read().splitlines()
+    assert told.endswith("File exists; logging here until it works")
+    assert "logging to files path=" in where
+    assert [line.split()[-1] for line in lines] == ["first", "second"]
+
+
+def test_lines_are_on_the_console_only_while_files_fail(tmp_path: Path) -> None:
+    seen: list[str] = []
+
+    class Seen:
+        def write(self, line: LogLine) -> None:
+            seen.append(line.text)
+
+        def close(self) -> None:
+            raise AssertionError
+
+    now = 0.0
+    file = DiskWithRoom(tmp_path, FileLimits(1000, 15, 15))
+    sink = FileSink(file, complain=lambda line: None, instead=Seen(), clock=lambda: now)
+    for text, full, waited_s in [
+        ("one", False, 0),
+        ("two", True, 0),
+        ("three", True, 1),
+        ("four", False, RETRY_FILE_S),
+    ]:
+        file.full = full
+        now += waited_s
+        sink.write(LogLine(0.0, 20, "x", text, text))
+    sink.close()
+    assert seen == ["two", "three"]
+    assert "one" in log_file(tmp_path)
+    assert "four" in log_file(tmp_path)
 
 
 class DiskWithRoom(DailyFile):
@@ -171,7 +210,7 @@ def test_a_full_disk_is_told_once_and_tried_again(tmp_path: Path) -> None:
     sink.close()
     assert told == [
         f"cannot write log files in {tmp_path}: No space left on device; going on without them",
-        "log files are written again; lost lines: 4",
+        "log files are written again; lines missing in them: 4",
     ]
     written = log_file(tmp_path)
     assert [word for word in ("one", "two", "three", "four", "five", "six") if word in written] == ["one", "six"]
