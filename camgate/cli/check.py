@@ -1,19 +1,25 @@
 """`camgate check`: is a config in order, and what would run with it."""
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
+import trio
 import typer
 from rich.console import Console
 from rich.table import Table
 
+from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
 from camgate.cli.exits import exit_codes
 from camgate.config.exposure import KEY, exposure
 from camgate.config.load import find_config_file, load
 from camgate.config.model import CameraSettings, LoggingSettings, Settings
+
+AUTO = "auto"
+RESOLVE_TIMEOUT_S = 2.0
 
 
 def check(
@@ -29,8 +35,27 @@ def check(
     console.print(f"{file} is in order.\n")
     console.print(_parts(settings))
     console.print(_cameras(settings.cameras.values()))
+    for warning in _warnings(settings):
+        typer.echo(f"warning: {warning}", err=True)
+
+
+def _warnings(settings: Settings) -> Iterator[str]:
+    """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     if exposed := exposure(settings.server):
-        typer.echo(f"warning: {KEY}: {exposed}; `camgate run` will want --insecure", err=True)
+        yield f"{KEY}: {exposed}; `camgate run` will want --insecure"
+    for index, name in enumerate(settings.webrtc.advertise):
+        if name != AUTO and not trio.run(_resolves, name.strip("[]")):
+            yield f"webrtc.advertise[{index}]: {name} does not resolve; viewers will not be told of it"
+    directory = settings.logging.directory
+    if settings.logging.output != "console" and (reason := why_unwritable(directory)):
+        yield f"logging.directory: this user cannot write in {directory.absolute()}: {reason}"
+
+
+async def _resolves(name: str) -> bool:
+    with trio.move_on_after(RESOLVE_TIMEOUT_S), suppress(OSError, ValueError):
+        await trio.socket.getaddrinfo(name, None)
+        return True
+    return False
 
 
 def _parts(settings: Settings) -> Table:

@@ -36,6 +36,8 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
 )
+# RFC 3986 leaves `1.2.3` a name; browsers and resolvers take it for an address with its last bytes missing.
+_ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # CSP level 3 section 2.3.1: a host-source may begin with `*.`; nothing here can end the directive and begin another.
 _ANCESTOR = re.compile(r"'self'|'none'|\*|https?:|(?:https?://)?(?:\*\.)?[A-Za-z0-9._-]+(?::(?:[0-9]{1,5}|\*))?")
@@ -141,7 +143,8 @@ def host_name(value: object) -> str:
     """Take a host name or an address, without scheme and port."""
     right = 'write a name or an address alone, such as "cameras.example.org" or "192.0.2.10"'
     host = _as(text, value, right)
-    if not _HOST.fullmatch(host) and not _is_address(host.strip("[]")):
+    is_name = _HOST.fullmatch(host) and not _ENDS_IN_NUMBER.fullmatch(host)
+    if not is_name and not _is_address(host.strip("[]")):
         raise Wrong(f"is no host name or address; {right}")
     return host
 

@@ -138,6 +138,14 @@ BAD: list[tuple[str, str]] = [
         "camgate.toml:2: webrtc.advertise[0]: is no host name or address; write a name or an address alone, such as "
         '"cameras.example.org" or "192.0.2.10"',
     ),
+    *(
+        (
+            f'[webrtc]\nadvertise = ["auto", "{address}"]\n' + CAMERA,
+            "camgate.toml:2: webrtc.advertise[1]: is no host name or address; write a name or an address alone, such "
+            'as "cameras.example.org" or "192.0.2.10"',
+        )
+        for address in ("1.2.3", "8", "192.0.2.256", "0x7f000001", "cams.7")
+    ),
     (
         '[logging]\nlevel = "loud"\n' + CAMERA,
         'camgate.toml:2: logging.level: is another word; write "debug" or "info" or "warning" or "error"',
@@ -185,7 +193,7 @@ BAD: list[tuple[str, str]] = [
     ),
     (
         '[cameras.front]\nurl = "http://cam/"',
-        "camgate.toml:2: cameras.front.url: is no URL of a camera: it does not begin with rtsp:// or rtsps://; write "
+        "camgate.toml:2: cameras.front.url: is no URL of a camera: it does not begin with rtsp://; write "
         '"rtsp://HOST[:PORT]/PATH"',
     ),
     (

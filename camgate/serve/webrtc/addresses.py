@@ -46,6 +46,7 @@ class AddressBook:
         self._local: list[str] = []
         self._local_until_s = float("-inf")
         self._names: dict[str, tuple[float, list[str]]] = {}
+        self._unresolved: set[str] = set()  # of `advertise`, and told to the operator
         # Not Trio's threads: whoever asks for names of a slow server would take those that cameras are dialled with.
         self._resolving = trio.CapacityLimiter(RESOLVE_THREADS)
 
@@ -77,12 +78,21 @@ class AddressBook:
         until_s, addresses = self._names.get(entry, (now, []))
         if now >= until_s:
             addresses = await self._look_up(entry)
+            self._tell_operator(entry, is_resolved=bool(addresses))
             if addresses:
                 self._names.pop(entry, None)
                 self._names[entry] = (now + REMEMBERED_S, addresses)
             while len(self._names) > MAX_NAMES:
                 del self._names[next(iter(self._names))]
         return addresses
+
+    def _tell_operator(self, entry: str, *, is_resolved: bool) -> None:
+        """Warn once of each name in the config that does not resolve; viewers may name any host they like."""
+        if is_resolved:
+            self._unresolved.discard(entry)
+        elif entry in self._advertise and entry not in self._unresolved:
+            self._unresolved.add(entry)
+            log.warning("a name of webrtc.advertise does not resolve; viewers are not told of it", name=entry)
 
     async def _look_up(self, name: str) -> list[str]:
         look_up = partial(socket.getaddrinfo, name, None, type=socket.SOCK_DGRAM)

@@ -58,7 +58,7 @@ def split_url_untrusted(text: str) -> RtspUrl:
     """Split an rtsp:// or rtsps:// URL; MalformedUrl says what is wrong with it, without repeating it."""
     scheme, rest = _split_scheme(text)
     if scheme not in DEFAULT_PORTS:
-        raise MalformedUrl("it does not begin with rtsp:// or rtsps://")
+        raise MalformedUrl("it does not begin with rtsp://")
     end = _authority_end(rest)
     userinfo, _, authority = rest[:end].rpartition("@")
     host_port = _HOST_PORT.fullmatch(authority)

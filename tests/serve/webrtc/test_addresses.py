@@ -1,6 +1,7 @@
 """Candidates: what the viewer came by first, then the configured, then the local ones."""
 
 import ipaddress
+import logging
 import socket
 import threading
 
@@ -41,17 +42,41 @@ async def test_a_name_that_is_none_costs_nothing() -> None:
     assert await AddressBook([]).candidates(None) == ["127.0.0.1"]
 
 
+async def test_a_configured_name_that_does_not_resolve_is_warned_of_once(
+    mock_clock: MockClock, names: "Names", caplog: pytest.LogCaptureFixture
+) -> None:
+    book = AddressBook(["none.example"])
+    with caplog.at_level(logging.INFO):
+        for _ in range(3):
+            assert await book.candidates("none-of-ours.example") == ["127.0.0.1"]
+        assert [record.getMessage() for record in caplog.records] == [
+            "a name of webrtc.advertise does not resolve; viewers are not told of it name=none.example"
+        ]
+        names.known.add("none.example")
+        assert await book.candidates(None) == ["192.0.2.5"]
+        names.known.clear()
+        mock_clock.jump(REMEMBERED_S)
+        await book.candidates(None)
+    assert len(caplog.records) == 2
+
+
 class Names:
-    """A name server: counts questions; answers those that begin with `slow` only after `released`."""
+    """A name server: counts questions; answers those that begin with `slow` only after `released`.
+
+    Names that begin with `none` do not exist unless they are `known`.
+    """
 
     def __init__(self) -> None:
         self.asked: list[str] = []
+        self.known: set[str] = set()
         self.released = threading.Event()
 
     def getaddrinfo(self, name: str, port: None, **_: object) -> list[tuple[object, ...]]:
         self.asked.append(name)
         if name.startswith("slow"):
             self.released.wait(10)
+        if name.startswith("none") and name not in self.known:
+            raise socket.gaierror
         return [(socket.AF_INET, socket.SOCK_DGRAM, 0, "", ("192.0.2.5", 0))]
 
 
