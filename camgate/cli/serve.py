@@ -40,13 +40,14 @@ async def _serve_until_signalled(service: Callable[..., Awaitable[None]], facts:
             url = await nursery.start(service)
             log.info("camgate has started", version=__version__, **facts)
             _announce(url)
+    log.info("camgate has stopped")
 
 
 async def _stop_on_signal(signals: AsyncIterator[int], service: trio.CancelScope) -> None:
     async for number in signals:
         for stop_signal in STOP_SIGNALS:
             signal.signal(stop_signal, signal.SIG_DFL)
-        log.info("stopped by a signal", signal=signal.Signals(number).name)
+        log.info("a signal says to stop", signal=signal.Signals(number).name)
         service.cancel()
         return
 

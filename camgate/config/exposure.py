@@ -1,8 +1,11 @@
 """Nobody shows their cameras to the whole network by accident: who can reach the listeners."""
 
+from camgate.base.log import get_logger
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import StartError
 from camgate.config.model import ServerSettings
+
+log = get_logger("config.exposure")
 
 KEY = "server.listen"
 
@@ -16,9 +19,11 @@ def exposure(server: ServerSettings) -> str | None:
 
 
 def check_exposure(server: ServerSettings, *, insecure: bool) -> None:
-    """Raise StartError for a listener beyond loopback, unless the operator said `--insecure`."""
+    """Raise StartError for a listener beyond loopback; where the operator said `--insecure`, warn of it."""
     exposed = exposure(server)
-    if exposed and not insecure:
+    if exposed and insecure:
+        log.warning("everyone who reaches this address sees the cameras, without a password", listen=server.listen)
+    elif exposed:
         _, port = split_listen(server.listen)
         ways_out = f"listen on 127.0.0.1:{port} behind a proxy that asks for one, or allow it with --insecure"
         raise StartError(KEY, f"{exposed}; {ways_out}")

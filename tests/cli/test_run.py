@@ -34,6 +34,7 @@ def directory(tmp_path: Path) -> Path:
 async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signals) -> None:
     async with running_camgate("run", directory=directory) as command:
         ready = await command.wait_line(" ready ")
+        assert f"config={directory}/camgate.toml" in await command.wait_line("camgate has started")
         url = ready.partition("url=")[2].split()[0]
         healthy = await trio.to_thread.run_sync(lambda: urlopen(f"{url}healthz", timeout=20).status)
         assert healthy == 200
@@ -41,6 +42,7 @@ async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signal
         command.process.send_signal(number)
         assert await command.wait_end() == 0
         print(f"stopped {time.monotonic() - sent:.2f} s after {number.name}")
+        assert command.lines[-1].endswith("camgate has stopped")
         assert "Traceback" not in "\n".join(command.lines)
     (log_file,) = (directory / "logs").iterdir()
     written = log_file.read_text().splitlines()

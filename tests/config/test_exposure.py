@@ -62,7 +62,14 @@ def test_an_open_listener_needs_insecure() -> None:
         "server.listen: 0.0.0.0:8107 can be reached from other machines, and viewers are not asked for a password; "
         "listen on 127.0.0.1:8107 behind a proxy that asks for one, or allow it with --insecure"
     )
-    check_exposure(server, insecure=True)
+
+
+def test_an_open_listener_that_was_allowed_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    check_exposure(ServerSettings(listen="0.0.0.0:8107"), insecure=True)
+    check_exposure(ServerSettings(), insecure=True)
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "everyone who reaches this address sees the cameras, without a password listen=0.0.0.0:8107")
+    ]
 
 
 def test_a_loopback_listener_needs_nothing() -> None:
