@@ -59,8 +59,13 @@ def run_command_line() -> int:
     except typer.TyperException as error:
         # Empty when the whole help was shown, for want of a command.
         if message := error.format_message():
-            typer.echo(f"camgate: {hidden(message)}\nTry 'camgate --help'.", err=True)
+            typer.echo(f"camgate: {hidden(message)}\nTry '{_command_of(error)} --help'.", err=True)
         return BAD_USAGE
     except typer.Abort:
         return FAILED
     return code or 0
+
+
+def _command_of(error: typer.TyperException) -> str:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    return f"camgate {context.info_name}" if context and context.parent else "camgate"

@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from camgate.base.secrets import mask
-from camgate.cli.exits import exit_codes
+from camgate.cli.exits import FAILED, exit_codes
 from camgate.config.arguments import PASSWORD_VARIABLE, camera_settings
 from camgate.ingest.probe import ProbeResult, profile_name
 from camgate.ingest.probe import probe as look_at
@@ -24,26 +24,44 @@ def probe(
     username: Annotated[str | None, typer.Option(help="For the camera's login.")] = None,
     password_file: Annotated[
         Path | None,
-        typer.Option(help=f"File with the password, - for stdin. Without it {PASSWORD_VARIABLE} in the environment."),
+        typer.Option(
+            help=f"File with the password, - for stdin. Else {PASSWORD_VARIABLE} is taken, else it is asked for."
+        ),
     ] = None,
     seconds: Annotated[float, typer.Option(min=1, max=60, help="How long to look at the pictures.")] = 6.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Connect to a camera and print what it offers and what a browser will get."""
+    """Connect to a camera and print what it offers and what a browser will get; exit code 1 where that is nothing."""
     with exit_codes():
-        settings = camera_settings(url, os.environ, username=username, password_file=password_file)
-        facts = _facts(trio.run(partial(look_at, settings, seconds=seconds)))
+        settings = camera_settings(
+            url, os.environ, username=username, password_file=password_file, ask_password=_ask_password
+        )
+        if sys.stderr.isatty():
+            typer.echo(f"measuring for {seconds:g} s…", err=True)
+        result = trio.run(partial(look_at, settings, seconds=seconds))
+    facts = _facts(result)
     if as_json:
         json.dump(facts, sys.stdout, indent=2)
         typer.echo()
     else:
         Console(markup=False, highlight=False, emoji=False, soft_wrap=True).print(_table(facts))
+    if not result.is_playable:
+        raise typer.Exit(FAILED)
+
+
+def _ask_password() -> str | None:
+    """Ask without showing what is typed; return None where nobody sits at a terminal."""
+    if not sys.stdin.isatty():
+        return None
+    password: str = typer.prompt("Password", default="", show_default=False, hide_input=True, err=True)
+    return password
 
 
 def _facts(result: ProbeResult) -> dict[str, Any]:
     """Return what was found, rounded, in the order in which people ask for it."""
     video = result.format
     return {
+        "browser": result.browser,
         "address": result.address,
         "server": mask(result.server),
         "tracks": [track.label for track in result.tracks],
@@ -59,7 +77,6 @@ def _facts(result: ProbeResult) -> dict[str, Any]:
         "gop_s": _rounded(result.gop_s, 3),
         "frames": result.frames,
         "measured_s": _rounded(result.measured_s, 3),
-        "browser": result.browser,
     }
 
 

@@ -36,6 +36,9 @@ the last key frame, told closer together than they were."""
 KEY_FRAME_WAIT_S = 12.0
 """Nothing can be measured before the first key frame; smart codecs send one each 10 s."""
 
+NOTHING = "nothing: "
+"""What the `browser` sentence begins with where a browser gets no picture; the reason follows."""
+
 VIDEO_CLOCK_HZ = 90_000
 
 CONSTRAINT_SET1 = 0x40
@@ -69,6 +72,11 @@ class ProbeResult:
     gop_s: float | None
     browser: str
 
+    @property
+    def is_playable(self) -> bool:
+        """Whether a browser gets anything."""
+        return not self.browser.startswith(NOTHING)
+
 
 async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = dial_tcp) -> ProbeResult:
     """Look at a camera for at most `seconds` from its first key frame on, and hang up.
@@ -82,7 +90,7 @@ async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = 
         try:
             await play_camera(settings, connection, look, dial)
         except (UnsupportedVideo, NoUsableTrack) as error:
-            return look.result(f"nothing: {error}")
+            return look.result(f"{NOTHING}{error}")
         except RemoteError:
             if look.format is None:
                 raise
@@ -184,7 +192,7 @@ class _Look:
         """Say what a browser will get of what was seen."""
         if self.format is None or not self._key_frames:
             advice = "set its key-frame interval to 1-2 s, without intra refresh"
-            return f"nothing: the camera sent no key frame within {KEY_FRAME_WAIT_S:g} s; {advice}"
+            return f"{NOTHING}the camera sent no key frame within {KEY_FRAME_WAIT_S:g} s; {advice}"
         shown = f"H.264 {profile_name(self.format.profile_level_id)}"
         if self.format.width and self.format.height:
             shown += f" {self.format.width}x{self.format.height}"
@@ -193,7 +201,7 @@ class _Look:
         if self._runs_backward:
             return f"a broken picture: {shown} with B-frames, which WebRTC cannot play; turn B-frames off in the camera"
         if int(self.format.profile_level_id[:2], 16) not in _PROFILES_FOR_BROWSERS:
-            return f"nothing: {shown} is a profile that browsers do not decode; set it to High, Main or Baseline"
+            return f"{NOTHING}{shown} is a profile that browsers do not decode; set it to High, Main or Baseline"
         return f"{shown}, passed through"
 
 

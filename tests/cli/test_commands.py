@@ -1,8 +1,11 @@
 """The commands that end by themselves: what they print and their exit codes."""
 
 import json
+import os
 import re
 import socket
+import subprocess
+import sys
 import tomllib
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +15,7 @@ import trio
 
 from camgate import __version__
 from tests.fakes.camera import FakeCamera
-from tests.fakes.command import Outcome, camgate
+from tests.fakes.command import Outcome, camgate, environment
 
 PASSWORD = "hush-hush/pass@word"
 
@@ -42,9 +45,23 @@ def test_version(tmp_path: Path) -> None:
     assert camgate("--version", directory=tmp_path) == Outcome(0, f"camgate {__version__}\n", "")
 
 
-@pytest.mark.parametrize("arguments", [(), ("bogus",), ("run", "--bogus"), ("probe",)])
-def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    assert camgate(*arguments, directory=tmp_path).code == 2
+@pytest.mark.parametrize(
+    ("arguments", "command"),
+    [
+        (("bogus",), "camgate"),
+        (("run", "--bogus"), "camgate run"),
+        (("probe",), "camgate probe"),
+        (("bench", "--size=1"), "camgate bench"),
+    ],
+)
+def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], command: str) -> None:
+    outcome = camgate(*arguments, directory=tmp_path)
+    assert outcome.code == 2
+    assert outcome.err.endswith(f"\nTry '{command} --help'.\n")
+
+
+def test_no_command(tmp_path: Path) -> None:
+    assert camgate(directory=tmp_path).code == 2
 
 
 @pytest.mark.parametrize("arguments", [(), ("probe", "rtsp://192.0.2.1/")])
@@ -117,6 +134,31 @@ def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: 
         ["yard", "", "rtsp://127.0.0.1:9/live?user=a&password=***", "none", "none", "auto"],
     ]
     assert "hush" not in outcome.out
+
+
+def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) -> None:
+    (tmp_path / "logs").touch()
+    text = CONFIG.replace("port = 0", 'port = 0\nadvertise = ["auto", "localhost", "192.0.2.1", "nosuch.invalid"]')
+    config.write_text('[logging]\noutput = "file"\ndirectory = "logs/camgate"\n' + text)
+    outcome = camgate("check", directory=tmp_path)
+    assert outcome.code == 0
+    assert outcome.err.splitlines() == [
+        "warning: webrtc.advertise[3]: nosuch.invalid does not resolve; viewers will not be told of it",
+        f"warning: logging.directory: this user cannot write in {tmp_path}/logs/camgate: Not a directory",
+    ]
+
+
+def test_init_to_stdout(tmp_path: Path) -> None:
+    outcome = camgate("init", "-", "--camera=a=rtsp://cam/", directory=tmp_path)
+    assert (outcome.code, outcome.err) == (0, "")
+    assert tomllib.loads(outcome.out) == {"cameras": {"a": {"url": "rtsp://cam/"}}}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_with_two_cameras_of_one_name_writes_nothing(tmp_path: Path) -> None:
+    outcome = camgate("init", "--camera=a=rtsp://cam/1", "--camera=a=rtsp://cam/2", directory=tmp_path)
+    assert outcome == Outcome(2, "", "camgate.toml: cameras.a: is there twice; each camera needs a name of its own\n")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_init_writes_a_file_that_loads_and_only_its_owner_reads(tmp_path: Path) -> None:
@@ -231,6 +273,42 @@ async def test_probe_with_a_password(tmp_path: Path, way: str) -> None:
     assert ("can be read in the shell's history" in outcome.err) == (way in ("url", "variable"))
 
 
+async def test_probe_of_a_camera_that_no_browser_shows(tmp_path: Path) -> None:
+    outcome = await probe(FakeCamera(codec="H265"), tmp_path, "rtsp://CAMERA/live", "--seconds=1")
+    assert outcome.code == 1
+    assert outcome.out.startswith("browser")
+    assert "nothing: " in outcome.out.splitlines()[0]
+
+
+async def test_probe_asks_for_the_password_and_does_not_show_it(tmp_path: Path) -> None:
+    with trio.socket.socket() as closed:
+        await closed.bind(("127.0.0.1", 0))
+        url = f"rtsp://127.0.0.1:{closed.getsockname()[1]}/"
+        shown = await trio.to_thread.run_sync(on_terminal, tmp_path, "probe", url, "--username=admin")
+    assert shown.startswith("Password: ")
+    assert "measuring for 6 s…" in shown
+    assert "camgate: " in shown  # nobody listens
+    assert "hush" not in shown
+
+
+def on_terminal(directory: Path, *arguments: str) -> str:
+    """Run a command whose user types PASSWORD when asked; return what the terminal showed."""
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "camgate", *arguments]
+    with subprocess.Popen(
+        command, cwd=directory, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+    ):
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # the other end is closed
+            while data := os.read(ours, 4096):
+                shown += data
+                if shown.endswith(b"Password: "):
+                    os.write(ours, f"{PASSWORD}\n".encode())
+    os.close(ours)
+    return shown.decode()
+
+
 async def test_probe_with_a_wrong_password(tmp_path: Path) -> None:
     camera = FakeCamera(username="admin", password="right")
     outcome = await probe(camera, tmp_path, "rtsp://CAMERA/", "--username=admin", CAMGATE_PASSWORD=PASSWORD)
@@ -244,7 +322,11 @@ async def test_probe_with_a_wrong_password(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (("http://cam/",), "camgate: URL: is no URL of a camera"),
+        (("http://cam/",), "camgate: URL: is no URL of a camera: it does not begin with rtsp://;"),
+        (
+            ("rtsp://cam/", "--username=admin"),
+            "camgate: --username: no password given: use --password-file or CAMGATE_PASSWORD\n",
+        ),
         (("rtsp://cam/", "--password-file=nothing"), "camgate: --password-file: cannot read nothing: No such file"),
     ],
 )
