@@ -68,7 +68,8 @@ function renderCamera() {
   document.querySelector("h1").textContent = title;
   const pill = document.querySelector("#camera-state");
   pill.dataset.state = state;
-  if (pill.textContent !== stateName(state)) pill.textContent = stateName(state);
+  const label = stateName(cameras, name);
+  if (pill.textContent !== label) pill.textContent = label;
   setData("viewers", camera?.viewers ?? 0, format.count(camera?.viewers ?? 0));
   setData("reconnects", camera?.reconnects ?? 0, format.count(camera?.reconnects ?? 0));
   setData("source-rate", camera?.bitrate_bps ?? 0, format.bitRate(camera?.bitrate_bps ?? 0));

@@ -61,7 +61,7 @@ class Tile {
     const state = cameraState(cameras, this.name);
     const pill = this.element.querySelector(".pill");
     pill.dataset.state = state;
-    setText(pill, stateName(state));
+    setText(pill, stateName(cameras, this.name));
     setText(this.element.querySelector(".name"), this.title);
     const screen = this.element.querySelector(".screen");
     screen.dataset.state = this.player.state;

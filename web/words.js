@@ -11,7 +11,12 @@ const STATE_NAMES = {
   unknown: "Unknown",
 };
 
-export const stateName = (state) => STATE_NAMES[state] ?? state;
+/** @returns {string} the word beside the camera's name */
+export function stateName(cameras, name) {
+  const state = cameraState(cameras, name);
+  const camera = cameras.get(name);
+  return state !== "unknown" && camera && mistake(camera) ? "Needs attention" : (STATE_NAMES[state] ?? state);
+}
 
 /** @returns {string} the camera's state, `unknown` while the server is lost */
 export function cameraState(cameras, name) {

@@ -48,6 +48,19 @@ def test_a_full_server_is_asked_no_earlier_than_it_says(context: BrowserContext,
     second.assert_plays()
 
 
+def test_a_wrong_path_is_called_a_mistake(context: BrowserContext, front_camera: CameraProcess, tmp_path: Path) -> None:
+    server = CamgateProcess(tmp_path, {"front": {"url": f"{front_camera.url}-misspelt"}})
+    server.start()
+    try:
+        viewer = Viewer(context.new_page(), server.url).open("/camera/front")
+        viewer.wait_words("The camera refuses us", "404", "restart camgate")
+        expect(viewer.page.locator("#camera-state")).to_have_text("Needs attention")
+        wall = Viewer(context.new_page(), server.url).open("/")
+        expect(wall.page.locator('[data-camera="front"] .pill')).to_have_text("Needs attention")
+    finally:
+        server.kill()
+
+
 def test_an_unknown_camera_is_asked_for_once_and_leads_to_the_others(viewer: Viewer) -> None:
     viewer.open("/camera/nobody")
     viewer.wait_words("No such camera", "“nobody”")
