@@ -193,6 +193,6 @@ def test_a_url_knows_itself() -> None:
 
 
 def test_schemes_without_end_cost_linear_time() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     assert join_control_untrusted(f"{HERE}/", "a://" * 60_000, OWN)
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 1.0
