@@ -26,6 +26,7 @@ from camgate.ingest.errors import (
 from camgate.ingest.receive import TrackReceiver
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.codec.h264 import PACKET_COST_BYTES
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
@@ -57,8 +58,8 @@ GOODBYE_SILENCE_S = 0.25
 
 MAX_REDIRECTS = 3
 
-MAX_EARLY_PACKETS = 4096
-"""Kept from before the answer to PLAY: room for a key frame of 4 MB."""
+MAX_EARLY_BYTES = 8 << 20
+"""Kept from before the answer to PLAY: room for any key frame that the depacketiser takes."""
 
 KEY_FRAME_PATIENCE_S = 30.0
 """Pictures that are no use without a key frame. Smart codecs stretch its interval to 10 s and more; a new session makes
@@ -163,7 +164,7 @@ class Session:
     def _pass_on_packets(self, now: float) -> None:
         # Media may come before the answer to PLAY (Reolink), and its first packets are a key frame: they wait for it.
         if self._receiver is None:
-            del self._packets[:-MAX_EARLY_PACKETS]
+            drop_oldest(self._packets, MAX_EARLY_BYTES)
             return
         packets, self._packets = self._packets, []
         frames = self._receiver.receive_packets(packets, now)
@@ -247,6 +248,16 @@ class Session:
                 await trio.lowlevel.wait_readable(self._connection)
             if silence.cancelled_caught or not self._connection.recv_into(_read_buffer):
                 return
+
+
+def drop_oldest(packets: list[tuple[int, bytes]], max_bytes: int) -> None:
+    """Drop the oldest of `packets` that the newest `max_bytes` have no room for; each costs its bytes and a few more."""
+    room = max_bytes
+    for place in range(len(packets) - 1, -1, -1):
+        room -= len(packets[place][1]) + PACKET_COST_BYTES
+        if room < 0:
+            del packets[: place + 1]
+            return
 
 
 async def play_camera(settings: CameraSettings, connection: socket.socket, sink: SessionSink, dial: Dial) -> Never:

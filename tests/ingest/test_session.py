@@ -19,7 +19,7 @@ from camgate.ingest.errors import (
     UnsupportedScheme,
     UnsupportedVideo,
 )
-from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, MAX_REDIRECTS, play_camera
+from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, MAX_REDIRECTS, drop_oldest, play_camera
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp.rtcp import ReceiverReport, parse_rtcp_untrusted
@@ -253,6 +253,21 @@ async def test_pictures_ahead_of_the_answer_to_play_are_kept(autojump_clock: tri
         await play_for(camera, 0.5, sink=sink)
     assert len(sink.frames) >= 12
     assert sink.frames[0].is_key
+
+
+def test_what_comes_ahead_is_bounded_in_bytes_however_large_its_packets() -> None:
+    packets = [(0, bytes(60_000)) for _ in range(200)]
+    newest = packets[-1]
+    drop_oldest(packets, 1_000_000)
+    assert sum(len(packet) for _, packet in packets) <= 1_000_000
+    assert len(packets) == 16
+    assert packets[-1] is newest
+    empty = [(0, b"")] * 100_000
+    drop_oldest(empty, 1_000_000)
+    assert len(empty) < 20_000
+    few = [(0, b"x")]
+    drop_oldest(few, 1_000)
+    assert few == [(0, b"x")]
 
 
 async def test_a_camera_that_never_reads_is_hung_up_on(autojump_clock: trio.testing.MockClock) -> None:
