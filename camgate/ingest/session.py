@@ -251,12 +251,12 @@ class Session:
 
 
 def drop_oldest(packets: list[tuple[int, bytes]], max_bytes: int) -> None:
-    """Drop the oldest of `packets` that the newest `max_bytes` have no room for; each costs its bytes and a few more."""
+    """Drop the oldest of `packets`, to keep no more than `max_bytes`; each counts its bytes and a few more."""
     room = max_bytes
-    for place in range(len(packets) - 1, -1, -1):
-        room -= len(packets[place][1]) + PACKET_COST_BYTES
+    for at in range(len(packets) - 1, -1, -1):
+        room -= len(packets[at][1]) + PACKET_COST_BYTES
         if room < 0:
-            del packets[: place + 1]
+            del packets[: at + 1]
             return
 
 
