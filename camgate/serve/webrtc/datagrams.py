@@ -18,6 +18,7 @@ MAX_SEGMENTS = 44
 SEND_BUFFER_BYTES = 4 << 20
 RECEIVE_BUFFER_BYTES = 4 << 20
 IP_PKTINFO = 8  # linux/in.h
+_IN_PKTINFO_BYTES = 12
 
 # The network card of this path cannot segment (no checksum offload, IPsec), or a segment is larger than the path takes
 # (EINVAL or EMSGSIZE, by the kernel's version). Sent alone, such a packet is fragmented by IP.
@@ -26,6 +27,8 @@ _FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 Ancillary = list[tuple[int, int, bytes]]
+PathKey = tuple[int, Address, bytes]
+"""Between which addresses a datagram went: family, the viewer's address, ours (packed; see `local_address`)."""
 
 
 class UdpSocket:
@@ -147,6 +150,14 @@ class Route:
     def send(self, datagram: bytes) -> bool:
         """Send one datagram."""
         return self.socket.send([datagram], 0, self)
+
+
+def local_address(received: Ancillary) -> bytes:
+    """Return which of our addresses a datagram came to, packed, from its control messages; empty when they say none."""
+    for _, _, data in received:
+        # struct in_pktinfo has 12 bytes: ifindex, spec_dst, addr. struct in6_pktinfo has 20: addr, ifindex.
+        return data[4:8] if len(data) == _IN_PKTINFO_BYTES else data[:16]
+    return b""
 
 
 def _kernel_source(family: int, address: Address) -> str | None:

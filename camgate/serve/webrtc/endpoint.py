@@ -15,7 +15,7 @@ import trio_asyncio
 
 from camgate.base.log import get_logger
 from camgate.relay.stream import Stream
-from camgate.serve.webrtc.datagrams import Address, Ancillary, Route, UdpSocket
+from camgate.serve.webrtc.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Path, Peer, PeerStatistics
@@ -32,8 +32,6 @@ ADDRESS_HELD_S = 5.0
 """An address belongs to the viewer that was heard from it so lately: checks come each 2.5 s at the least."""
 _ANCILLARY_BYTES = 64
 
-AddressKey = tuple[int, Address]
-"""Address family and address as recvmsg(2) gives it."""
 MakeRoute = Callable[[], Route]
 
 
@@ -61,7 +59,7 @@ class Endpoint:
         self._certificate = Certificate()
         self._sockets: list[UdpSocket] = []
         self._by_ufrag: dict[str, Peer] = {}
-        self._by_address: dict[AddressKey, Peer] = {}
+        self._by_path: dict[PathKey, Peer] = {}
         self._by_session: dict[str, Peer] = {}
         self._senders: dict[Stream, Sender] = {}
         # Unbounded on purpose: `add_peer` must not wait, and the number of viewers is bounded before it is called.
@@ -203,8 +201,8 @@ class Endpoint:
         if first < 4:
             self._receive_stun_untrusted(udp, data, ancillary, address)
             return
-        key = (udp.family, address)
-        peer = self._by_address.get(key)
+        key = (udp.family, address, local_address(ancillary))
+        peer = self._by_path.get(key)
         if peer is None:
             self._unknown += 1
         elif 20 <= first <= 63:
@@ -218,15 +216,15 @@ class Endpoint:
         except stun.StunMalformed:
             self._malformed += 1
             return
-        key = (udp.family, address)
+        key = (udp.family, address, local_address(ancillary))
         if message.message_type == stun.BINDING_REQUEST:
             self._receive_check_untrusted(message, key, lambda: Route.to(udp, address, ancillary))
             return
-        peer = self._by_address.get(key)
+        peer = self._by_path.get(key)
         if peer is not None:
             peer.receive_check_answer_untrusted(message, peer.paths[key])
 
-    def _receive_check_untrusted(self, message: stun.StunMessage, key: AddressKey, make_route: MakeRoute) -> None:
+    def _receive_check_untrusted(self, message: stun.StunMessage, key: PathKey, make_route: MakeRoute) -> None:
         peer = self._by_ufrag.get(message.username.partition(":")[0])
         if peer is None or not self._may_claim(peer, key):
             self._unknown += 1
@@ -238,17 +236,17 @@ class Endpoint:
         # The most recently heard one last.
         peer.paths.pop(key, None)
         peer.paths[key] = path
-        self._by_address[key] = peer
+        self._by_path[key] = peer
         self._release(peer, peer.forget_old_path())
 
-    def _may_claim(self, peer: Peer, key: AddressKey) -> bool:
+    def _may_claim(self, peer: Peer, key: PathKey) -> bool:
         """Say whether a peer may check from an address: not from one that another just used."""
-        owner = self._by_address.get(key)
+        owner = self._by_path.get(key)
         return owner is peer or owner is None or not owner.heard_within(ADDRESS_HELD_S)
 
-    def _release(self, peer: Peer, key: AddressKey | None) -> None:
-        if key is not None and self._by_address.get(key) is peer:
-            del self._by_address[key]
+    def _release(self, peer: Peer, key: PathKey | None) -> None:
+        if key is not None and self._by_path.get(key) is peer:
+            del self._by_path[key]
 
     async def _sweep(self) -> None:
         while True:

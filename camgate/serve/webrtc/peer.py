@@ -16,7 +16,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from camgate.base.log import get_logger
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.budget import Budget
-from camgate.serve.webrtc.datagrams import Address, Route
+from camgate.serve.webrtc.datagrams import PathKey, Route
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.sender import Sender
@@ -37,7 +37,7 @@ CHECKS_PER_S = 200
 """Checks that one viewer may send: a browser pings a path every 48 ms until it is sure of it, and has a few paths."""
 MAX_CONTROL_BYTES = 1_500
 """libsrtp's buffer in pylibsrtp; no browser sends a larger datagram."""
-MAX_PATHS = 16
+MAX_PATHS = 32
 """Addresses of one viewer that are remembered: a browser has one for each of its networks and of our addresses."""
 _CHECK_PRIORITY = (110 << 24) | 0xFFFFFF  # RFC 8445 section 5.1.2.2: peer-reflexive
 
@@ -88,7 +88,7 @@ class PeerStatistics:
 
 
 class Path:
-    """One address that a viewer checks from.
+    """One way between an address of the viewer's and one of ours, found by a check of the viewer's.
 
     check_id: transaction id of our own checks to it: one for all of them, so that an answer counts however long it
     takes and however often the viewer checks meanwhile.
@@ -105,7 +105,8 @@ class Peer:
     """One viewer of one camera.
 
     mid, addresses: what the answer said of its video section and candidates, repeated when ICE restarts.
-    paths: the addresses that it has checked from, the most recently heard one last.
+    paths: the ways on which it has checked, the most recently heard one last. Each has an answer's source address of
+    its own: a viewer takes an answer only from where it sent the check (RFC 8445 section 7.2.5.2.1).
     """
 
     def __init__(
@@ -127,7 +128,7 @@ class Peer:
         self.state = PeerState.NEW
         self.closed_reason = ""
         self.viewer: Viewer | None = None
-        self.paths: dict[tuple[int, Address], Path] = {}
+        self.paths: dict[PathKey, Path] = {}
         self._previous: IceCredentials | None = None
         self._remote = remote
         self._sender = sender
@@ -336,7 +337,7 @@ class Peer:
         if self._path is not None:
             self._path.route.send(datagram)
 
-    def forget_old_path(self) -> tuple[int, Address] | None:
+    def forget_old_path(self) -> PathKey | None:
         """Forget the address heard least recently, when there are more than MAX_PATHS; returns it."""
         if len(self.paths) <= MAX_PATHS:
             return None

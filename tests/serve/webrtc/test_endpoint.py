@@ -68,7 +68,7 @@ class Client:
 
     def __init__(self, endpoint: Endpoint, family: int = socket.AF_INET) -> None:
         host = "127.0.0.1" if family == socket.AF_INET else "::1"
-        self._to = (host, endpoint.port)
+        self.to = (host, endpoint.port)
         self.sock = trio.socket.socket(family, socket.SOCK_DGRAM)
         self._host = host
 
@@ -93,7 +93,7 @@ class Client:
             tie_breaker=1,
             use_candidate=nominate,
         )
-        await self.sock.sendto(request, self._to)
+        await self.sock.sendto(request, self.to)
         return transaction_id
 
     async def receive(self) -> stun.StunMessage:
@@ -101,7 +101,7 @@ class Client:
             return stun.parse_stun_untrusted(await self.sock.recv(2048))
 
     async def answer(self, request: stun.StunMessage) -> None:
-        await self.sock.sendto(stun.build_binding_success(request, self._to, REMOTE.pwd.encode()), self._to)
+        await self.sock.sendto(stun.build_binding_success(request, self.to, REMOTE.pwd.encode()), self.to)
 
 
 def _add(endpoint: Endpoint) -> Peer:
@@ -128,6 +128,22 @@ async def test_a_check_is_answered_and_checked_back(connect: Connect, family: in
         assert check.username == f"{REMOTE.ufrag}:{peer.local.ufrag}"
         assert check.has_integrity(REMOTE.pwd.encode())
         assert peer.state is PeerState.CHECKED
+
+
+async def test_each_check_is_answered_from_the_address_that_it_was_sent_to(connect: Connect) -> None:
+    """A viewer tries all our addresses from one of its own; an answer from another one of ours counts for nothing."""
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        client = await connect(endpoint)
+        for host in ("127.0.0.2", "127.0.0.1", "127.0.0.3", "127.0.0.1", "127.0.0.2"):
+            client.to = (host, endpoint.port)
+            await client.check(peer, nominate=False)
+            with trio.fail_after(HANG_S):
+                for kind in (stun.BINDING_SUCCESS, stun.BINDING_REQUEST):
+                    data, source = await client.sock.recvfrom(2048)
+                    assert stun.parse_stun_untrusted(data).message_type == kind
+                    assert source == (host, endpoint.port)
+        assert len(peer.paths) == 3
 
 
 async def test_strangers_get_no_answer_and_are_counted(connect: Connect) -> None:
@@ -173,10 +189,11 @@ async def test_a_viewer_who_wanders_keeps_its_newest_addresses_and_the_one_in_us
             client = await connect(endpoint)
             await client.check(peer, nominate=False)
             assert (await client.receive()).message_type == stun.BINDING_SUCCESS
-        keys = [(socket.AF_INET, c.sock.getsockname()) for c in (home, client)]
+        ours = socket.inet_aton("127.0.0.1")
+        keys = [(socket.AF_INET, c.sock.getsockname(), ours) for c in (home, client)]
         assert len(peer.paths) == MAX_PATHS
         assert all(key in peer.paths for key in keys)
-        assert set(endpoint._by_address) == set(peer.paths)
+        assert set(endpoint._by_path) == set(peer.paths)
 
 
 async def test_checks_have_a_budget(connect: Connect) -> None:
