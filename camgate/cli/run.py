@@ -29,4 +29,5 @@ def run(
     from camgate import app  # takes most of a second: a mistake in the config is told before
 
     with setup_logging(settings.logging), exit_codes(file):
-        serve(partial(app.run, settings, insecure=insecure), config=file.absolute())
+        facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
+        serve(partial(app.run, settings, insecure=insecure), **facts)

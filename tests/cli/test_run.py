@@ -34,7 +34,8 @@ def directory(tmp_path: Path) -> Path:
 async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signals) -> None:
     async with running_camgate("run", directory=directory) as command:
         ready = await command.wait_line(" ready ")
-        assert f"config={directory}/camgate.toml" in await command.wait_line("camgate has started")
+        started = await command.wait_line("camgate has started")
+        assert f"config={directory}/camgate.toml log=both log_level=info" in started
         url = ready.partition("url=")[2].split()[0]
         healthy = await trio.to_thread.run_sync(lambda: urlopen(f"{url}healthz", timeout=20).status)
         assert healthy == 200
