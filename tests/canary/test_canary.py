@@ -305,8 +305,12 @@ def assert_clean_and_watched(evidence: Evidence) -> None:
 
 def test_a_command_line_that_shows_the_canary_is_found() -> None:
     # "probe" in it, as run_tiers.py watches command lines meanwhile and lets that command have one.
-    command = [sys.executable, "-c", "input()", "probe", CANARY]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL) as shows_it:
+    command = [sys.executable, "-c", "print(flush=True); input()", "probe", CANARY]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=subprocess.DEVNULL) as shows_it:
+        assert shows_it.stdout is not None
+        # Right after its start a process has no command line yet.
+        shows_it.stdout.readline()
         found = list(processes_with_canary())
         shows_it.kill()
     assert any(CANARY in line for line in found)
