@@ -32,9 +32,13 @@ def test_the_page_plays(viewer: Viewer, server: CamgateProcess) -> None:
 
 def test_media_comes_over_the_one_udp_port(viewer: Viewer, server: CamgateProcess) -> None:
     viewer.open("/camera/front").wait_blocks()
-    viewer.eventually(lambda: viewer.selected_pair()["state"] == "succeeded", "the pair in use is a checked one")
+
+    def is_settled() -> bool:
+        pair = viewer.selected_pair()
+        return pair["state"] == "succeeded" and bool(pair["nominated"])
+
+    viewer.eventually(is_settled, "the pair in use is a checked and nominated one")
     pair = viewer.selected_pair()
-    assert pair["nominated"]
     assert (pair["remote"]["protocol"], pair["remote"]["port"]) == ("udp", server.webrtc_port)
     expect(viewer.page.locator("#path")).to_have_text(re.compile(rf"^UDP .*:{server.webrtc_port}$"))
 

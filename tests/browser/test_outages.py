@@ -81,7 +81,7 @@ def test_a_server_that_restarts_is_announced_and_found_again(
     assert own_server.stop() == 0
     viewer.wait_words("The server has stopped", "by itself", patience_s=5)
     assert "does not answer" not in viewer.words()
-    assert viewer.page.evaluate("camgate.peerConnections()") == []
+    viewer.eventually(lambda: viewer.page.evaluate("camgate.peerConnections()") == [], "no connection is left open", 5)
     expect(wall.page.get_by_role("alert")).to_contain_text("The server has stopped")
 
     own_server.start()
