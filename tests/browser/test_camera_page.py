@@ -23,8 +23,8 @@ HIDE = """
 def test_the_page_plays(viewer: Viewer, server: CamgateProcess) -> None:
     viewer.open("/camera/front")
     assert viewer.assert_plays().camera == 1
-    assert viewer.state() == "playing"
-    assert viewer.words().strip() == ""
+    viewer.wait_state("playing")
+    viewer.eventually(lambda: viewer.words().strip() == "", "no words over the picture")
     assert viewer.offers == 1
     expect(viewer.page).to_have_title("Front door · camgate")
     expect(viewer.page.locator("#camera-state")).to_have_text("Live")
@@ -87,7 +87,7 @@ def test_the_button_disconnects_and_connects(viewer: Viewer, server: CamgateProc
     viewer.page.on("request", lambda request: request.method == "DELETE" and deletions.append(request.url))
     viewer.page.get_by_role("button", name="Disconnect").click()
     viewer.wait_words("Not connected")
-    assert viewer.page.evaluate("camgate.peerConnections()") == []
+    viewer.eventually(lambda: viewer.page.evaluate("camgate.peerConnections()") == [], "no connection is left open", 5)
     viewer.eventually(lambda: deletions, "the session's resource is deleted")
     assert viewer.figure("bit-rate") == 0
     viewer.page.get_by_role("button", name="Connect", exact=True).click()

@@ -14,7 +14,7 @@ def test_two_cameras_play(viewer: Viewer) -> None:
     viewer.open("/")
     assert viewer.assert_plays("front").camera == 1
     assert viewer.assert_plays("yard").camera == 2
-    assert viewer.page.evaluate(PLAYING) == ["front", "yard"]
+    viewer.eventually(lambda: viewer.page.evaluate(PLAYING) == ["front", "yard"], "both tiles know that they play")
 
 
 def test_tiles_tell_names_and_states(viewer: Viewer) -> None:
