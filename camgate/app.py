@@ -18,6 +18,7 @@ from functools import partial
 import trio
 
 from camgate.base.log import get_logger
+from camgate.base.place import place
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
 from camgate.config.model import Settings
@@ -113,4 +114,4 @@ def _url(address: tuple[str, int]) -> str:
     host, port = address
     if host in ("0.0.0.0", "::"):
         host = "localhost"
-    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+    return f"http://{place(host, port)}/"

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 
 import trio
 
+from camgate.base.place import place
 from camgate.ingest.errors import CameraAway
 
 Dial = Callable[[str, int, float], Awaitable[socket.socket]]
@@ -42,11 +43,6 @@ async def dial_tcp(host: str, port: int, timeout_s: float) -> socket.socket:
         except OSError as error:
             raise CameraAway(place(host, port), _reason(error)) from error
     raise CameraAway(place(host, port), f"does not answer within {timeout_s:g} s")
-
-
-def place(host: str, port: int) -> str:
-    """Return `host:port` as people write it, with brackets around an IPv6 address."""
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
 def _prepare(stream: trio.SocketStream) -> socket.socket:

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import trio
 
 from camgate.base.errors import RemoteError
+from camgate.base.place import place
 from camgate.config.model import CameraSettings
-from camgate.ingest.dial import Dial, dial_tcp, place
+from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import UnsupportedVideo
 from camgate.ingest.session import play_camera
 from camgate.relay.splice import Splice

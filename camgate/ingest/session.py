@@ -12,8 +12,9 @@ from typing import Never, Protocol
 import trio
 
 from camgate.base.log import get_logger
+from camgate.base.place import place
 from camgate.config.model import CameraSettings
-from camgate.ingest.dial import Dial, place
+from camgate.ingest.dial import Dial
 from camgate.ingest.errors import (
     CameraHungUp,
     CameraMoved,

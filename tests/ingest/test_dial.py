@@ -6,7 +6,8 @@ import pytest
 import trio
 import trio.testing
 
-from camgate.ingest.dial import dial_tcp, place
+from camgate.base.place import place
+from camgate.ingest.dial import dial_tcp
 from camgate.ingest.errors import CameraAway
 
 

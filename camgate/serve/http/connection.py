@@ -30,6 +30,7 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
 
 from camgate.base.log import get_logger
+from camgate.base.place import place
 from camgate.serve.http.problem import Problem
 
 log = get_logger("serve.http")
@@ -91,7 +92,7 @@ class Connection:
         except OSError:  # The client has gone before we looked.
             await trio.aclose_forcefully(self._stream)
             return
-        self._address = f"{peer[0]}:{peer[1]}"
+        self._address = place(*peer[:2])
         async with trio.open_nursery() as nursery:
             self._protocol = HttpProtocol(
                 ASGIWrapper(self._app),

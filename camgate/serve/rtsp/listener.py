@@ -7,6 +7,7 @@ from functools import partial
 import trio
 
 from camgate.base.log import get_logger
+from camgate.base.place import place
 from camgate.relay.registry import Registry
 from camgate.serve.rtsp.connection import Connection
 from camgate.wire.rtsp.server import Access, RtspServer, ServerPolicies, open_to_all
@@ -61,4 +62,4 @@ def _address(stream: trio.SocketStream) -> str:
         host, port, *_ = stream.socket.getpeername()
     except OSError:
         return "gone"
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return place(host, port)

@@ -14,6 +14,7 @@ import trio
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from camgate.base.log import get_logger
+from camgate.base.place import place
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.budget import Budget
 from camgate.serve.webrtc.datagrams import PathKey, Route
@@ -218,7 +219,7 @@ class Peer:
         if self._path is None:
             return None
         host, port = self._path.route.address[:2]
-        return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        return place(host, port)
 
     @property
     def etag(self) -> str:

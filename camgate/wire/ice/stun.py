@@ -16,7 +16,6 @@ MAGIC_COOKIE = 0x2112A442
 _MAGIC_COOKIE_BYTES = MAGIC_COOKIE.to_bytes(4, "big")
 
 BINDING_REQUEST = 0x0001
-BINDING_INDICATION = 0x0011
 BINDING_SUCCESS = 0x0101
 
 HEADER_BYTES = 20
@@ -79,11 +78,6 @@ class StunMessage:
         struct.pack_into(">H", signed, 2, offset - HEADER_BYTES + 4 + _INTEGRITY_BYTES)
         expected = hmac.digest(password, signed, "sha1")
         return hmac.compare_digest(expected, self.data[offset + 4 : offset + 4 + _INTEGRITY_BYTES])
-
-
-def is_stun(data: bytes) -> bool:
-    """Tell STUN from DTLS and (S)RTP by its first byte (RFC 7983 section 7)."""
-    return len(data) >= HEADER_BYTES and data[0] < 4
 
 
 def parse_stun_untrusted(data: bytes) -> StunMessage:

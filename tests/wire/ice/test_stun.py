@@ -100,10 +100,3 @@ def test_what_we_build_we_read(transaction_id: bytes, username: str, priority: i
     built = stun.build_binding_request(transaction_id, username, PASSWORD, priority=priority, tie_breaker=1)
     message = stun.parse_stun_untrusted(built)
     assert (message.transaction_id, message.username, message.priority) == (transaction_id, username, priority)
-
-
-def test_stun_is_told_from_dtls_and_rtp_by_its_first_byte() -> None:
-    assert stun.is_stun(RFC_5769_REQUEST)
-    assert not stun.is_stun(bytes((22,)) + bytes(40))
-    assert not stun.is_stun(bytes((128,)) + bytes(40))
-    assert not stun.is_stun(b"\0")
