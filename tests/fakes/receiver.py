@@ -41,27 +41,33 @@ class FakeSocket:
         return True
 
 
+def srtp_session(ssrc_type: int, *, gcm: bool = True) -> pylibsrtp.Session:
+    """Open one side of the SRTP that all fake viewers use: the same key both ways."""
+    profile, salt_bytes = pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 14
+    if gcm:
+        profile, salt_bytes = pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 12
+    policy = pylibsrtp.Policy(key=_KEY + _SALT[:salt_bytes], ssrc_type=ssrc_type, srtp_profile=profile)
+    policy.allow_repeat_tx = True
+    policy.window_size = 1024
+    return pylibsrtp.Session(policy)
+
+
+def srtp_keys(inbound: pylibsrtp.Session, *, gcm: bool = True) -> SrtpKeys:
+    """What a handshake would have given camgate; `inbound` opens what the viewer sends."""
+    key, salt = derive_gcm(_KEY, _SALT[:12]) if gcm else (None, None)
+    return SrtpKeys("test", key, salt, srtp_session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND, gcm=gcm), inbound)
+
+
 class Receiver:
     """One viewer and everything that reached it.
 
-    gcm chooses AEAD_AES_128_GCM, else AES_CM_128_HMAC_SHA1_80. `lose` drops datagrams by their place.
+    gcm chooses AEAD_AES_128_GCM, else AES_CM_128_HMAC_SHA1_80.
     """
 
     def __init__(self, ssrc: int, *, gcm: bool = True, playout_delay_id: int = 0) -> None:
         self.socket = FakeSocket()
-        profile, salt_bytes = pylibsrtp.Policy.SRTP_PROFILE_AES128_CM_SHA1_80, 14
-        if gcm:
-            profile, salt_bytes = pylibsrtp.Policy.SRTP_PROFILE_AEAD_AES_128_GCM, 12
-
-        def session(ssrc_type: int) -> pylibsrtp.Session:
-            policy = pylibsrtp.Policy(key=_KEY + _SALT[:salt_bytes], ssrc_type=ssrc_type, srtp_profile=profile)
-            policy.allow_repeat_tx = True
-            policy.window_size = 1024
-            return pylibsrtp.Session(policy)
-
-        self._session = session(pylibsrtp.Policy.SSRC_ANY_INBOUND)
-        key, salt = derive_gcm(_KEY, _SALT[:12]) if gcm else (None, None)
-        keys = SrtpKeys("test", key, salt, session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND), self._session)
+        self._session = srtp_session(pylibsrtp.Policy.SSRC_ANY_INBOUND, gcm=gcm)
+        keys = srtp_keys(self._session, gcm=gcm)
         route = Route(self.socket, ("192.0.2.9", 9), [])  # type: ignore[arg-type]
         self.viewer = Viewer(keys, route, HeaderProfile(96, playout_delay_id), ssrc)
         self.packets: list[RtpPacket] = []
