@@ -23,7 +23,11 @@ FULL_INTRA_REQUEST = 4  # RFC 5104 4.3.1
 APPLICATION_LAYER = 15  # RFC 4585 6.4; REMB is draft-alvestrand-rmcat-remb-03
 
 MAX_NACK_SEQUENCES = 1024
-"""Sequence numbers taken from one NACK: libwebrtc keeps at most 1,000 on its list, 64 KiB could name 278,000."""
+"""Sequence numbers taken from one NACK: libwebrtc keeps at most 1,000 on its list, 64 KiB could name 278,000.
+
+A compound that has named so many is read no further."""
+MAX_COMPOUND_PACKETS = 32
+"""Packets taken from one compound: browsers send up to five, cameras three; 1,500 bytes could hold 180 empty ones."""
 
 NTP_EPOCH_OFFSET_S = 2_208_988_800
 """From 1900, where NTP time begins, to 1970 (RFC 3550 4)."""
@@ -135,8 +139,8 @@ def parse_rtcp_untrusted(data: bytes) -> list[RtcpPacket]:
     Raises RtcpMalformed when not even the first packet is sound.
     """
     packets: list[RtcpPacket] = []
-    at = 0
-    while at + _HEADER.size <= len(data):
+    at = taken = named = 0
+    while at + _HEADER.size <= len(data) and taken < MAX_COMPOUND_PACKETS and named < MAX_NACK_SEQUENCES:
         first, packet_type, words = _HEADER.unpack_from(data, at)
         end = at + 4 * (words + 1)
         # RFC 3550 6.4.1: version 2; the length counts 32-bit words minus one.
@@ -150,7 +154,10 @@ def parse_rtcp_untrusted(data: bytes) -> list[RtcpPacket]:
                 break
             if packet is not None:
                 packets.append(packet)
+            if type(packet) is Nack:
+                named += len(packet.sequences)
         at = end
+        taken += 1
     if at == 0:
         raise RtcpMalformed("its first packet is damaged or no RTCP", len(data))
     return packets

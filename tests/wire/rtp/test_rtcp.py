@@ -59,6 +59,18 @@ def test_a_huge_nack_is_cut() -> None:
     assert len(nack.sequences) == rtcp.MAX_NACK_SEQUENCES
 
 
+def test_a_compound_of_huge_nacks_is_cut() -> None:
+    data = rtcp.build_nack(1, 2, range(1_020)) * 5 + rtcp.build_bye(1)
+    packets = rtcp.parse_rtcp_untrusted(data)
+    assert [type(packet) for packet in packets] == [rtcp.Nack] * 2
+
+
+def test_a_compound_of_very_many_packets_is_cut() -> None:
+    data = rtcp.build_picture_loss_indication(1, 2) * 100
+    assert len(rtcp.parse_rtcp_untrusted(data)) == rtcp.MAX_COMPOUND_PACKETS
+    assert rtcp.parse_rtcp_untrusted(bytes.fromhex("80cc0000") * 100 + data) == []
+
+
 def test_key_frame_requests() -> None:
     fir = bytes.fromhex("84ce0004 00000001 00000000 00000009 05000000")
     data = rtcp.build_picture_loss_indication(1, 2) + fir
