@@ -2,7 +2,8 @@
 
 The frames keep their order and end exactly at the newest live frame's time and number, the earlier ones a few
 milliseconds apart, so that the browser decodes them at speed and is in step with live right after. Live frames that
-come meanwhile queue behind. Planned by the sender in one step, sent by the viewer's own task, paced.
+come meanwhile queue behind. Planned by the sender in one step, sent by the viewer's own task, paced: what overruns a
+browser is lost, and freezes it (docs/design/join-burst.md).
 """
 
 from collections import deque
@@ -18,13 +19,21 @@ from camgate.wire.codec.h264_payload import packetize_h264
 
 SPACING_TICKS = 450
 """5 ms at 90 kHz between a burst's frames: Chromium froze on joins with 1 tick, never with this."""
-CHUNK_BYTES = 60_000
-CHUNK_INTERVAL_S = 0.002
-"""Pace of a burst: unpaced ones of 4 MB overran receive buffers and lost packets even on loopback."""
+KEY_CHUNK_BYTES = 60_000
+KEY_INTERVAL_S = 0.002
+"""Pace of the key frame, which the first picture waits for: 30 MB/s, and a third of a usual receive buffer at once."""
+CHUNK_BYTES = 40_000
+CHUNK_INTERVAL_S = 0.005
+"""Pace of what follows: 8 MB/s. A lost packet must come again before 1,024 others have (the SRTP replay window of
+browsers), which leaves 0.15 s for it."""
+MAX_SLOWER = 8
+"""Each loss that the viewer tells of halves the pace, down to 1 MB/s: a link that carries less is none for a burst."""
+LOSS_ROUND_S = 0.1
+"""NACKs that come so soon behind one that slowed the burst are about the same loss."""
 FULL_SOCKET_TRIES = 50
-"""Of one batch, CHUNK_INTERVAL_S apart: a socket that takes nothing for 0.1 s will not carry a burst."""
+"""Of one batch, KEY_INTERVAL_S apart: a socket that takes nothing for 0.1 s will not carry a burst."""
 MAX_BURST_S = 5.0
-"""A burst takes 0.15 s at the most on a socket that takes it; live frames that queue behind a slower one pile up."""
+"""A burst takes 0.6 s at the most on a link that carries it; live frames that queue behind a slower one pile up."""
 
 
 Payloads = Sequence[list[bytes]]
@@ -85,25 +94,61 @@ async def send_bursts(viewer: Viewer) -> None:
 
 async def _send_burst(viewer: Viewer) -> None:
     queue = viewer.bursting
+    pace = _Pace(viewer)
+    nacks = viewer.nacks_received
     until_s = trio.current_time() + MAX_BURST_S
-    room = CHUNK_BYTES
     while queue:
         for batch in viewer.encrypt(FrameBuffer(queue.popleft(), viewer.profile, viewer.ssrc)):
             if not await _send_batch(viewer, batch) or trio.current_time() > until_s:
                 viewer.give_up_burst()
                 return
-            room -= sum(map(len, batch[0]))
-            if room <= 0:
-                await trio.sleep(CHUNK_INTERVAL_S)
-                room = CHUNK_BYTES
+            await pace.sent(sum(map(len, batch[0])))
+        pace.follow_up()
     # No await between the last look at the queue and this line: a live frame is either in it or comes after.
     viewer.bursting = None
     viewer.next_report_s = 0.0
+    if viewer.nacks_received == nacks:
+        # It has all that it can ask for, and is only slow to decode: a second burst would set it back by as much.
+        viewer.key_frame_was_sent(trio.current_time())
 
 
 async def _send_batch(viewer: Viewer, batch: Batch) -> bool:
     for _ in range(FULL_SOCKET_TRIES):
         if viewer.send_batch(*batch):
             return True
-        await trio.sleep(CHUNK_INTERVAL_S)
+        await trio.sleep(KEY_INTERVAL_S)
     return False
+
+
+class _Pace:
+    """How fast a burst may go: the key frame first, then the rest, slower with each loss that the viewer tells of."""
+
+    def __init__(self, viewer: Viewer) -> None:
+        self._viewer = viewer
+        self._nacks = viewer.nacks_received
+        self._chunk_bytes = self._room = KEY_CHUNK_BYTES
+        self._interval_s = KEY_INTERVAL_S
+        self._slower = 1
+        self._next_loss_s = 0.0
+
+    def follow_up(self) -> None:
+        """The key frame is out."""
+        self._chunk_bytes = CHUNK_BYTES
+        self._interval_s = CHUNK_INTERVAL_S
+
+    async def sent(self, octets: int) -> None:
+        """Rest where a chunk is full."""
+        self._heed_loss()
+        self._room -= octets
+        while self._room <= 0:
+            await trio.sleep(self._interval_s * self._slower)
+            self._room += self._chunk_bytes
+
+    def _heed_loss(self) -> None:
+        if self._viewer.nacks_received == self._nacks:
+            return
+        self._nacks = self._viewer.nacks_received
+        now = trio.current_time()
+        if now >= self._next_loss_s:
+            self._next_loss_s = now + LOSS_ROUND_S
+            self._slower = min(MAX_SLOWER, 2 * self._slower)

@@ -34,13 +34,15 @@ class Sender:
     """Sends one stream to all its WebRTC viewers.
 
     `run` is its only task, started by the endpoint; `add`, `remove` and the RTCP methods are called from others and
-    never wait.
+    never wait. first_index: of its first packet; at random where it is not given.
     """
 
-    def __init__(self, stream: Stream) -> None:
+    def __init__(self, stream: Stream, *, first_index: int | None = None) -> None:
         self.stream = stream
         self.ssrc = secrets.randbits(32)
-        self._next_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
+        if first_index is None:
+            first_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
+        self._next_index = first_index
         self._timestamp_offset = secrets.randbits(32)
         self._viewers: list[Viewer] = []
         self._ring: deque[PacketizedFrame] = deque()

@@ -60,6 +60,7 @@ class Viewer:
 
     __slots__ = (
         "_aead",
+        "_has_key_until_s",
         "_keys",
         "_last_key_request_s",
         "_salted",
@@ -116,7 +117,7 @@ class Viewer:
         self.jitter_s = 0.0
         self.round_trip_s: float | None = None
         self.retransmissions = Budget(RETRANSMIT_BURST_PACKETS, RETRANSMIT_PACKETS_PER_S)
-        self._last_key_request_s = float("-inf")
+        self._last_key_request_s = self._has_key_until_s = float("-inf")
 
     def send_frame(self, buffer: FrameBuffer) -> int:
         """Encrypt a frame into `buffer` and send it; returns how many batches of it went out.
@@ -186,10 +187,16 @@ class Viewer:
     def may_request_key_frame(self, now: float) -> bool:
         """Say whether a key frame request is due; at most one each KEY_FRAME_REQUEST_INTERVAL_S is."""
         self.key_frame_requests += 1
+        if now < self._has_key_until_s and not self.waiting_for_key:
+            return False
         if now - self._last_key_request_s < KEY_FRAME_REQUEST_INTERVAL_S:
             return False
         self._last_key_request_s = now
         return True
+
+    def key_frame_was_sent(self, now: float) -> None:
+        """Take requests as answered for a while, unless we leave out frames that it then needs a key frame for."""
+        self._has_key_until_s = now + KEY_FRAME_REQUEST_INTERVAL_S
 
     def find_own(self, viewer_index: int) -> tuple[PacketizedFrame, int, int] | None:
         """Find a packet of this viewer's last burst: (frame, position, offset)."""
