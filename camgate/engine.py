@@ -5,8 +5,13 @@ Joins relay (which camera, is it live) and serve.webrtc (who watches). Owns no t
 
 import secrets
 from dataclasses import asdict
+from typing import Any
+
+import trio
 
 from camgate.config.model import Settings
+from camgate.load.sending import SendingMeter
+from camgate.load.watch import LoadWatch
 from camgate.relay.errors import (
     BadOffer,
     NoCommonCodec,
@@ -15,8 +20,10 @@ from camgate.relay.errors import (
     UnknownSession,
     UnprocessableFragment,
 )
+from camgate.relay.keyframes import MAX_CACHE_BYTES, MAX_CACHE_S
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source, SourceStatistics
+from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES
 from camgate.serve.http.engine import Answer
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
@@ -46,6 +53,8 @@ class Engine:
         self._registry = registry
         self._endpoint = endpoint
         self._addresses = AddressBook(settings.webrtc.advertise)
+        self.load = LoadWatch(settings.limits, SendingMeter(), tuple)
+        """Run by the app."""
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
@@ -63,12 +72,16 @@ class Engine:
         addresses = await self._addresses.candidates(host)
         # Others may have come while we waited.
         self._check_room()
+        self.load.admission.admit(trio.current_time())
         return self._add_viewer(camera, source, offer, video, codec, addresses)
 
     def _check_room(self) -> None:
-        limit = self._settings.server.max_viewers
-        if self._endpoint.viewer_count >= limit:
+        limit, admission = self._settings.server.max_viewers, self.load.admission
+        viewers = self._endpoint.viewer_count
+        if viewers >= limit:
+            admission.count_refused("max_viewers")
             raise TooManyViewers(limit, retry_after_s=FULL_RETRY_S)
+        admission.check(viewers, trio.current_time())
 
     def _add_viewer(
         self,
@@ -141,6 +154,20 @@ class Engine:
             viewers[peer.camera] = viewers.get(peer.camera, 0) + 1
         return [_describe(source.statistics(), viewers.get(source.name, 0)) for source in self._registry.sources()]
 
+    def server(self) -> dict[str, object]:
+        """Describe this machine's load and limits, ready for JSON; see `serve.http.engine.MediaEngine`."""
+        watch = self.load.statistics()
+        return {
+            "viewers": self._endpoint.viewer_count,
+            "load": _rounded(asdict(watch.load)),
+            "limits": {"max_viewers": self._settings.server.max_viewers, **watch.limits},
+            "at_limit": watch.admission.at_limit,
+            "joins_admitted": watch.admission.admitted,
+            "joins_refused": watch.admission.refused,
+            "sheds": watch.sheds,
+            "queues": _queues([source.statistics() for source in self._registry.sources()]),
+        }
+
     def revision(self) -> int:
         """Return the counter of camera changes."""
         return self._registry.revision
@@ -151,8 +178,28 @@ class Engine:
 
 
 def _describe(statistics: SourceStatistics, viewers: int) -> dict[str, object]:
-    figures = {key: round(value, 3) if isinstance(value, float) else value for key, value in asdict(statistics).items()}
-    return {**figures, "viewers": viewers}
+    return {**_rounded(asdict(statistics)), "viewers": viewers}
+
+
+def _queues(streams: list[SourceStatistics]) -> dict[str, dict[str, float]]:
+    """Describe what is bounded and by what, and the fullest one there is now."""
+    return {
+        "reader": {
+            "max_bytes": MAX_QUEUE_BYTES,
+            "max_age_s": MAX_QUEUE_AGE_S,
+            "bytes": max((stream.queued_bytes for stream in streams), default=0),
+            "age_s": round(max((stream.queue_age_s for stream in streams), default=0.0), 3),
+        },
+        "key_frame_cache": {
+            "max_bytes": MAX_CACHE_BYTES,
+            "max_age_s": MAX_CACHE_S,
+            "bytes": max((stream.cache_bytes for stream in streams), default=0),
+        },
+    }
+
+
+def _rounded(figures: dict[str, Any]) -> dict[str, object]:
+    return {key: round(value, 3) if isinstance(value, float) else value for key, value in figures.items()}
 
 
 def _choose_codec(video: OfferedMedia, video_format: VideoFormat) -> OfferedCodec:

@@ -80,18 +80,23 @@ def whole_number(low: int, high: int) -> Check[int]:
     return check
 
 
-def seconds(low: float, high: float) -> Check[float]:
-    """Take seconds from `low` to `high`, whole or not."""
+def number(low: float, high: float, what: str = "a number") -> Check[float]:
+    """Take numbers from `low` to `high`, whole or not; errors call them `what`."""
 
     def check(value: object) -> float:
         if type(value) not in (int, float):
-            raise Wrong(f"is {kind_of(value)}; write seconds from {low:g} to {high:g}, without quotes")
+            raise Wrong(f"is {kind_of(value)}; write {what} from {low:g} to {high:g}, without quotes")
         assert isinstance(value, int | float)
         if not low <= value <= high:
-            raise Wrong(f"is {value:g}; write seconds from {low:g} to {high:g}")
+            raise Wrong(f"is {value:g}; write {what} from {low:g} to {high:g}")
         return float(value)
 
     return check
+
+
+def seconds(low: float, high: float) -> Check[float]:
+    """Take seconds from `low` to `high`, whole or not."""
+    return number(low, high, "seconds")
 
 
 def one_of(*words: str) -> Check[str]:

@@ -46,6 +46,20 @@ class WebRtcSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LimitSettings:
+    """How far this machine may be loaded before joins are refused, so that those who watch do not suffer."""
+
+    max_load: float = 0.85
+    """Share of one processor core, as one thread does all the work; above 1 for no limit."""
+    max_lag_s: float = 0.1
+    """How late tasks may get their turn, in seconds."""
+    max_delay_s: float = 0.15
+    """How long a frame may take from its arrival to its last viewer, in seconds."""
+    max_memory_mb: int = 0
+    """Resident memory, in megabytes (10^6 bytes); 0 for 80 % of what the machine or container has."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingSettings:
     """Where log lines go."""
 
@@ -93,4 +107,5 @@ class Settings:
     """By name, in the order of the file."""
     server: ServerSettings = ServerSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
+    limits: LimitSettings = LimitSettings()
     logging: LoggingSettings = LoggingSettings()

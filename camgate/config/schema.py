@@ -11,6 +11,7 @@ from camgate.config.checks import (
     host_name,
     list_of,
     listen_address,
+    number,
     one_of,
     origin,
     seconds,
@@ -18,7 +19,7 @@ from camgate.config.checks import (
     transport,
     whole_number,
 )
-from camgate.config.model import LoggingSettings, ServerSettings, WebRtcSettings
+from camgate.config.model import LimitSettings, LoggingSettings, ServerSettings, WebRtcSettings
 
 CAMERAS = "cameras"
 
@@ -48,6 +49,15 @@ SECTIONS: Mapping[str, Section] = {
         {
             "port": whole_number(0, 65535),
             "advertise": list_of(host_name, example='["auto", "203.0.113.7"]', least=1),
+        },
+    ),
+    "limits": Section(
+        LimitSettings,
+        {
+            "max_load": number(0.05, 2),
+            "max_lag_s": seconds(0.01, 60),
+            "max_delay_s": seconds(0.01, 60),
+            "max_memory_mb": whole_number(0, 100_000_000),
         },
     ),
     "logging": Section(

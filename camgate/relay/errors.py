@@ -73,6 +73,27 @@ class TooManyViewers(ViewerError):
         )
 
 
+class MachineAtLimit(ViewerError):
+    """One more viewer would be at the cost of those who watch."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Machine at its limit"
+
+    def __init__(self, key: str, what: str, value: float, most: float, *, retry_after_s: float) -> None:
+        super().__init__(key, what, value, most)
+        self.key = key
+        self.what = what
+        self.value = value
+        self.most = most
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"This machine is at its limit: {self.what} {self.value:.3g} where {self.most:.3g} is allowed "
+            f"(limits.{self.key}); try again in {self.retry_after_s:g} s."
+        )
+
+
 class BadOffer(ViewerError):
     """The SDP offer cannot be read or lacks what WebRTC needs."""
 

@@ -61,6 +61,12 @@ class StreamStatistics:
     """Lost by readers that fell behind, summed over all readers."""
 
 
+    shed_frames: int
+    """Left out because this machine had more to send than it could, and this stream was of the heaviest."""
+    queued_bytes: int
+    """What waits in the readers' queues now; each is bounded by MAX_QUEUE_BYTES and MAX_QUEUE_AGE_S."""
+    queue_age_s: float
+    """How long the oldest frame in any reader's queue has waited."""
 class Stream:
     """Frames fan out from `publish` to every subscription; a slow reader loses frames, never holds up another."""
 
@@ -78,6 +84,7 @@ class Stream:
         self._dropped_frames = 0
         self._dropped_unlogged = 0
         self._next_drop_log_s = float("-inf")
+        self._shed_frames = 0
         self._key_frame_requester: Callable[[], None] | None = None
         self._next_key_frame_request_s = float("-inf")
 
@@ -115,12 +122,17 @@ class Stream:
                 self._subscriptions.remove(subscription)
             subscription.abandon()
 
+            self._shed_frames += subscription.shed_frames
     def gop(self) -> tuple[Frame, ...]:
         """Return the cached frames since the last key frame, that one first; empty when there are none."""
         return self._cache.frames()
 
     def set_format(self, video_format: VideoFormat) -> None:
         """Say what the frames from now on look like."""
+    def bitrate_bps(self, now: float) -> float:
+        """Return how many bits a second came in over the last seconds."""
+        return self._meter.rates(now)[1]
+
         self.format = video_format
 
     def set_key_frame_requester(self, requester: Callable[[], None] | None) -> None:
@@ -171,6 +183,9 @@ class Stream:
         )
 
     def _count_key_frame(self, frame: Frame) -> None:
+            shed_frames=self._shed_frames + sum(each.shed_frames for each in self._subscriptions),
+            queued_bytes=sum(each.queued_bytes for each in self._subscriptions),
+            queue_age_s=max((each.queue_age_s(now) for each in self._subscriptions), default=0.0),
         self._key_frames += 1
         if self._last_key_time is not None:
             self._gop_s = (frame.rtp_time - self._last_key_time) / VIDEO_CLOCK_HZ

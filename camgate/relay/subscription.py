@@ -35,13 +35,19 @@ class Subscription:
         self._backlog_bytes = 0
         self._waits_for_key = at_key_frame
         self._fell_behind = False
+        self._is_shed = False
         self._viewers = 1
         self.dropped_frames = 0
+        self.shed_frames = 0
         self.closed = False
 
     @property
     def queued_bytes(self) -> int:
         return self._backlog_bytes
+
+    def queue_age_s(self, now: float) -> float:
+        """How long the oldest frame has waited since it arrived; 0 when none waits."""
+        return max(0.0, now - self._backlog[0].arrival_s) if self._backlog else 0.0
 
     @property
     def viewers(self) -> int:
@@ -77,17 +83,29 @@ class Subscription:
         if self._waits_for_key and not frame.is_key:
             # A reader that only just began has lost nothing by waiting.
             lost = int(self._fell_behind)
+            self.shed_frames += self._is_shed
         else:
             lost = self._discard_backlog() if self._is_behind(frame) else 0
             if lost and not frame.is_key:
                 self._waits_for_key = self._fell_behind = True
                 lost += 1
             else:
-                self._waits_for_key = False
+                self._waits_for_key = self._fell_behind = self._is_shed = False
                 self._backlog.append(frame)
                 self._backlog_bytes += frame.size_bytes
                 self._send.send_nowait(frame)
         self.dropped_frames += lost
+        return lost
+
+    def shed(self) -> int:
+        """Drop what waits, and all that comes before the next key frame; returns how many frames that is so far.
+
+        These count as `shed_frames`, not as `dropped_frames`: the reader did not choose to be late.
+        """
+        lost = self._discard_backlog()
+        self.shed_frames += lost
+        if not self._waits_for_key:
+            self._waits_for_key = self._is_shed = True
         return lost
 
     def close(self) -> None:

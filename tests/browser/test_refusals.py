@@ -48,6 +48,35 @@ def test_a_full_server_is_asked_no_earlier_than_it_says(context: BrowserContext,
     second.assert_plays()
 
 
+def test_a_machine_at_its_limit_says_so_and_who_watches_goes_on(
+    context: BrowserContext, front_camera: CameraProcess, tmp_path: Path
+) -> None:
+    server = CamgateProcess(tmp_path, {"front": {"url": front_camera.url}})
+    # A viewer takes some thousandths of a core, so a few fit.
+    with (tmp_path / "camgate.toml").open("a") as config:
+        config.write("[limits]\nmax_load = 0.05\n")
+    server.start()
+    try:
+        server.wait_live("front")
+        watching = [Viewer(context.new_page(), server.url).open("/camera/front")]
+        before = watching[0].assert_plays()
+        late = watching[0]
+        while late.state() == "playing":
+            assert len(watching) < 20, "nobody is refused"
+            late = Viewer(context.new_page(), server.url).open("/camera/front")
+            late.wait_state("playing", "retrying")
+            watching.append(late)
+        watching.remove(late)
+        words = late.wait_words("The server is at its limit", "by itself", "Trying again in")
+        assert "limits." not in words
+        late.page.wait_for_timeout(3_000)
+        assert late.offers == 1, "it waits as long as the answer says"
+        assert watching[0].assert_plays().frame > before.frame
+        assert [viewer.offers for viewer in watching] == [1] * len(watching)
+    finally:
+        server.kill()
+
+
 def test_a_wrong_path_is_called_a_mistake(context: BrowserContext, front_camera: CameraProcess, tmp_path: Path) -> None:
     server = CamgateProcess(tmp_path, {"front": {"url": f"{front_camera.url}-misspelt"}})
     server.start()

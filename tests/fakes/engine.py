@@ -79,6 +79,10 @@ class FakeEngine:
         self.snapshots += 1
         return [dict(facts) for facts in self.facts.values()]
 
+    def server(self) -> dict[str, object]:
+        self._maybe_fail()
+        return server_facts()
+
     def revision(self) -> int:
         return self._revision
 
@@ -142,4 +146,29 @@ def camera_facts(name: str) -> dict[str, object]:
         "viewers": 0,
         "reconnects": 0,
         "uptime_s": 60.0,
+    }
+
+
+def server_facts() -> dict[str, object]:
+    """A machine at ease as `server()` tells it."""
+    return {
+        "viewers": 0,
+        "load": {
+            "share": 0.1,
+            "sending_share": 0.0,
+            "thread_share": 0.12,
+            "lag_s": 0.001,
+            "delay_s": 0.0,
+            "sending_bytes_per_s": None,
+            "memory_bytes": 60_000_000,
+        },
+        "limits": {"max_viewers": 1000, "max_load": 0.85, "max_lag_s": 0.1, "max_delay_s": 0.15, "max_memory_mb": 800},
+        "at_limit": [],
+        "joins_admitted": 0,
+        "joins_refused": {},
+        "sheds": 0,
+        "queues": {
+            "reader": {"max_bytes": 4194304, "max_age_s": 0.25, "bytes": 0, "age_s": 0.0},
+            "key_frame_cache": {"max_bytes": 4194304, "max_age_s": 10.0, "bytes": 0},
+        },
     }

@@ -10,6 +10,12 @@ from camgate.relay import errors
         (errors.CameraOffline("front", "connection refused", retry_after_s=2), 503, 2, "(connection refused); try"),
         (errors.CameraOffline("front", None, retry_after_s=2), 503, 2, "sends no pictures; try again in 2 s"),
         (errors.TooManyViewers(1000, retry_after_s=5), 503, 5, "All 1000 viewer places"),
+        (
+            errors.MachineAtLimit("max_load", "processor load", 0.9134, 0.85, retry_after_s=7),
+            503,
+            7,
+            "processor load 0.913 where 0.85 is allowed (limits.max_load); try again in 7 s",
+        ),
         (errors.BadOffer("it has no ICE password"), 400, None, "it has no ICE password"),
         (errors.NoCommonCodec("H264", ["VP8", "VP9"]), 406, None, "sends H264, the viewer offers VP8, VP9; use"),
         (errors.NoCommonCodec("H264", []), 406, None, "offers no video codec"),

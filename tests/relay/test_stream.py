@@ -151,3 +151,18 @@ async def test_statistics(autojump_clock: trio.testing.MockClock) -> None:
     stopped = stream.statistics()
     assert (stopped.fps, stopped.bitrate_bps) == (0.0, 0.0)
     assert stopped.frame_age_s == pytest.approx(10 + FRAME_S)
+
+
+async def test_queues_and_what_is_shed_show_in_the_statistics() -> None:
+    stream = Stream("front")
+    with stream.subscribe() as reader, stream.subscribe():
+        for number in range(5):
+            stream.publish(make_frame(number, key=number == 0, arrival_s=trio.current_time() - 0.1))
+        statistics = stream.statistics()
+        assert statistics.queued_bytes == 2 * 500
+        assert 0.1 <= statistics.queue_age_s < 5
+        reader.shed()
+        assert stream.statistics().queued_bytes == 500
+        assert stream.statistics().shed_frames == 5
+    assert stream.statistics().shed_frames == 5, "a reader that has gone still counts"
+    assert stream.statistics().queued_bytes == 0

@@ -169,3 +169,35 @@ def test_what_a_reader_gets_can_always_be_decoded(moves: list[tuple[bool, int, f
     got = numbers(received)
     for earlier, later in zip([-1, *got], got, strict=False):
         assert later in keys or later == earlier + 1
+
+
+async def test_a_shed_reader_skips_to_the_next_key_frame() -> None:
+    reader = subscription()
+    for number in range(4):
+        reader.offer(make_frame(number, key=number == 0))
+    assert reader.queue_age_s(0.2) == 0.2
+    assert reader.shed() == 4
+    assert (reader.queued_bytes, reader.queue_age_s(0.2)) == (0, 0.0)
+    lost = [reader.offer(make_frame(number, key=number == 8)) for number in range(4, 10)]
+    assert drained(reader) == [8, 9]
+    assert reader.shed_frames == 8
+    assert (sum(lost), reader.dropped_frames) == (0, 0), "it was not the reader who was late"
+
+
+async def test_shedding_a_reader_that_waits_for_a_key_frame_changes_nothing() -> None:
+    reader = subscription(at_key_frame=True)
+    assert reader.shed() == 0
+    lost = [reader.offer(make_frame(number, key=number == 2)) for number in range(4)]
+    assert drained(reader) == [2, 3]
+    assert (sum(lost), reader.dropped_frames, reader.shed_frames) == (0, 0, 0)
+
+
+async def test_a_reader_that_fell_behind_once_and_is_shed_later_counts_each_frame_once() -> None:
+    reader = subscription(max_bytes=250)
+    for number in range(6):
+        reader.offer(make_frame(number, key=number in (0, 5)))
+    assert reader.dropped_frames == 5
+    reader.shed()
+    for number in range(6, 10):
+        reader.offer(make_frame(number))
+    assert (reader.dropped_frames, reader.shed_frames) == (5, 5)

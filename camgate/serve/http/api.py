@@ -1,4 +1,4 @@
-"""The JSON API: health, and the cameras."""
+"""The JSON API: health, the cameras, and this machine."""
 
 from quart_trio import QuartTrio
 
@@ -31,6 +31,10 @@ def add_api_routes(app: QuartTrio, engine: MediaEngine) -> None:
             if camera["name"] == name:
                 return json_response(camera)
         raise UnknownCamera(name)
+
+    @app.get("/api/v1/server")
+    async def show_server() -> Response:
+        return json_response(engine.server())
 
     @app.get("/api/v1/openapi.json")
     async def describe_api() -> Response:

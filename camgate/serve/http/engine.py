@@ -29,7 +29,7 @@ class MediaEngine(Protocol):
 
         `host` is the name or address by which the browser reached us: no port, no brackets; None when it sent none.
         `wait_s` is how long to wait for a camera that is not live.
-        Raises: UnknownCamera, CameraOffline, TooManyViewers, BadOffer, NoCommonCodec.
+        Raises: UnknownCamera, CameraOffline, TooManyViewers, MachineAtLimit, BadOffer, NoCommonCodec.
         """
 
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:

@@ -85,6 +85,12 @@ def _api_paths() -> dict[str, Any]:
                 "Show one camera", {"200": _json("The camera", camera), "404": _ref("responses", "Problem")}
             ),
         },
+        "/api/v1/server": {
+            "get": _operation(
+                "Show this machine's load and limits",
+                {"200": _json("Figures now and since the start", {"$ref": "#/components/schemas/Server"})},
+            )
+        },
         "/api/v1/openapi.json": {
             "get": _operation("This document", {"200": _json("OpenAPI 3.1", {"type": "object"})}),
         },
@@ -142,6 +148,7 @@ def _schemas() -> dict[str, Any]:
         },
         "Problem": {
             "type": "object",
+        "Server": _server_schema(),
             "description": "RFC 9457; detail says what to do.",
             "required": ["type", "title", "status", "detail"],
             "properties": {
@@ -157,6 +164,30 @@ def _schemas() -> dict[str, Any]:
 
 def _parameters() -> dict[str, Any]:
     def in_path(name: str) -> dict[str, Any]:
+def _server_schema() -> dict[str, Any]:
+    def figures(*names: str) -> dict[str, Any]:
+        return {"type": "object", "required": [*names], "properties": {name: {"type": "number"} for name in names}}
+
+    load = figures("share", "sending_share", "thread_share", "lag_s", "delay_s", "memory_bytes")
+    load["properties"]["sending_bytes_per_s"] = {"type": ["number", "null"]}
+    counts = {"type": "object", "additionalProperties": {"type": "integer"}}
+    queues = {
+        "reader": figures("max_bytes", "max_age_s", "bytes", "age_s"),
+        "key_frame_cache": figures("max_bytes", "max_age_s", "bytes"),
+    }
+    properties = {
+        "viewers": {"type": "integer"},
+        "load": load,
+        "limits": figures("max_viewers", "max_load", "max_lag_s", "max_delay_s", "max_memory_mb"),
+        "at_limit": {"type": "array", "items": {"type": "string"}, "description": "Keys of limits that stop joins."},
+        "joins_admitted": {"type": "integer"},
+        "joins_refused": counts | {"description": "By the key of the limit."},
+        "sheds": {"type": "integer", "description": "How often a stream had to skip to its next key frame."},
+        "queues": {"type": "object", "required": [*queues], "properties": queues},
+    }
+    return {"type": "object", "required": [*properties], "properties": properties}
+
+
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
     wait = {

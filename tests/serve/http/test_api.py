@@ -2,7 +2,8 @@
 
 import pytest
 
-from tests.fakes.engine import FakeEngine, camera_facts
+from camgate.serve.http.openapi import openapi_document
+from tests.fakes.engine import FakeEngine, camera_facts, server_facts
 from tests.fakes.http import Server
 
 
@@ -31,3 +32,19 @@ async def test_names_with_odd_characters_are_found(server: Server, engine: FakeE
     engine.change("a b 📷")
     reply = await server.request("GET", "/api/v1/cameras/a%20b%20%F0%9F%93%B7")
     assert reply.json()["name"] == "a b 📷"
+
+
+async def test_the_machines_load_and_limits_are_shown(server: Server) -> None:
+    reply = await server.request("GET", "/api/v1/server")
+    assert reply.headers["cache-control"] == "no-store"
+    assert reply.json() == server_facts()
+
+
+def test_the_schema_names_what_the_server_tells() -> None:
+    schema = openapi_document()["components"]["schemas"]["Server"]
+    facts = server_facts()
+    assert schema["properties"].keys() == facts.keys()
+    for part in ("load", "limits", "queues"):
+        told = facts[part]
+        assert isinstance(told, dict)
+        assert schema["properties"][part]["properties"].keys() == told.keys()
