@@ -6,6 +6,7 @@ Task tree (each line is owned by the one above it):
       http          connections, camera feed                      (serve.http.serve_http)
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
       load          looks at the machine eight times a second     (load.LoadWatch.run)
+      load          looks at the machine eight times a second     (load.LoadWatch.run)
       cameras       a supervisor each                              (ingest.run_camera)
 
 Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify)
@@ -62,9 +63,11 @@ async def _run_parts(
     task_status: trio.TaskStatus[str],
 ) -> None:
     registry = Registry()
-    serve = partial(serve_http, Engine(settings, registry, endpoint), settings.server, listeners, stopping=stopping)
+    engine = Engine(settings, registry, endpoint)
+    serve = partial(serve_http, engine, settings.server, listeners, stopping=stopping)
     async with trio.open_nursery() as nursery:
         await nursery.start(endpoint.run)
+        nursery.start_soon(engine.load.run)
         for camera in settings.cameras.values():
             source = Source(camera.name, title=camera.title)
         nursery.start_soon(engine.load.run)

@@ -141,6 +141,11 @@ function refused({ code, message }) {
   switch (code) {
     case "too-many-viewers":
       return calm("All viewer places are taken", "The picture comes by itself when a place is free.");
+    case "machine-at-limit":
+      return calm(
+        "The server is at its limit",
+        "One more picture would be at the cost of those who watch already. This one comes by itself when there is room.",
+      );
     case "camera-offline":
       return away("The camera sends no picture", "The picture will return by itself when the camera does.");
     default:

@@ -1,6 +1,7 @@
 """A second WebRTC implementation as the viewer: aiortc decodes the pictures, in order, from the first one on."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 
 import pytest
@@ -13,9 +14,11 @@ from camgate.config.model import CameraSettings, Settings, WebRtcSettings
 from camgate.demo.blocks import Blocks, draw_blocks, read_blocks
 from camgate.demo.encoder import Encoder
 from camgate.engine import Engine
+from camgate.load.meter import Load
 from camgate.relay.errors import (
 from camgate.load.meter import Load
     CameraOffline,
+    MachineAtLimit,
     NoCommonCodec,
     MachineAtLimit,
     PreconditionFailed,
@@ -30,6 +33,7 @@ from camgate.relay.stream import Stream
 from camgate.serve.webrtc import endpoint, numbering
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
+from tests.fakes.engine import server_facts
 
 PICTURES = 10
 from tests.fakes.engine import server_facts
@@ -160,6 +164,24 @@ async def test_the_limit_of_viewers_holds(scene: Scene) -> None:
         await scene.engine.answer_offer("front", offer, host=None, wait_s=0)
     assert await scene.engine.close_viewer(answers[0].session_id)
     await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=0)
+
+
+async def test_a_machine_at_its_limit_takes_nobody(scene: Scene) -> None:
+    scene.engine.load.admission.judge(Load(share=0.9), trio.current_time())
+    with pytest.raises(MachineAtLimit, match=r"limits\.max_load"):
+        await scene.engine.answer_offer("front", "v=0", host=None, wait_s=0)
+    told = scene.engine.server()
+    assert (told["at_limit"], told["joins_admitted"]) == (("max_load",), 0)
+    assert told["joins_refused"] == {"max_load": 1}
+
+
+async def test_the_server_tells_as_much_as_its_schema(scene: Scene) -> None:
+    facts = server_facts()
+    told = scene.engine.server()
+    assert told.keys() == facts.keys()
+    for part in ("load", "limits", "queues"):
+        assert told[part].keys() == facts[part].keys()  # type: ignore[attr-defined]
+    json.dumps(told, allow_nan=False)
 
 
 async def test_an_ice_restart_answers_with_new_credentials(scene: Scene) -> None:
