@@ -6,7 +6,6 @@ Task tree (each line is owned by the one above it):
       http          connections, camera feed                      (serve.http.serve_http)
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
       load          looks at the machine eight times a second     (load.LoadWatch.run)
-      load          looks at the machine eight times a second     (load.LoadWatch.run)
       cameras       a supervisor each                              (ingest.run_camera)
 
 Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify)
@@ -70,7 +69,6 @@ async def _run_parts(
         nursery.start_soon(engine.load.run)
         for camera in settings.cameras.values():
             source = Source(camera.name, title=camera.title)
-        nursery.start_soon(engine.load.run)
             registry.add(source)
             nursery.start_soon(run_camera, camera, source)
         async with trio.open_nursery() as http:

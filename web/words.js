@@ -39,7 +39,7 @@ export function explain(player, cameras) {
     case "connecting":
       return connecting(player, cameras);
     case "waiting":
-      return cameraAway(player, cameras) ?? waiting(cameras.get(player.camera));
+      return cameraAway(player, cameras) ?? busy("Connected", "The first picture is on its way.");
     case "frozen":
       return frozen(player, cameras);
     case "retrying":
@@ -156,11 +156,6 @@ function refused({ code, message }) {
 function noPath(addresses) {
   const where = addresses.length ? addresses.join(", or ") : "the video port";
   return bad(
-    case "machine-at-limit":
-      return calm(
-        "The server is at its limit",
-        "One more picture would be at the cost of those who watch already. This one comes by itself when there is room.",
-      );
     "The video cannot get through",
     `The server answered, but this browser cannot reach ${where}. ` +
       "Open that port in the firewall, map it if the server runs in a container, and allow this page to reach the " +

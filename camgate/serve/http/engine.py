@@ -56,6 +56,12 @@ class MediaEngine(Protocol):
         viewers, reconnects, uptime_s. What is not known is None.
         """
 
+    def server(self) -> dict[str, object]:
+        """This machine's load and limits, ready for JSON.
+
+        Keys: viewers, load, limits, at_limit, joins_admitted, joins_refused, sheds, queues; see the API's schema.
+        """
+
     def revision(self) -> int:
         """A counter that rises with each change of any camera's state, and with cameras coming and going."""
 
