@@ -1,29 +1,30 @@
-"""DTLS-SRTP up to the keys: aiortc's handshake, bridged from asyncio to Trio, then no asyncio any more.
+"""DTLS-SRTP up to the keys: aiortc's handshake, with Trio to wait with.
 
-aiortc's RTCDtlsTransport does the handshake (certificates, fingerprints, use_srtp, retransmission timers). It runs
-under trio-asyncio for the few milliseconds of the handshake only; after that a DTLS datagram (an alert, or the repeat
-of a lost last flight) goes straight into its OpenSSL object. This is the only module that touches aiortc's private
-names: `_create_ssl_context`, `_set_role`, `_srtp_profiles`, `_ssl`, `_task`, `_rx_srtp`, `_tx_srtp`;
+aiortc's RTCDtlsTransport does the handshake (certificates, fingerprints, use_srtp). Where its coroutine waits or sends
+our methods stand in its place, so that it runs in a Trio task and needs no asyncio. After the handshake a DTLS
+datagram (an alert, or the repeat of a lost last flight) goes straight into the OpenSSL object. This is the only module
+that touches aiortc's private names: `_create_ssl_context`, `_do_handshake`, `_recv_next`, `_write_ssl`,
+`_validate_peer_identity`, `_setup_srtp`, `_set_role`, `_srtp_profiles`, `_ssl`, `_state`, `_rx_srtp`, `_tx_srtp`;
 `tests/serve/webrtc/test_dtls.py` fails when an upgrade moves one.
 """
 
-import asyncio
 import contextlib
 import datetime
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import pylibsrtp
 import trio
-import trio_asyncio
 from aiortc import rtcdtlstransport
-from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport
+from aiortc.rtcdtlstransport import RTCCertificate, RTCDtlsFingerprint, RTCDtlsParameters, RTCDtlsTransport, State
 from OpenSSL import SSL
 
 from camgate.base.errors import RemoteError
 from camgate.serve.webrtc.packets import MAX_PACKET_BYTES
 from camgate.serve.webrtc.srtp_keys import derive_gcm
+from camgate.serve.webrtc.turns import Turns
 
 HANDSHAKE_TIMEOUT_S = 15.0
 """A browser repeats lost flights after 50 ms to 3 s; one that needs longer than this has gone."""
@@ -68,6 +69,13 @@ class _SharingCertificate(RTCCertificate):
     """One OpenSSL context for all sessions of a certificate; one each cost a viewer 0.24 ms and 21 kB."""
 
     _context: SSL.Context | None = None
+    _fingerprints: list[RTCDtlsFingerprint] | None = None
+
+    def getFingerprints(self) -> list[RTCDtlsFingerprint]:
+        """Digest the certificate once: each answer names it."""
+        if self._fingerprints is None:
+            self._fingerprints = super().getFingerprints()
+        return self._fingerprints
 
     def _create_ssl_context(self, srtp_profiles: list[Any]) -> SSL.Context:
         if self._context is None:
@@ -101,21 +109,63 @@ def sha256_fingerprint(certificate: RTCCertificate) -> str:
     return value
 
 
-class _IceShim:
-    """What RTCDtlsTransport needs of an ICE transport: datagrams in and out."""
+class _Handshake(RTCDtlsTransport):
+    """aiortc's handshake; waiting and sending are ours. `arriving` gives it the datagrams, one by one."""
 
-    role = "controlled"
+    def __init__(
+        self,
+        certificate: RTCCertificate,
+        role: Literal["server", "client"],
+        send: Callable[[bytes], object],
+        arriving: trio.MemoryReceiveChannel[bytes],
+        turns: Turns,
+    ) -> None:
+        super().__init__(cast(Any, None), [certificate])
+        self._set_role(role)
+        self._srtp_profiles = list(_PROFILES)
+        self.ssl: Any = SSL.Connection(certificate._create_ssl_context(self._srtp_profiles))
+        self._ssl = self.ssl
+        if role == "server":
+            self.ssl.set_accept_state()
+        else:
+            self.ssl.set_connect_state()
+        self._send_datagram = send
+        self._arriving = arriving
+        self._turns = turns
 
-    def __init__(self, send: Callable[[bytes], object]) -> None:
-        self.send_datagram = send
-        self.inbox: asyncio.Queue[bytes] = asyncio.Queue(MAX_WAITING_DATAGRAMS)
+    async def run(self, fingerprints: Sequence[tuple[str, str]]) -> bool:
+        """Do what `RTCDtlsTransport.start` does, but for the asyncio task that it ends with; False on failure."""
+        await self._do_handshake()
+        if self._state is not State.FAILED:
+            self._validate_peer_identity(RTCDtlsParameters([RTCDtlsFingerprint(*pair) for pair in fingerprints]))
+        if self._state is not State.FAILED:
+            self._setup_srtp()
+        flush(self.ssl, self._send_datagram)
+        return self._state is not State.FAILED
 
-    async def _recv(self) -> bytes:
-        return await self.inbox.get()
+    async def _recv_next(self) -> None:
+        timeout_s = self.ssl.DTLSv1_get_timeout()
+        with trio.move_on_after(math.inf if timeout_s is None else timeout_s) as silence:
+            self.ssl.bio_write(await self._arriving.receive())
+        if silence.cancelled_caught:
+            self.ssl.DTLSv1_handle_timeout()
+        await self._turns.take()
 
-    async def _send(self, data: bytes) -> None:
-        for datagram in split_flight(data):
-            self.send_datagram(datagram)
+    async def _write_ssl(self) -> None:
+        flush(self.ssl, self._send_datagram)
+
+    def keys(self) -> SrtpKeys:
+        """Return the keys of a handshake that succeeded."""
+        name = self.ssl.get_selected_srtp_profile()
+        profile = next(p for p in _PROFILES if p.openssl_profile == name)
+        key = salt = None
+        if profile is _GCM_128:
+            # RFC 5764 section 4.2: client key, server key, client salt, server salt.
+            length = 2 * (profile.key_length + profile.salt_length)
+            material = self.ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
+            pair = profile.get_key_and_salt(material, 1 if self._role == "server" else 0)
+            key, salt = derive_gcm(pair[: profile.key_length], pair[profile.key_length :])
+        return SrtpKeys(name.decode(), key, salt, self._tx_srtp, self._rx_srtp)
 
 
 class DtlsSession:
@@ -123,6 +173,7 @@ class DtlsSession:
 
     `send` is called with each datagram to send and must not block. Owned by the viewer's peer task.
     role: "server" is ours; a viewer of our own, such as the benchmark's, is the "client".
+    turns: shared by handshakes that should go on side by side without holding up others.
     """
 
     def __init__(
@@ -132,102 +183,84 @@ class DtlsSession:
         send: Callable[[bytes], object],
         *,
         role: Literal["server", "client"] = "server",
+        turns: Turns | None = None,
     ) -> None:
-        self._shim = _IceShim(send)
+        self._certificate = certificate
+        self._fingerprints = fingerprints
         self._send = send
-        self._transport: Any = RTCDtlsTransport(cast(Any, self._shim), [certificate])
-        self._transport._set_role(role)
-        self._transport._srtp_profiles = list(_PROFILES)
-        self._remote = RTCDtlsParameters([RTCDtlsFingerprint(*pair) for pair in fingerprints])
-        self._key_index = 1 if role == "server" else 0
-        self._established = False
+        self._role = role
+        self._turns = turns or Turns()
+        self._to_handshake, self._arriving = trio.open_memory_channel[bytes](MAX_WAITING_DATAGRAMS)
+        self._ssl: Any = None
         self._is_closed = False
         self.closed_by_peer = False
 
     async def handshake(self) -> SrtpKeys:
         """Wait for the client's ClientHello, or as client send it, and finish the handshake.
 
-        Must run inside `trio_asyncio.open_loop()`. Raises DtlsFailed: fingerprint mismatch, no common SRTP profile,
-        protocol error, or HANDSHAKE_TIMEOUT_S passed.
+        Raises DtlsFailed: fingerprint mismatch, no common SRTP profile, protocol error, or HANDSHAKE_TIMEOUT_S passed.
         """
-        with trio.move_on_after(HANDSHAKE_TIMEOUT_S) as timeout:
-            await trio_asyncio.aio_as_trio(self._transport.start)(self._remote)
-        if timeout.cancelled_caught:
-            raise DtlsFailed(f"not finished within {HANDSHAKE_TIMEOUT_S:g} s")
-        if self._transport.state != "connected":
+        with trio.move_on_after(HANDSHAKE_TIMEOUT_S):
+            try:
+                return await self._handshake()
+            except SSL.Error as exc:
+                raise DtlsFailed("OpenSSL gave up") from exc
+        raise DtlsFailed(f"not finished within {HANDSHAKE_TIMEOUT_S:g} s")
+
+    async def _handshake(self) -> SrtpKeys:
+        # OpenSSL's memory is for viewers who come.
+        first = await self._arriving.receive() if self._role == "server" else b""
+        handshake = _Handshake(self._certificate, self._role, self._send, self._arriving, self._turns)
+        if first:
+            await self._turns.take()
+            handshake.ssl.bio_write(first)
+        if not await handshake.run(self._fingerprints):
             raise DtlsFailed("the viewer's certificate, its SRTP profiles or its messages were not acceptable")
-        # aiortc would now pump datagrams in an asyncio task; from here on they are handed over directly.
-        self._transport._task.add_done_callback(_forget_cancellation)
-        self._transport._task.cancel()
-        self._transport._task = None
-        self._established = True
-        self._flush()
-        while not self._shim.inbox.empty():
-            self.receive_datagram(self._shim.inbox.get_nowait())
-        return self._keys()
+        self._ssl = handshake.ssl
+        with contextlib.suppress(trio.WouldBlock):
+            while True:
+                self.receive_datagram(self._arriving.receive_nowait())
+        return handshake.keys()
 
     def receive_datagram(self, data: bytes) -> None:
         """Take a DTLS datagram from the network. Sets `closed_by_peer` on close_notify."""
         if self._is_closed:
             return
-        if not self._established:
-            if not self._shim.inbox.full():
-                self._shim.inbox.put_nowait(data)
+        if self._ssl is None:
+            with contextlib.suppress(trio.WouldBlock):
+                self._to_handshake.send_nowait(data)
             return
-        ssl = self._transport._ssl
-        ssl.bio_write(data)
+        self._ssl.bio_write(data)
         try:
-            ssl.recv(_MAX_RECORD_BYTES)
+            self._ssl.recv(_MAX_RECORD_BYTES)
         except SSL.ZeroReturnError:
             self.closed_by_peer = True
         except SSL.Error:
             pass  # nothing to read, or a record that does not authenticate: DTLS drops it (RFC 6347 section 4.1.2.7)
-        self._flush()
+        flush(self._ssl, self._send)
 
     def close(self) -> None:
         """Tell the viewer that we close, by a close_notify alert (RFC 5246 section 7.2.1), and let go of everything."""
-        if self._established and not self.closed_by_peer:
+        if self._ssl is not None and not self.closed_by_peer:
             with contextlib.suppress(SSL.Error):
-                self._transport._ssl.shutdown()
-            self._flush()
-        # aiortc's transport, ours and who sends for us form a circle, which would keep OpenSSL's memory for long.
+                self._ssl.shutdown()
+            flush(self._ssl, self._send)
+        # Who sends for us may hold us, too: a circle, which would keep OpenSSL's memory for long.
         self._is_closed = True
-        self._send = self._shim.send_datagram = _drop
-        self._transport = None
-
-    def _flush(self) -> None:
-        while True:
-            try:
-                data = self._transport._ssl.bio_read(_MAX_RECORD_BYTES)
-            except SSL.Error:
-                return
-            for datagram in split_flight(data):
-                self._send(datagram)
-
-    def _keys(self) -> SrtpKeys:
-        transport = self._transport
-        profile = next(p for p in _PROFILES if p.openssl_profile == transport._ssl.get_selected_srtp_profile())
-        key = salt = None
-        if profile is _GCM_128:
-            # RFC 5764 section 4.2: client key, server key, client salt, server salt.
-            length = 2 * (profile.key_length + profile.salt_length)
-            material = transport._ssl.export_keying_material(b"EXTRACTOR-dtls_srtp", length)
-            pair = profile.get_key_and_salt(material, self._key_index)
-            key, salt = derive_gcm(pair[: profile.key_length], pair[profile.key_length :])
-        return SrtpKeys(profile.openssl_profile.decode(), key, salt, transport._tx_srtp, transport._rx_srtp)
+        self._send = _drop
+        self._ssl = None
 
 
 def _drop(datagram: bytes) -> None:
     """Stand for the way to a viewer who is gone."""
 
 
-def _forget_cancellation(task: asyncio.Task[None]) -> None:
-    """Make a cancelled task let go of its CancelledError: from Python 3.12 on it keeps it until it is asked for it.
-
-    The error's traceback holds aiortc's transport, and whoever last spoke to the task may hold that for long.
-    """
-    with contextlib.suppress(asyncio.CancelledError):
-        task.exception()
+def flush(ssl: Any, send: Callable[[bytes], object]) -> None:
+    """Send what OpenSSL has written."""
+    with contextlib.suppress(SSL.Error):
+        while True:
+            for datagram in split_flight(ssl.bio_read(_MAX_RECORD_BYTES)):
+                send(datagram)
 
 
 def split_flight(data: bytes) -> Iterator[bytes]:

@@ -8,18 +8,18 @@ endpoint owns the readers, the senders' and the peers' tasks.
 import socket
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import trio
-import trio_asyncio
 
 from camgate.base.log import get_logger
+from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Path, Peer, PeerStatistics
 from camgate.serve.webrtc.sender import Sender
+from camgate.serve.webrtc.turns import Turns
 from camgate.wire.ice import stun
 
 log = get_logger("webrtc.endpoint")
@@ -56,7 +56,9 @@ class Endpoint:
 
     def __init__(self) -> None:
         self.port = 0
+        self.sending = SendingMeter()
         self._certificate = Certificate()
+        self._turns = Turns()
         self._sockets: list[UdpSocket] = []
         self._by_ufrag: dict[str, Peer] = {}
         self._by_path: dict[PathKey, Peer] = {}
@@ -88,8 +90,7 @@ class Endpoint:
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then each viewer is told (BYE, close_notify). `bind` comes first."""
-        async with trio_asyncio.open_loop() as loop, trio.open_nursery() as nursery:
-            loop.set_exception_handler(_log_asyncio_error)
+        async with trio.open_nursery() as nursery:
             for udp in self._sockets:
                 nursery.start_soon(self._read, udp)
             nursery.start_soon(self._sweep)
@@ -107,9 +108,13 @@ class Endpoint:
         """Return the sender of a stream, started with its first use."""
         sender = self._senders.get(stream)
         if sender is None:
-            sender = self._senders[stream] = Sender(stream)
+            sender = self._senders[stream] = Sender(stream, self.sending)
             self._starting.send_nowait(lambda: self._run_sender(sender))
         return sender
+
+    def senders(self) -> Iterator[Sender]:
+        """All streams' senders."""
+        return iter(tuple(self._senders.values()))
 
     async def _run_sender(self, sender: Sender) -> None:
         try:
@@ -133,7 +138,9 @@ class Endpoint:
         fingerprints: tuple[tuple[str, str], ...],
     ) -> Peer:
         """Take in a viewer and start its task; it has the handshake's time to connect."""
-        peer = Peer(camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current())
+        peer = Peer(
+            camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current(), self._turns
+        )
         self._by_session[peer.session_id] = peer
         self._by_ufrag[peer.local.ufrag] = peer
         self._starting.send_nowait(lambda: self._run_peer(peer))
@@ -271,10 +278,3 @@ class Endpoint:
     def peer_statistics(self) -> list[PeerStatistics]:
         """Take a snapshot of every viewer."""
         return [peer.statistics() for peer in self.peers()]
-
-
-def _log_asyncio_error(loop: object, context: dict[str, Any]) -> None:
-    # trio-asyncio's own handler ends the loop, and with it all viewers, for what one viewer's handshake left behind.
-    log.error(
-        "internal error: a handshake left something behind", what=context["message"], error=context.get("exception")
-    )

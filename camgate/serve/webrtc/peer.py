@@ -21,6 +21,7 @@ from camgate.serve.webrtc.datagrams import PathKey, Route
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.sender import Sender
+from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import Viewer, ViewerStatistics
 from camgate.wire.ice import stun
 from camgate.wire.rtp import rtcp
@@ -118,6 +119,7 @@ class Peer:
         remote: IceCredentials,
         fingerprints: tuple[tuple[str, str], ...],
         certificate: RTCCertificate,
+        turns: Turns | None = None,
     ) -> None:
         self.session_id = secrets.token_urlsafe(18)
         self.camera = camera
@@ -137,22 +139,20 @@ class Peer:
         self._path: Path | None = None
         self._wanted: Path | None = None
         self._is_pinned = False
-        self._dtls = DtlsSession(certificate, fingerprints, self._send)
+        self._dtls = DtlsSession(certificate, fingerprints, self._send, turns=turns)
         self._tie_breaker = secrets.randbits(64)
         self._since_s = self._heard_s = trio.current_time()
         self._control = Budget(CONTROL_BURST_PACKETS, CONTROL_PACKETS_PER_S)
         self._checks = Budget(CHECK_BURST, CHECKS_PER_S)
         self._srtp_profile: str | None = None
-        self._leaving = trio.Event()
+        self._watching = trio.CancelScope()
         self._gone = trio.Event()
 
     async def run(self) -> None:
         """Live: handshake, watch, say goodbye. Returns when the viewer is gone."""
         try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._watch)
-                await self._leaving.wait()
-                nursery.cancel_scope.cancel()
+            with self._watching:
+                await self._watch()
         except Exception:
             self.leave("internal error")
             raise
@@ -187,7 +187,7 @@ class Peer:
     def leave(self, reason: str) -> None:
         """End the session, for `reason` in words; the goodbye goes out from the peer's own task."""
         self.closed_reason = self.closed_reason or reason
-        self._leaving.set()
+        self._watching.cancel()
 
     async def wait_closed(self) -> str:
         """Wait until the viewer is gone; returns the reason."""
