@@ -73,7 +73,12 @@ function renderCamera() {
   setData("viewers", camera?.viewers ?? 0, format.count(camera?.viewers ?? 0));
   setData("reconnects", camera?.reconnects ?? 0, format.count(camera?.reconnects ?? 0));
   setData("source-rate", camera?.bitrate_bps ?? 0, format.bitRate(camera?.bitrate_bps ?? 0));
-  setData("key-frames", camera?.gop_s ?? 0, camera?.gop_s ? `every ${format.rate(camera.gop_s)} s` : "–");
+  setData("key-frames", camera?.gop_s ?? 0, keyFrames(camera));
+}
+
+function keyFrames(camera) {
+  const pace = camera?.gop_s ? `every ${format.rate(camera.gop_s)} s` : "–";
+  return camera?.gop_outgrows_cache ? `${pace}, too far apart to start at once` : pace;
 }
 
 player.addEventListener("change", renderConnection);

@@ -39,7 +39,7 @@ export function explain(player, cameras) {
     case "connecting":
       return connecting(player, cameras);
     case "waiting":
-      return cameraAway(player, cameras) ?? busy("Connected", "The first picture is on its way.");
+      return cameraAway(player, cameras) ?? waiting(cameras.get(player.camera));
     case "frozen":
       return frozen(player, cameras);
     case "retrying":
@@ -99,6 +99,16 @@ function cameraAway(player, cameras) {
     default:
       return null; // live, or idle and woken by the first viewer
   }
+}
+
+/** A picture begins at a key frame, and the server keeps only so much since the last one. */
+function waiting(camera) {
+  if (camera?.state !== "live" || camera.cache_frames !== 0) return busy("Connected", "The first picture is on its way.");
+  const pace = camera.gop_s ? `It sends one every ${Math.round(camera.gop_s)} s, and only there` : "Only there";
+  const remedy = camera.gop_outgrows_cache
+    ? " Set a shorter key frame interval in the camera, two seconds say, and pictures come at once."
+    : "";
+  return busy("Waiting for the camera's next key frame", `${pace} can a picture begin.${remedy}`);
 }
 
 function frozen(player, cameras) {

@@ -21,10 +21,14 @@ class KeyFrameCache:
         self._frames: list[Frame] = []
         self.size_bytes = 0
         self.overflows = 0
+        self.is_outgrown = False
+        """Whether the present group of pictures, or else the last whole one, was too much to keep."""
 
     def append(self, frame: Frame) -> None:
         frames = self._frames
         if frame.is_key:
+            if frames:
+                self.is_outgrown = False
             frames.clear()
             self.size_bytes = 0
         elif not frames:
@@ -33,6 +37,7 @@ class KeyFrameCache:
         frames.append(frame)
         if self.size_bytes > self._max_bytes or frame.arrival_s - frames[0].arrival_s > self._max_age_s:
             self.overflows += 1
+            self.is_outgrown = True
             self.clear()
 
     def clear(self) -> None:

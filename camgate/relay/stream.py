@@ -55,18 +55,20 @@ class StreamStatistics:
     cache_bytes: int
     cache_overflows: int
     """How often a group of pictures was too long or too big to cache, so that new viewers must wait."""
+    gop_outgrows_cache: bool
+    """The latest group of pictures did: who joins late in such a group waits for the next key frame."""
     subscribers: int
     viewers: int
     dropped_frames: int
     """Lost by readers that fell behind, summed over all readers."""
-
-
     shed_frames: int
     """Left out because this machine had more to send than it could, and this stream was of the heaviest."""
     queued_bytes: int
     """What waits in the readers' queues now; each is bounded by MAX_QUEUE_BYTES and MAX_QUEUE_AGE_S."""
     queue_age_s: float
     """How long the oldest frame in any reader's queue has waited."""
+
+
 class Stream:
     """Frames fan out from `publish` to every subscription; a slow reader loses frames, never holds up another."""
 
@@ -82,9 +84,9 @@ class Stream:
         self._gop_s: float | None = None
         self._last_arrival_s: float | None = None
         self._dropped_frames = 0
+        self._shed_frames = 0
         self._dropped_unlogged = 0
         self._next_drop_log_s = float("-inf")
-        self._shed_frames = 0
         self._key_frame_requester: Callable[[], None] | None = None
         self._next_key_frame_request_s = float("-inf")
 
@@ -120,19 +122,19 @@ class Stream:
         finally:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
+            self._shed_frames += subscription.shed_frames
             subscription.abandon()
 
-            self._shed_frames += subscription.shed_frames
     def gop(self) -> tuple[Frame, ...]:
         """Return the cached frames since the last key frame, that one first; empty when there are none."""
         return self._cache.frames()
 
-    def set_format(self, video_format: VideoFormat) -> None:
-        """Say what the frames from now on look like."""
     def bitrate_bps(self, now: float) -> float:
         """Return how many bits a second came in over the last seconds."""
         return self._meter.rates(now)[1]
 
+    def set_format(self, video_format: VideoFormat) -> None:
+        """Say what the frames from now on look like."""
         self.format = video_format
 
     def set_key_frame_requester(self, requester: Callable[[], None] | None) -> None:
@@ -177,15 +179,16 @@ class Stream:
             cache_frames=len(self._cache),
             cache_bytes=self._cache.size_bytes,
             cache_overflows=self._cache.overflows,
+            gop_outgrows_cache=self._cache.is_outgrown,
             subscribers=len(self._subscriptions),
             viewers=sum(subscription.viewers for subscription in self._subscriptions),
             dropped_frames=self._dropped_frames,
-        )
-
-    def _count_key_frame(self, frame: Frame) -> None:
             shed_frames=self._shed_frames + sum(each.shed_frames for each in self._subscriptions),
             queued_bytes=sum(each.queued_bytes for each in self._subscriptions),
             queue_age_s=max((each.queue_age_s(now) for each in self._subscriptions), default=0.0),
+        )
+
+    def _count_key_frame(self, frame: Frame) -> None:
         self._key_frames += 1
         if self._last_key_time is not None:
             self._gop_s = (frame.rtp_time - self._last_key_time) / VIDEO_CLOCK_HZ

@@ -143,6 +143,8 @@ def camera_facts(name: str) -> dict[str, object]:
         "bitrate_bps": 2_000_000,
         "frame_age_s": 0.01,
         "gop_s": 2.0,
+        "cache_frames": 25,
+        "gop_outgrows_cache": False,
         "viewers": 0,
         "reconnects": 0,
         "uptime_s": 60.0,

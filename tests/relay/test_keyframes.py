@@ -30,6 +30,15 @@ def test_too_many_bytes_empty_it_until_the_next_key_frame() -> None:
     assert numbers(cache.frames()) == [5]
 
 
+def test_says_so_until_a_whole_group_fits_again() -> None:
+    cache = KeyFrameCache(max_bytes=250)
+    outgrown = []
+    for number in range(9):
+        cache.append(make_frame(number, key=number in (0, 5, 7)))
+        outgrown.append(cache.is_outgrown)
+    assert outgrown == [False, False, True, True, True, True, True, False, False]
+
+
 def test_too_many_seconds_empty_it_until_the_next_key_frame() -> None:
     cache = KeyFrameCache(max_age_s=1.0)
     cache.append(make_frame(0, key=True))

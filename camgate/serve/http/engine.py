@@ -53,7 +53,7 @@ class MediaEngine(Protocol):
         """Every camera, ready for JSON.
 
         Keys, at least: name, title, state, last_error, codec, width, height, fps, bitrate_bps, frame_age_s, gop_s,
-        viewers, reconnects, uptime_s. What is not known is None.
+        cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s. What is not known is None.
         """
 
     def server(self) -> dict[str, object]:

@@ -141,14 +141,16 @@ def _schemas() -> dict[str, Any]:
                 "bitrate_bps": number,
                 "frame_age_s": number,
                 "gop_s": number,
+                "cache_frames": count,
+                "gop_outgrows_cache": {"type": "boolean"},
                 "viewers": count,
                 "reconnects": count,
                 "uptime_s": number,
             },
         },
+        "Server": _server_schema(),
         "Problem": {
             "type": "object",
-        "Server": _server_schema(),
             "description": "RFC 9457; detail says what to do.",
             "required": ["type", "title", "status", "detail"],
             "properties": {
@@ -162,8 +164,6 @@ def _schemas() -> dict[str, Any]:
     }
 
 
-def _parameters() -> dict[str, Any]:
-    def in_path(name: str) -> dict[str, Any]:
 def _server_schema() -> dict[str, Any]:
     def figures(*names: str) -> dict[str, Any]:
         return {"type": "object", "required": [*names], "properties": {name: {"type": "number"} for name in names}}
@@ -188,6 +188,8 @@ def _server_schema() -> dict[str, Any]:
     return {"type": "object", "required": [*properties], "properties": properties}
 
 
+def _parameters() -> dict[str, Any]:
+    def in_path(name: str) -> dict[str, Any]:
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
     wait = {
