@@ -16,6 +16,8 @@ const TICK_MS = 1_000;
 /** Without a new picture for this long, or for this many gaps as last seen (slow cameras), the picture is frozen. */
 const FROZEN_MS = 3_000;
 const FROZEN_GAPS = 3;
+/** One look alone proves nothing: after a computer's sleep, or when timers rest, the last picture is long ago. */
+const FROZEN_LOOKS = 2;
 const STUCK_MS = 30_000;
 /** So long in good order, and the next failure starts again with the shortest wait. */
 const STABLE_MS = 10_000;
@@ -62,6 +64,7 @@ export class Player extends EventTarget {
   #retryTimer = 0;
   #connectedAt = 0;
   #gapMs = 0;
+  #missedLooks = 0;
   #liveSince = 0;
   #disposal = new AbortController();
 
@@ -187,7 +190,7 @@ export class Player extends EventTarget {
     if (this.state !== "connecting") return;
     this.problem = null;
     this.lastPictureAt = 0;
-    this.#gapMs = 0;
+    this.#gapMs = this.#missedLooks = 0;
     this.#connectedAt = performance.now();
     this.#window = new StatsWindow();
     this.#enter("waiting");
@@ -209,15 +212,25 @@ export class Player extends EventTarget {
     if (!report || session !== this.#session || !CONNECTED.includes(this.state)) return;
     const before = this.figures.frames;
     this.figures = this.#window.receive(report);
+    this.#timeNextPicture();
     if (this.figures.frames > 0 && this.figures.frames !== before) this.#pictureSeen();
     else this.#pictureMissing();
     this.#tell("figures");
+  }
+
+  /** getStats ends at the decoder; only a picture that is shown knows how long it took to the screen. */
+  #timeNextPicture() {
+    const window = this.#window;
+    this.#video.requestVideoFrameCallback?.((_, { expectedDisplayTime, receiveTime }) => {
+      if (receiveTime) window.timed(expectedDisplayTime - receiveTime);
+    });
   }
 
   #pictureSeen() {
     const now = performance.now();
     if (this.lastPictureAt) this.#gapMs = now - this.lastPictureAt;
     this.lastPictureAt = now;
+    this.#missedLooks = 0;
     if (now - this.#connectedAt > STABLE_MS) this.#backoff.reset();
     if (this.state !== "playing") this.#enter("playing");
   }
@@ -226,7 +239,8 @@ export class Player extends EventTarget {
     const now = performance.now();
     const since = this.lastPictureAt || this.#connectedAt;
     const patience = Math.max(FROZEN_MS, FROZEN_GAPS * this.#gapMs);
-    if (this.state === "playing" && now - since > patience) this.#enter("frozen");
+    const isFrozen = ++this.#missedLooks >= FROZEN_LOOKS && now - since > patience;
+    if (this.state === "playing" && isFrozen) this.#enter("frozen");
     const due = this.#liveSince && now - Math.max(since, this.#liveSince) > STUCK_MS;
     if (due) this.#retry(new SessionProblem("interrupted", "The connection stood, but no picture came."));
   }

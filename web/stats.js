@@ -29,6 +29,12 @@ export const emptyFigures = () => ({
 
 export class StatsWindow {
   #samples = [];
+  #onTheWayMs = null;
+
+  /** Takes what one picture took from its last packet to the screen, a sample for the next figures. */
+  timed(milliseconds) {
+    this.#onTheWayMs = milliseconds;
+  }
 
   /** @param {RTCStatsReport} report @returns {Figures} */
   receive(report) {
@@ -51,13 +57,23 @@ export class StatsWindow {
       framesDropped: inbound.framesDropped ?? 0,
       freezes: inbound.freezeCount ?? 0,
       jitterMs: gained("packetsReceived") > 0 ? (inbound.jitter ?? 0) * 1000 : 0,
-      delayMs: delayMs(gained, pair),
+      delayMs: this.#delayMs(gained, pair),
       roundTripMs: milliseconds(pair?.currentRoundTripTime),
       codec: codecName(report.get(inbound.codecId)),
       width: inbound.frameWidth ?? 0,
       height: inbound.frameHeight ?? 0,
       path: pathName(report, pair),
     };
+  }
+
+  /** Half a round trip, and from a picture's packets to the screen; null when no frame came in the window. */
+  #delayMs(gained, pair) {
+    const frames = gained("framesDecoded");
+    if (frames <= 0) return null;
+    const toDecoded = gained("totalProcessingDelay") || gained("totalDecodeTime") + gained("jitterBufferDelay");
+    const here = this.#onTheWayMs ?? (toDecoded / frames) * 1000;
+    this.#onTheWayMs = null;
+    return ((pair?.currentRoundTripTime ?? 0) / 2) * 1000 + here;
   }
 
   /** Takes the newest sample in and returns the oldest that is still inside the window. */
@@ -86,14 +102,6 @@ function selectedPair(report) {
 function lossShare(lost, received) {
   const expected = lost + received;
   return expected > 0 ? Math.max(lost, 0) / expected : 0;
-}
-
-/** Half a round trip, and from a frame's first packet to its picture; null when no frame came in the window. */
-function delayMs(gained, pair) {
-  const frames = gained("framesDecoded");
-  if (frames <= 0) return null;
-  const here = gained("totalProcessingDelay") || gained("totalDecodeTime") + gained("jitterBufferDelay");
-  return ((pair?.currentRoundTripTime ?? 0) / 2 + here / frames) * 1000;
 }
 
 const milliseconds = (seconds) => (seconds === undefined ? null : seconds * 1000);

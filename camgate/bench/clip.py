@@ -5,6 +5,7 @@ Noise on every picture takes all bits that the encoder is given, so that the ask
 
 import math
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -57,13 +58,17 @@ class Clip:
         return octets * 8 * self.fps / len(self.pictures)
 
 
-def encode_clip(settings: ClipSettings) -> Clip:
-    """Encode the loop; takes a second or two."""
+Paint = Callable[[memoryview, int, int], None]
+"""Draws on a picture's luma: its memory, the bytes from row to row, and which picture of the loop it is."""
+
+
+def encode_clip(settings: ClipSettings, paint: Paint | None = None) -> Clip:
+    """Encode the loop; takes a second or two. `paint` draws over the noise of each picture."""
     gop = max(1, round(settings.gop_s * settings.fps))
     count = gop * math.ceil(LOOP_S * settings.fps / gop)
     codec = _open_encoder(settings, gop)
     noise = random.Random(1)
-    packets = [packet for slot in range(count) for packet in codec.encode(_draw(settings, slot, noise))]
+    packets = [packet for slot in range(count) for packet in codec.encode(_draw(settings, slot, noise, paint))]
     packets += codec.encode(None)
     pictures = tuple(Picture(_nals(bytes(packet)), packet.is_keyframe) for packet in packets)
     assert len(pictures) == count, "the encoder holds nothing back"
@@ -93,11 +98,13 @@ def _open_encoder(settings: ClipSettings, gop: int) -> "av.VideoCodecContext":
     return codec
 
 
-def _draw(settings: ClipSettings, slot: int, noise: random.Random) -> av.VideoFrame:
+def _draw(settings: ClipSettings, slot: int, noise: random.Random, paint: Paint | None) -> av.VideoFrame:
     frame = av.VideoFrame(settings.width, settings.height, "yuv420p")
     frame.pts = slot
     luma, *chroma = frame.planes
     luma.update(noise.randbytes(luma.buffer_size).translate(_NOISE_OF_BYTE))
+    if paint is not None:
+        paint(memoryview(luma).cast("B"), luma.line_size, slot)
     for plane in chroma:
         plane.update(bytes([128]) * plane.buffer_size)
     return frame

@@ -77,10 +77,40 @@ class CameraProcess:
         return int(time.time() * FPS) & 0xFFFFFFFF
 
 
-class CamgateProcess:
-    """`camgate run`, always with the same configuration and ports."""
+class ClipCameraProcess:
+    """A camera of a given bit rate and distance of key frames; see `tests.fakes.clip_camera`.
 
-    def __init__(self, folder: Path, cameras: dict[str, dict[str, str]], *, max_viewers: int = 100) -> None:
+    began_ms, interval_ms, loop: which picture it takes when.
+    """
+
+    def __init__(self, *, mbit: float, gop_s: float) -> None:
+        self._command = [sys.executable, "-m", "tests.fakes.clip_camera", f"--mbit={mbit}", f"--gop={gop_s}"]
+
+    def start(self) -> None:
+        """Returns once the camera accepts connections."""
+        self._process = subprocess.Popen(self._command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        assert self._process.stdout is not None
+        facts = json.loads(self._process.stdout.readline())
+        self.url = f"rtsp://127.0.0.1:{facts['port']}/cam"
+        self.began_ms: float = facts["began_ms"]
+        self.interval_ms: float = facts["interval_ms"]
+        self.loop: int = facts["loop"]
+
+    def age_ms(self, place: int, unix_ms: float) -> float:
+        """How old picture `place` of the loop is at a moment of Unix time; less than the loop's length."""
+        return (unix_ms - self.began_ms - place * self.interval_ms) % (self.loop * self.interval_ms)
+
+    def stop(self) -> None:
+        self._process.communicate()
+
+
+class CamgateProcess:
+    """`camgate run`, always with the same configuration and ports; module: what is run in its place."""
+
+    def __init__(
+        self, folder: Path, cameras: dict[str, dict[str, str]], *, max_viewers: int = 100, module: str = "camgate"
+    ) -> None:
+        self._module = module
         self.http_port = free_port()
         self.webrtc_port = free_port()
         self._config = folder / "camgate.toml"
@@ -104,7 +134,7 @@ class CamgateProcess:
     def start(self) -> None:
         """Returns once camgate says that it is ready."""
         with self._log.open("ab") as log:
-            command = [sys.executable, "-m", "camgate", "run", "--config", str(self._config)]
+            command = [sys.executable, "-m", self._module, "run", "--config", str(self._config)]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"NO_COLOR": "1"})
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._is_ready():
