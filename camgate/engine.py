@@ -10,7 +10,6 @@ from typing import Any
 import trio
 
 from camgate.config.model import Settings
-from camgate.load.sending import SendingMeter
 from camgate.load.watch import LoadWatch
 from camgate.relay.errors import (
     BadOffer,
@@ -53,7 +52,7 @@ class Engine:
         self._registry = registry
         self._endpoint = endpoint
         self._addresses = AddressBook(settings.webrtc.advertise)
-        self.load = LoadWatch(settings.limits, SendingMeter(), tuple)
+        self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
         """Run by the app."""
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:

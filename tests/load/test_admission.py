@@ -82,7 +82,8 @@ def test_a_limit_is_left_only_after_a_while_well_below_it() -> None:
 
 
 def test_a_load_that_swings_around_the_limit_does_not_flap() -> None:
-    gate, changes, before = Gate(), 0, ()
+    gate, changes = Gate(), 0
+    before: tuple[str, ...] = ()
     rng = random.Random(5)
     for _ in range(800):
         gate.run(share=0.85 + rng.uniform(-0.08, 0.02))

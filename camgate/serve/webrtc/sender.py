@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 import trio
 
+from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
 from camgate.relay.subscription import Subscription
 from camgate.serve.webrtc import burst
@@ -34,11 +35,12 @@ class Sender:
     """Sends one stream to all its WebRTC viewers.
 
     `run` is its only task, started by the endpoint; `add`, `remove` and the RTCP methods are called from others and
-    never wait. first_index: of its first packet; at random where it is not given.
+    never wait. sending: told what each frame cost. first_index: of its first packet; at random where it is not given.
     """
 
-    def __init__(self, stream: Stream, *, first_index: int | None = None) -> None:
+    def __init__(self, stream: Stream, sending: SendingMeter | None = None, *, first_index: int | None = None) -> None:
         self.stream = stream
+        self._sending = sending or SendingMeter()
         self.ssrc = secrets.randbits(32)
         if first_index is None:
             first_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
@@ -135,6 +137,8 @@ class Sender:
         return [payloads for frame in cached if (payloads := self._payloads[frame.rtp_time])]
 
     async def _send(self, frame: Frame) -> None:
+        clock: Callable[[], float] = time.perf_counter
+        started_s, busy_s = clock(), 0.0
         if not self._running:
             # The last viewer left while this frame was on its way to us; who joined since is not in step yet.
             return
@@ -148,7 +152,6 @@ class Sender:
         self._newest_time = frame.rtp_time
         self._remember(packets)
         buffers: dict[HeaderProfile, FrameBuffer] = {}
-        clock: Callable[[], float] = time.perf_counter
         until = clock() + YIELD_AFTER_S
         now = trio.current_time()
         for viewer in tuple(self._viewers):
@@ -156,9 +159,13 @@ class Sender:
             if now >= viewer.next_report_s:
                 self._report(viewer, frame, now)
             if clock() > until:
+                busy_s += clock() - started_s
                 await trio.lowlevel.checkpoint()
-                until = clock() + YIELD_AFTER_S
+                started_s = clock()
+                until = started_s + YIELD_AFTER_S
                 now = trio.current_time()
+        delay_s = trio.current_time() - frame.arrival_s
+        self._sending.note(busy_s + clock() - started_s, frame.size_bytes * len(self._viewers), delay_s)
 
     def _send_to(
         self, viewer: Viewer, frame: Frame, packets: PacketizedFrame, buffers: dict[HeaderProfile, FrameBuffer]
@@ -230,6 +237,22 @@ class Sender:
 
     def _ring_ticks(self) -> int:
         return (self._ring[-1].timestamp - self._ring[0].timestamp) & 0xFFFFFFFF
+
+    def load_bytes_per_s(self, now: float) -> float:
+        """How much there is to send to all viewers together; this and what follows is what `load.shedding` looks at."""
+        return self.stream.bitrate_bps(now) / 8 * len(self._viewers)
+
+    def queued_bytes(self) -> int:
+        """How much waits to be sent to all viewers together."""
+        return self._subscription.queued_bytes * len(self._viewers) if self._subscription else 0
+
+    def queue_age_s(self, now: float) -> float:
+        """How long the oldest frame has waited."""
+        return self._subscription.queue_age_s(now) if self._subscription else 0.0
+
+    def shed(self) -> int:
+        """Skip to the next key frame, for all viewers; their numbers run on. Returns how many frames that drops now."""
+        return self._subscription.shed() if self._subscription else 0
 
     def receive_nack(self, viewer: Viewer, nack: rtcp.Nack) -> None:
         """Send again what a viewer misses (RFC 4585 section 6.2.1), as far as its budget and the ring go."""
