@@ -87,17 +87,18 @@ class Offer:
 
 @dataclass(slots=True)
 class _Section:
-    """The attribute lines of the session or of one media section, in order."""
+    """The session or one media section: the values of its attribute lines by name, in order."""
 
     media_line: str = ""
     line_number: int = 0
-    attributes: list[tuple[str, str, int]] = field(default_factory=list)
+    attributes: dict[str, list[str]] = field(default_factory=dict)
 
     def values(self, name: str) -> list[str]:
-        return [value for key, value, _ in self.attributes if key == name]
+        return self.attributes.get(name, [])
 
     def first(self, name: str) -> str | None:
-        return next(iter(self.values(name)), None)
+        values = self.attributes.get(name)
+        return values[0] if values else None
 
 
 def parse_offer_untrusted(text: str) -> Offer:
@@ -139,7 +140,7 @@ def _split_untrusted(text: str) -> tuple[_Section, list[_Section]]:
             sections.append(current)
         elif kind == "a":
             name, _, attribute = value.partition(":")
-            current.attributes.append((name, attribute.strip(), number))
+            current.attributes.setdefault(name, []).append(attribute.strip())
     if not sections:
         raise OfferMalformed("no media section (m= line)")
     if len(sections) > MAX_MEDIA_SECTIONS:
@@ -200,7 +201,7 @@ def _media_untrusted(index: int, section: _Section) -> OfferedMedia:
         mid = str(index)
     if not _MID.match(mid):
         raise OfferMalformed("a=mid is empty, too long or has a character that is not allowed", section.line_number)
-    direction = next((d for d in Direction if any(name == d.value for name, _, _ in section.attributes)), None)
+    direction = next((d for d in Direction if d.value in section.attributes), None)
     return OfferedMedia(
         index=index,
         kind=kind.lower(),
@@ -253,6 +254,8 @@ def _keyed(values: list[str]) -> Iterator[tuple[str, str]]:
 
 def parse_format_parameters(text: str) -> dict[str, str]:
     """Read `a=1;b=2` of an fmtp line; keys in lower case, a key without value maps to an empty string."""
+    if not text:
+        return {}
     pairs = (part.partition("=") for part in text.split(";") if part.strip())
     return {key.strip().lower(): value.strip() for key, _, value in pairs}
 
