@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import trio
 
 from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES, Batch, FrameBuffer, PacketizedFrame
+from camgate.serve.webrtc.recovery import send_paced
 from camgate.serve.webrtc.viewer import BURST_KEPT_S, Viewer
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.h264_nal import NOT_FOR_BROWSERS
@@ -89,7 +90,11 @@ async def send_bursts(viewer: Viewer) -> None:
     while True:
         await viewer.burst_planned.wait()
         viewer.burst_planned = trio.Event()
-        await _send_burst(viewer)
+        if viewer.pace is None:
+            await _send_burst(viewer)
+        if viewer.bursting is not None:
+            # From the start, or because much of this burst was lost.
+            await send_paced(viewer)
 
 
 async def _send_burst(viewer: Viewer) -> None:
@@ -97,13 +102,15 @@ async def _send_burst(viewer: Viewer) -> None:
     pace = _Pace(viewer)
     nacks = viewer.nacks_received
     until_s = trio.current_time() + MAX_BURST_S
-    while queue:
+    while queue and viewer.pace is None:
         for batch in viewer.encrypt(FrameBuffer(queue.popleft(), viewer.profile, viewer.ssrc)):
             if not await _send_batch(viewer, batch) or trio.current_time() > until_s:
                 viewer.give_up_burst()
                 return
             await pace.sent(sum(map(len, batch[0])))
         pace.follow_up()
+    if viewer.pace is not None:
+        return
     # No await between the last look at the queue and this line: a live frame is either in it or comes after.
     viewer.bursting = None
     viewer.next_report_s = 0.0
@@ -129,6 +136,7 @@ class _Pace:
         self._chunk_bytes = self._room = KEY_CHUNK_BYTES
         self._interval_s = KEY_INTERVAL_S
         self._slower = 1
+        self._due_s = trio.current_time()
         self._next_loss_s = 0.0
 
     def follow_up(self) -> None:
@@ -137,18 +145,19 @@ class _Pace:
         self._interval_s = CHUNK_INTERVAL_S
 
     async def sent(self, octets: int) -> None:
-        """Rest where a chunk is full."""
-        self._heed_loss()
+        """Rest where a chunk is full; time that sending took is made up for, up to one chunk."""
+        now = trio.current_time()
+        self._heed_loss(now)
         self._room -= octets
         while self._room <= 0:
-            await trio.sleep(self._interval_s * self._slower)
             self._room += self._chunk_bytes
+            self._due_s = max(self._due_s, now - self._interval_s) + self._interval_s * self._slower
+            await trio.sleep_until(self._due_s)
 
-    def _heed_loss(self) -> None:
+    def _heed_loss(self, now: float) -> None:
         if self._viewer.nacks_received == self._nacks:
             return
         self._nacks = self._viewer.nacks_received
-        now = trio.current_time()
         if now >= self._next_loss_s:
             self._next_loss_s = now + LOSS_ROUND_S
             self._slower = min(MAX_SLOWER, 2 * self._slower)

@@ -15,6 +15,7 @@ from camgate.demo.blocks import Blocks, draw_blocks, read_blocks
 from camgate.demo.encoder import Encoder
 from camgate.engine import Engine
 from camgate.load.meter import Load
+from camgate.load.sending import SendingMeter
 from camgate.relay.errors import (
     CameraOffline,
     MachineAtLimit,
@@ -26,7 +27,10 @@ from camgate.relay.errors import (
 )
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
+from camgate.relay.stream import Stream
+from camgate.serve.webrtc import endpoint, numbering
 from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.serve.webrtc.sender import Sender
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from tests.fakes.engine import server_facts
@@ -134,6 +138,22 @@ async def test_pictures_count_up_from_the_first_cached_one(scene: Scene) -> None
     with trio.fail_after(HANG_S):
         for peer in scene.endpoint.peers():
             assert await peer.wait_closed() == "the viewer left"
+
+
+async def test_pictures_count_on_when_sequence_numbers_wrap(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    wrap = 1 << 17
+    senders: list[Sender] = []
+
+    def open_sender(stream: Stream, sending: SendingMeter) -> Sender:
+        senders.append(Sender(stream, sending, first_index=wrap - 20))
+        return senders[-1]
+
+    monkeypatch.setattr(endpoint, "Sender", open_sender)
+    monkeypatch.setattr(numbering, "START_MARGIN_PACKETS", 1)  # else a viewer so near the wrap starts behind it
+    await scene.camera.warm.wait()
+    numbers = await _watch(scene, PICTURES + 40)
+    assert numbers == list(range(numbers[0], numbers[0] + len(numbers))), "pictures are missing or repeated"
+    assert senders[0]._next_index > wrap + PICTURES
 
 
 async def test_refusals_are_named(scene: Scene) -> None:

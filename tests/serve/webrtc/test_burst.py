@@ -108,8 +108,9 @@ async def test_the_key_frame_goes_first_and_faster(autojump_clock: MockClock) ->
 async def test_each_loss_halves_the_pace_once(autojump_clock: MockClock) -> None:
     async with late_join() as join:
         await trio.sleep(0.1)
-        for _ in range(5):  # the same loss, asked for again and again
+        for _ in range(8):  # the same loss, asked for again and again
             join.tell_loss()
+            await trio.sleep(0.01)
         sent = len(join.socket.sent_s)
         await join.finish()
         assert join.rate_bytes_per_s(sent + 200) == pytest.approx(4e6, rel=0.15)

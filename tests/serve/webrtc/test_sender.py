@@ -6,10 +6,13 @@ from itertools import pairwise
 
 import pytest
 import trio
+import trio.lowlevel
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc import burst
+from camgate.serve.webrtc.numbering import START_MARGIN_PACKETS
 from camgate.serve.webrtc.sender import Sender
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp import rtcp
@@ -36,15 +39,16 @@ class Camera:
 
 
 class Scene:
-    def __init__(self, gop: int) -> None:
+    def __init__(self, gop: int, first_index: int | None) -> None:
         self.stream = Stream("front")
         self.camera = Camera(self.stream, gop=gop)
-        self.sender = Sender(self.stream)
+        self.sending = SendingMeter()
+        self.sender = Sender(self.stream, self.sending, first_index=first_index)
         self.bursts: Callable[[Receiver], None]
 
-    async def frames(self, count: int) -> None:
+    async def frames(self, count: int, *, size: int = 2_000) -> None:
         for _ in range(count):
-            self.camera.frame()
+            self.camera.frame(size=size)
             await wait_all_tasks_blocked()
             await trio.sleep(0.04)
 
@@ -56,8 +60,8 @@ class Scene:
 
 
 @asynccontextmanager
-async def _scene(*, gop: int = 10) -> AsyncIterator[Scene]:
-    scene = Scene(gop)
+async def _scene(*, gop: int = 10, first_index: int | None = None) -> AsyncIterator[Scene]:
+    scene = Scene(gop, first_index)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.sender.run)
         scene.bursts = lambda receiver: nursery.start_soon(burst.send_bursts, receiver.viewer)
@@ -398,3 +402,71 @@ async def test_a_viewer_who_lost_the_thread_may_ask_for_the_cached_key_frame(aut
         await scene.frames(2)
         receiver.take()
         assert [_number(f) for f in receiver.frames()] == [*range(5), *range(8), 8]
+
+
+@pytest.mark.parametrize("gcm", [True, False])
+async def test_viewers_play_on_when_the_sequence_numbers_wrap(autojump_clock: MockClock, gcm: bool) -> None:
+    wrap = 1 << 17
+    async with _scene(first_index=wrap - START_MARGIN_PACKETS - 200) as scene:
+        await scene.frames(3)
+        early = scene.join(gcm=gcm)
+        await scene.frames(5, size=60_000)
+        late = scene.join(gcm=gcm)
+        await scene.frames(100, size=60_000)
+        early.take()
+        late.take()
+        assert early.viewer.numbers.offset == 0
+        assert late.viewer.numbers.offset > 0, "too near the wrap to start there"
+        assert early.packets[-1].sequence < 5_000 < early.packets[0].sequence, "it went through the wrap"
+        assert len(early.frames()) == 108
+        assert len(late.frames()) == 108
+
+
+async def test_a_stream_that_is_shed_skips_to_its_next_key_frame_without_a_gap(autojump_clock: MockClock) -> None:
+    async with _scene(gop=10) as scene:
+        await scene.frames(3)
+        receivers = [scene.join(), scene.join(gcm=False)]
+        await scene.frames(1)
+        for _ in range(3):
+            scene.camera.frame()
+        await trio.lowlevel.checkpoint()
+        assert scene.sender.queue_age_s(trio.current_time() + 0.2) == pytest.approx(0.2)
+        assert scene.sender.queued_bytes() > 2 * 2 * 2_000
+        scene.sender.shed()
+        assert (scene.sender.queued_bytes(), scene.sender.queue_age_s(trio.current_time())) == (0, 0.0)
+        late = scene.join()
+        await scene.frames(8)
+        for receiver in [*receivers, late]:
+            receiver.take()
+            numbers = [_number(frame) for frame in receiver.frames()]
+            assert numbers[-5:] == [10, 11, 12, 13, 14]
+            assert numbers[:-5] == list(range(len(numbers[:-5]))), "what came before has no hole"
+            sequences = [packet.sequence for packet in receiver.packets]
+            assert all((b - a) & 0xFFFF == 1 for a, b in pairwise(sequences))
+        assert scene.stream.statistics().shed_frames > 0
+        assert scene.stream.statistics().dropped_frames == 0
+
+
+async def test_a_key_frame_request_while_shed_waits_for_the_key_frame(autojump_clock: MockClock) -> None:
+    async with _scene(gop=10) as scene:
+        await scene.frames(3)
+        receiver = scene.join()
+        await scene.frames(1)
+        scene.sender.shed()
+        scene.sender.receive_key_frame_request(receiver.viewer)
+        await scene.frames(8)
+        receiver.take()
+        assert [_number(frame) for frame in receiver.frames()] == [0, 1, 2, 3, 10, 11]
+
+
+async def test_what_frames_cost_is_told_to_the_load_meter(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        await scene.frames(3)
+        receivers = [scene.join(), scene.join()]
+        await scene.frames(1)
+        before = scene.sending.bytes, scene.sending.busy_s
+        await scene.frames(4)
+        assert scene.sending.bytes - before[0] == pytest.approx(4 * 2 * 2_000, rel=0.01)
+        assert scene.sending.busy_s > before[1]
+        assert scene.sending.take_worst_delay_s() == 0.0, "virtual time stands still while sending"
+        assert len(receivers) == 2
