@@ -1,7 +1,7 @@
 """A viewer that receives as a browser does: NACKs, key frame requests, pictures decoded in order, freezes.
 
 The rules and figures are libwebrtc's (nack_requester.cc, video_receive_stream2.h, the statistics of W3C webrtc-stats);
-with playout-delay 0 a picture is shown as soon as it can be decoded.
+a picture is shown as soon as it can be decoded, or after the least playout delay that the sender asked for.
 """
 
 from collections.abc import Callable
@@ -25,6 +25,7 @@ MAX_MISSING = 1_000
 WAIT_FOR_KEY_S = 0.2
 WAIT_FOR_FRAME_S = 3.0
 REPORT_INTERVAL_S = 1.0
+REORDERED_S = 0.03
 SSRC = 0x5EE5
 FREEZE_WINDOW = 30
 
@@ -40,6 +41,7 @@ class Shown:
 
 @dataclass(slots=True)
 class _Missing:
+    since_s: float
     asked: int = 0
     next_s: float = 0.0
 
@@ -96,6 +98,9 @@ class Browser:
         self._last_asked_s = float("-inf")
         self._last_packet_s = float("-inf")
         self._report = _Report()
+        self._delay_s = 0.0
+        self._earliest_s: float | None = None
+        self._first_timestamp = 0
         self.shown: list[Shown] = []
         self.counts = BrowserCounts()
 
@@ -121,8 +126,26 @@ class Browser:
         now = self._last_packet_s = trio.current_time()
         self.counts.packets += 1
         self.counts.bytes += len(datagram)
+        self._note_delays(datagram, packet.timestamp, now)
         self._take(self._extend(packet.sequence), packet, now)
         self._decode(now)
+
+    def _note_delays(self, datagram: bytes, timestamp: int, now: float) -> None:
+        if datagram[0] & 0x10:
+            # RFC 8285 one-byte form; playout-delay is the only extension, its minimum 12 bits of 10 ms.
+            self._delay_s = (int.from_bytes(datagram[17:20], "big") >> 12) / 100
+        if self._earliest_s is None:
+            self._first_timestamp = timestamp
+        late_s = now - self._captured_s(timestamp)
+        self._earliest_s = late_s if self._earliest_s is None else min(self._earliest_s, late_s)
+
+    def _captured_s(self, timestamp: int) -> float:
+        """Seconds since the first packet's timestamp, which random offsets let wrap at any time."""
+        return ((timestamp - self._first_timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000) / 90_000
+
+    def _time_to_show(self, timestamp: int, now: float) -> float:
+        assert self._earliest_s is not None
+        return max(now, self._captured_s(timestamp) + self._earliest_s + self._delay_s) if self._delay_s else now
 
     def _extend(self, sequence: int) -> int:
         if self._newest < 0:
@@ -134,13 +157,14 @@ class Browser:
         report = self._report
         if report.base < 0:
             report.base, report.next_s = index, now + REPORT_INTERVAL_S
-        report.received += 1
-        self._missing.pop(index, None)
+        missing = self._missing.pop(index, None)
+        # As libwebrtc's receive statistics do it: what comes much later than in its order was sent again.
+        report.received += missing is None or now - missing.since_s < REORDERED_S
         if self._needed is None or index >= self._needed:
             self._packets[index] = packet
         if self._newest >= 0:
             for lost in range(self._newest + 1, index):
-                self._missing[lost] = _Missing()
+                self._missing[lost] = _Missing(now)
         if index > self._newest + 1 and self._newest >= 0:
             self._limit_missing(now)
             self._nack(now)
@@ -201,7 +225,8 @@ class Browser:
             end = self._complete(start)
             assert end is not None
             payloads = [self._packets[index].payload for index in range(start, end + 1)]
-            self.shown.append(Shown(now, self._number_of(payloads), _starts_key_frame(payloads[0])))
+            at_s = self._time_to_show(self._packets[start].timestamp, now)
+            self.shown.append(Shown(at_s, self._number_of(payloads), _starts_key_frame(payloads[0])))
             self._last_decoded_s = now
             self._needed = end + 1
             self._packets = {index: packet for index, packet in self._packets.items() if index > end}

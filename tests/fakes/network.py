@@ -120,9 +120,13 @@ class Cable:
         self._on_the_way: list[tuple[float, int, bytes]] = []
         self._order = count()
         self._changed = trio.Event()
+        self.latest_s = 0.0
+        """How long the last datagram that was not lost takes."""
 
     def send(self, datagram: bytes) -> None:
-        for arrives_s in self.link.offer(len(datagram), trio.current_time()):
+        now = trio.current_time()
+        for arrives_s in self.link.offer(len(datagram), now):
+            self.latest_s = arrives_s - now
             heapq.heappush(self._on_the_way, (arrives_s, next(self._order), datagram))
         self._changed.set()
 

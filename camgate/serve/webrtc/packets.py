@@ -22,16 +22,24 @@ MAX_PAYLOAD_BYTES = MAX_PACKET_BYTES - RTP_HEADER_BYTES - GCM_TAG_BYTES
 Batch = tuple[Sequence[bytes | memoryview], int, int]
 """One system call: parts to join, segment size in bytes (0 = a single datagram), number of packets."""
 
+PATIENT_DELAYS = (20, 100)
+"""From 0.2 s (a round trip and another try) to 1 s, in units of 10 ms."""
+
 _HEADER = struct.Struct(">BBHII")
+_EXTENSION = struct.Struct(">HHB")
 _SEQUENCE = struct.Struct(">H")
 
 
 @dataclass(frozen=True, slots=True)
 class HeaderProfile:
-    """What differs between viewers in the RTP header: payload type, and playout-delay's id (0 = not negotiated)."""
+    """What differs between viewers in the RTP header: payload type, and playout-delay's id (0 = not negotiated).
+
+    is_patient: pictures are shown a little later, so that what was lost can come in time.
+    """
 
     payload_type: int
     playout_delay_id: int = 0
+    is_patient: bool = False
 
 
 class PacketizedFrame:
@@ -58,12 +66,13 @@ class PacketizedFrame:
             self.timestamp,
             ssrc,
         )
-        return header + _playout_delay(profile.playout_delay_id) if extended else header
+        return header + _playout_delay(profile) if extended else header
 
 
-def _playout_delay(number: int) -> bytes:
-    """Ask for no delay at all (minimum 0, maximum 0): RFC 8285 one-byte form, id, length 3, two 12-bit fields."""
-    return struct.pack(">HHB3x", 0xBEDE, 1, number << 4 | 2)
+def _playout_delay(profile: HeaderProfile) -> bytes:
+    """Ask for no delay, or for PATIENT_DELAYS: RFC 8285 one-byte form, id, length 3, two 12-bit fields of 10 ms."""
+    least, most = PATIENT_DELAYS if profile.is_patient else (0, 0)
+    return _EXTENSION.pack(0xBEDE, 1, profile.playout_delay_id << 4 | 2) + (least << 12 | most).to_bytes(3, "big")
 
 
 def find_frame(frames: Sequence[PacketizedFrame], index: int) -> PacketizedFrame | None:

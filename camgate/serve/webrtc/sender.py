@@ -14,7 +14,9 @@ import trio
 from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
 from camgate.relay.subscription import Subscription
-from camgate.serve.webrtc import burst
+from camgate.serve.webrtc import burst, recovery
+from camgate.serve.webrtc.attention import Attention
+from camgate.serve.webrtc.pace import Found
 from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedFrame, find_frame
 from camgate.serve.webrtc.viewer import CLOCK_HZ, Viewer
 from camgate.wire.codec.frame import Frame
@@ -35,12 +37,20 @@ class Sender:
     """Sends one stream to all its WebRTC viewers.
 
     `run` is its only task, started by the endpoint; `add`, `remove` and the RTCP methods are called from others and
-    never wait. sending: told what each frame cost. first_index: of its first packet; at random where it is not given.
+    never wait. sending, attention: told of each frame. first_index: of its first packet; at random where it is not given.
     """
 
-    def __init__(self, stream: Stream, sending: SendingMeter | None = None, *, first_index: int | None = None) -> None:
+    def __init__(
+        self,
+        stream: Stream,
+        sending: SendingMeter | None = None,
+        attention: Attention | None = None,
+        *,
+        first_index: int | None = None,
+    ) -> None:
         self.stream = stream
         self._sending = sending or SendingMeter()
+        self._attention = attention or Attention()
         self.ssrc = secrets.randbits(32)
         if first_index is None:
             first_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
@@ -166,6 +176,7 @@ class Sender:
                 now = trio.current_time()
         delay_s = trio.current_time() - frame.arrival_s
         self._sending.note(busy_s + clock() - started_s, frame.size_bytes * len(self._viewers), delay_s)
+        self._attention.note_frame()
 
     def _send_to(
         self, viewer: Viewer, frame: Frame, packets: PacketizedFrame, buffers: dict[HeaderProfile, FrameBuffer]
@@ -173,11 +184,13 @@ class Sender:
         if viewer.closed:
             return
         if viewer.bursting is not None:
-            viewer.bursting.append(packets)
+            recovery.queue_live(viewer, packets)
             return
         if viewer.wants_burst and self._repeat(viewer, frame, packets):
             return
         if viewer.waiting_for_key and not self._resume(viewer, packets):
+            return
+        if viewer.pace is not None and recovery.is_paced(viewer, packets, self._bytes_per_s()):
             return
         buffer = buffers.get(viewer.profile)
         if buffer is None:
@@ -223,6 +236,7 @@ class Sender:
             return
         viewer.next_report_s = now + REPORT_INTERVAL_S
         viewer.forget_burst(now)
+        viewer.judge_path(now)
         age_ticks = int((now - frame.arrival_s) * CLOCK_HZ)
         viewer.send_report((self._timestamp(frame) + age_ticks) & 0xFFFFFFFF, time.time(), self.stream.name)
 
@@ -237,6 +251,9 @@ class Sender:
 
     def _ring_ticks(self) -> int:
         return (self._ring[-1].timestamp - self._ring[0].timestamp) & 0xFFFFFFFF
+
+    def _bytes_per_s(self) -> float:
+        return self.stream.bitrate_bps(trio.current_time()) / 8
 
     def load_bytes_per_s(self, now: float) -> float:
         """How much there is to send to all viewers together; this and what follows is what `load.shedding` looks at."""
@@ -257,16 +274,22 @@ class Sender:
     def receive_nack(self, viewer: Viewer, nack: rtcp.Nack) -> None:
         """Send again what a viewer misses (RFC 4585 section 6.2.1), as far as its budget and the ring go."""
         viewer.nacks_received += 1
+        self._attention.call()
         now = trio.current_time()
+        lost: list[tuple[int, Found]] = []
         for sequence in nack.sequences:
             # Asking costs as well as getting: a NACK can name a thousand packets that we do not have.
             if not viewer.retransmissions.take(now):
-                return
-            found = self._find(viewer, viewer.numbers.extend(sequence, viewer.last_index))
+                break
+            viewer_index = viewer.numbers.extend(sequence, viewer.last_index)
+            if viewer.is_on_its_way(viewer_index, now):
+                continue
+            found = self._find(viewer, viewer_index)
             if found is not None:
-                viewer.resend(*found)
+                lost.append((viewer_index, found))
+        recovery.take_losses(viewer, lost, now, self._bytes_per_s())
 
-    def _find(self, viewer: Viewer, viewer_index: int) -> tuple[PacketizedFrame, int, int] | None:
+    def _find(self, viewer: Viewer, viewer_index: int) -> Found | None:
         if viewer_index > viewer.last_index:
             return None
         own = viewer.find_own(viewer_index)
@@ -280,6 +303,7 @@ class Sender:
 
     def receive_key_frame_request(self, viewer: Viewer) -> None:
         """Answer PLI or FIR from the key-frame cache with the next live frame, else ask the camera (RFC 4585 6.3.1)."""
+        self._attention.call()
         if viewer.bursting is not None or not viewer.may_request_key_frame(trio.current_time()):
             return
         if self.stream.gop():

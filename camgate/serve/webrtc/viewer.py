@@ -3,7 +3,7 @@
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pylibsrtp
 import trio
@@ -13,6 +13,7 @@ from camgate.serve.webrtc.budget import Budget
 from camgate.serve.webrtc.datagrams import Route
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.numbering import ViewerNumbers, packet_nonce, salted
+from camgate.serve.webrtc.pace import Pace
 from camgate.serve.webrtc.packets import (
     GCM_TAG_BYTES,
     Batch,
@@ -21,6 +22,7 @@ from camgate.serve.webrtc.packets import (
     PacketizedFrame,
     find_frame,
 )
+from camgate.serve.webrtc.repeats import Repeats
 from camgate.wire.rtp import rtcp
 
 RETRANSMIT_BURST_PACKETS = 600
@@ -31,6 +33,8 @@ KEY_FRAME_REQUEST_INTERVAL_S = 1.0
 CLOCK_HZ = 90_000
 BURST_KEPT_S = 5.0
 """How long a burst's own packets can be asked for again."""
+PATIENT_S = 60.0
+"""After the last bad second. A change of the delay can be seen, so it comes seldom."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +60,7 @@ class Viewer:
     bursting: frames that its peer task is sending, its own ones first, then the live ones that came meanwhile; None
     when it is in step with the others. burst_planned: set by the sender to wake that task.
     own_frames, own_offset: the last burst's own frames and the offset they were numbered under.
+    pace: how fast its large frames may be sent; None where its path takes them at once.
     """
 
     __slots__ = (
@@ -63,6 +68,8 @@ class Viewer:
         "_has_key_until_s",
         "_keys",
         "_last_key_request_s",
+        "_patient_until_s",
+        "_profiles",
         "_salted",
         "burst_planned",
         "bursting",
@@ -81,9 +88,11 @@ class Viewer:
         "own_frames",
         "own_frames_until_s",
         "own_offset",
+        "pace",
         "packets_retransmitted",
         "packets_sent",
         "profile",
+        "repeats",
         "retransmissions",
         "round_trip_s",
         "route",
@@ -108,6 +117,8 @@ class Viewer:
         self.own_frames: list[PacketizedFrame] = []
         self.own_frames_until_s = 0.0
         self.own_offset = 0
+        self.pace: Pace | None = None
+        self.repeats = Repeats()
         self.last_index = -1
         self.last_timestamp = 0
         self.packets_sent = self.octets_sent = self.frames_sent = self.frames_dropped = 0
@@ -118,6 +129,8 @@ class Viewer:
         self.round_trip_s: float | None = None
         self.retransmissions = Budget(RETRANSMIT_BURST_PACKETS, RETRANSMIT_PACKETS_PER_S)
         self._last_key_request_s = self._has_key_until_s = float("-inf")
+        self._profiles = [(0, profile)]
+        self._patient_until_s = float("-inf")
 
     def send_frame(self, buffer: FrameBuffer) -> int:
         """Encrypt a frame into `buffer` and send it; returns how many batches of it went out.
@@ -169,20 +182,54 @@ class Viewer:
         self.octets_sent += sum(map(len, parts))
         return True
 
-    def resend(self, frame: PacketizedFrame, position: int, offset: int) -> None:
-        """Send one packet again: the same bytes under the same nonce (RFC 4585; RFC 3711 section 3.3.2)."""
-        header = frame.header(position, self.profile, self.ssrc, offset)
+    def resend(self, frame: PacketizedFrame, position: int, offset: int) -> int:
+        """Send one packet again: the same bytes under the same nonce (RFC 4585; RFC 3711 section 3.3.2).
+
+        Returns its size.
+        """
+        viewer_index = frame.first_index + position + offset
+        profile = self._profile_of(viewer_index)
+        if profile is None:
+            return 0
+        header = frame.header(position, profile, self.ssrc, offset)
         payload = frame.payloads[position]
         if self._aead is not None:
-            index = frame.first_index + position + offset - (self.numbers.roc0 << 16)
-            packet = header + self._aead.encrypt(packet_nonce(self._salted, index), payload, header)
+            nonce = packet_nonce(self._salted, viewer_index - (self.numbers.roc0 << 16))
+            packet = header + self._aead.encrypt(nonce, payload, header)
         else:
             try:
                 packet = self._keys.outbound.protect(header + payload)
             except pylibsrtp.Error:
-                return  # more than libsrtp's window of 1,024 packets ago
+                return 0  # more than libsrtp's window of 1,024 packets ago
         self.packets_retransmitted += 1
         self.route.send(packet)
+        return len(packet)
+
+    def is_on_its_way(self, viewer_index: int, now: float) -> bool:
+        """Say whether a packet that is asked for is being sent again already."""
+        if self.pace is not None and self.pace.will_repeat(viewer_index):
+            return True
+        return self.repeats.is_on_its_way(viewer_index, now, self.round_trip_s)
+
+    def judge_path(self, now: float) -> None:
+        """Each second: a viewer that misses much gets time to ask for it, for a while."""
+        if self.repeats.is_path_bad(self.packets_sent, self.loss_fraction):
+            self.be_patient(now)
+        is_patient = now < self._patient_until_s
+        if is_patient != self.profile.is_patient:
+            self.profile = replace(self.profile, is_patient=is_patient)
+            self._profiles = [self._profiles[-1], (self.last_index + 1, self.profile)]
+
+    def be_patient(self, now: float) -> None:
+        """Have the browser show pictures a little later for a while, so that repeats come in time."""
+        self._patient_until_s = now + PATIENT_S
+
+    def _profile_of(self, viewer_index: int) -> HeaderProfile | None:
+        """Return the profile that a packet was sent under; None when it was changed twice since.
+
+        One nonce must not protect two headers either (RFC 5116 section 3.1).
+        """
+        return next((profile for first, profile in reversed(self._profiles) if viewer_index >= first), None)
 
     def may_request_key_frame(self, now: float) -> bool:
         """Say whether a key frame request is due; at most one each KEY_FRAME_REQUEST_INTERVAL_S is."""
@@ -206,6 +253,12 @@ class Viewer:
 
     def give_up_burst(self) -> None:
         """Drop what is left of a burst; what follows takes its numbers, and waits for a key frame."""
+        self.skip_queue()
+        self.bursting = None
+        self.waiting_for_key = True
+
+    def skip_queue(self) -> None:
+        """Drop the frames that wait in `bursting`; what follows takes their numbers."""
         queue = self.bursting
         if queue:
             first = queue[0].first_index
@@ -213,8 +266,7 @@ class Viewer:
             self.own_frames = [frame for frame in self.own_frames if frame.first_index < first]
             self.numbers.skip(first, queue[-1].end_index - first)
             self.frames_dropped += len(queue)
-        self.bursting = None
-        self.waiting_for_key = True
+            queue.clear()
 
     def forget_burst(self, now: float) -> None:
         """Let go of a burst's packets once nobody asks for them any more."""
