@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full bench bench-quick bench-browser lock clean
+.PHONY: help setup run check test test-full bench bench-quick bench-browser bench-loss lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -28,7 +28,7 @@ test-full: setup ## every test, with far more generated inputs for the property 
 
 bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
 	@.venv/bin/camgate bench $(ARGS)
-	@for file in $(filter-out %_browser_joins.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
+	@for file in $(filter-out %_browser_joins.py %_browser_loss.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
 
 bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
 	@.venv/bin/camgate bench --cameras 4 --viewers 20 --seconds 6
@@ -36,6 +36,9 @@ bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when 
 
 bench-browser: setup ## join a camera 40 times in Chromium: first picture, freezes, delay; 8 minutes (ARGS=... as --busy 3)
 	@$(PYTHON_BIN) tests/bench/bench_browser_joins.py $(ARGS)
+
+bench-loss: setup ## watch a camera in Chromium behind lossy and slow paths: freezes, delay; 2 minutes (ARGS=... as --seeds 3)
+	@$(PYTHON_BIN) tests/bench/bench_browser_loss.py $(ARGS)
 
 lock: ## pin the newest allowed versions anew (needs the network)
 	@packaging/lock
