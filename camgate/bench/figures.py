@@ -21,14 +21,15 @@ class Spread:
     p50: float | None
     p95: float | None
     p99: float | None
+    max: float | None
     samples: int
 
     @classmethod
     def of_seconds(cls, values: Sequence[float]) -> "Spread":
         """Sum up values in seconds."""
         ordered = sorted(values)
-        p50, p95, p99 = (_quantile_ms(ordered, share) for share in (0.5, 0.95, 0.99))
-        return cls(p50, p95, p99, len(ordered))
+        p50, p95, p99, most = (_quantile_ms(ordered, share) for share in (0.5, 0.95, 0.99, 1.0))
+        return cls(p50, p95, p99, most, len(ordered))
 
 
 def _quantile_ms(ordered: Sequence[float], share: float) -> float | None:
@@ -55,7 +56,7 @@ class Joined:
     """The server's, from before the first join to the end of the time for settling."""
     elapsed_s: float
     viewer_seconds: float
-    """Summed up time that viewers were connected in that time."""
+    """Summed up time that viewers, those of before included, were connected in that time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +78,8 @@ class Measured:
     cpu_s: float
     memory_bytes: int
     delay: Spread
+    lone: Spread | None = None
+    """The delay of the viewer who has a camera for himself; the crowd's is in `delay`."""
 
     @property
     def delivered_percent(self) -> float:
@@ -103,19 +106,47 @@ def joined_of(message: dict[str, Any]) -> Joined:
 
 def measured_of(message: dict[str, Any]) -> Measured:
     """Read from the link."""
-    return Measured(**{**message, "delay": Spread(**message["delay"])})
+    lone = message["lone"]
+    return Measured(**{**message, "delay": Spread(**message["delay"]), "lone": lone and Spread(**lone)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Storm:
+    """Many joins at once beside those who watch."""
+
+    rate: float
+    """Joins a second."""
+    joined: Joined
+    watchers: Measured
+    """Of those who watched before, from the first join to the end of the last."""
+    after: Measured
+    """All of them, once it is over."""
+
+    @property
+    def is_right(self) -> bool:
+        """Whether all joined and the others lost nothing."""
+        return self.joined.connected == self.joined.viewers == self.joined.key_frames_seen and self.watchers.is_whole
+
+
+def storm_of(message: dict[str, Any]) -> Storm:
+    """Read from the link."""
+    watchers, after = measured_of(message["watchers"]), measured_of(message["after"])
+    return Storm(rate=message["rate"], joined=joined_of(message["joined"]), watchers=watchers, after=after)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
     """The server with cameras and without viewers. Memory of a camera: its key-frame cache apart, None if unknown."""
 
+    cameras: int
     cpu_s: float
     elapsed_s: float
     memory_bytes: int
     camera_bytes: float | None = None
     cache_bytes: float | None = None
     """Of a camera, at the time of measuring."""
+    live_s: float | None = None
+    """From when the cameras could first be reached until all were live."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,10 +161,15 @@ class Result:
     """None where the server's process is not known."""
     joined: Joined
     measured: Measured
-    lag: Spread | None
-    """The server's answers to GET /healthz meanwhile."""
+    lag: Spread | None = None
+    """How late the server's event loop ran its tasks meanwhile, by its own account."""
+    answers: Spread | None = None
+    """How long the server took meanwhile to answer GET /healthz."""
     carried: int | None = None
     """With a search for the limit: the most viewers that were not disturbed."""
+    alone: Spread | None = None
+    """The delay of the viewer with a camera for himself before the crowd came."""
+    storm: Storm | None = None
 
     @property
     def cpu_percent(self) -> float:
@@ -148,7 +184,7 @@ class Result:
     @property
     def cpu_percent_per_idle_camera(self) -> float | None:
         """Share of a core that a camera takes while nobody watches."""
-        return None if self.idle is None else 100 * self.idle.cpu_s / self.idle.elapsed_s / self.cameras
+        return None if self.idle is None else 100 * self.idle.cpu_s / self.idle.elapsed_s / self.idle.cameras
 
     @property
     def cpu_ms_per_join_at_most(self) -> float | None:
@@ -158,13 +194,24 @@ class Result:
     @property
     def cpu_ms_per_join(self) -> float | None:
         """CPU a join, its burst included, without the live packets: these cost as much as they did afterwards."""
-        if self.idle is None or not self.joined.connected:
+        if self.idle is None:
             return None
-        idle_share = self.idle.cpu_s / self.idle.elapsed_s
-        watching_s = self.measured.cpu_s - idle_share * self.measured.elapsed_s
-        per_viewer_second = watching_s / (self.measured.elapsed_s * self.viewers)
-        live_s = per_viewer_second * self.joined.viewer_seconds + idle_share * self.joined.elapsed_s
-        return max(0.0, self.joined.cpu_s - live_s) * 1e3 / self.joined.connected
+        return _cpu_ms_per_join(self.joined, 0, self.idle.cpu_s / self.idle.elapsed_s, self.viewers, self.measured)
+
+    @property
+    def cpu_ms_per_join_in_storm(self) -> float | None:
+        """The same while many join at once."""
+        if self.storm is None or self.idle is None:
+            return None
+        viewers = self.viewers + self.storm.joined.connected
+        before = self.measured.cpu_s / self.measured.elapsed_s
+        return _cpu_ms_per_join(self.storm.joined, self.viewers, before, viewers, self.storm.after)
+
+    @property
+    def lone_p99_added_ms(self) -> float | None:
+        """What the crowd adds to the delay of a viewer with a camera for himself."""
+        alone, beside = _p99(self.alone), _p99(self.measured.lone)
+        return None if alone is None or beside is None else beside - alone
 
     @property
     def viewer_bytes(self) -> float | None:
@@ -181,7 +228,8 @@ class Result:
     @property
     def has_failed(self) -> bool:
         """Whether delivery was wrong; a search for the limit may end so, but not begin so."""
-        return not self.is_delivery_right and not self.carried
+        storm_failed = self.storm is not None and not self.storm.is_right
+        return storm_failed or (not self.is_delivery_right and not self.carried)
 
     def as_json(self) -> dict[str, Any]:
         """Return everything, reckoned figures included."""
@@ -194,6 +242,8 @@ class Result:
             "cpu_percent_per_idle_camera": self.cpu_percent_per_idle_camera,
             "cpu_ms_per_join": self.cpu_ms_per_join,
             "cpu_ms_per_join_at_most": self.cpu_ms_per_join_at_most,
+            "cpu_ms_per_join_in_storm": self.cpu_ms_per_join_in_storm,
+            "lone_p99_added_ms": self.lone_p99_added_ms,
             "memory_bytes_per_viewer": self.viewer_bytes,
             "memory_bytes_per_camera": None if self.idle is None else self.idle.camera_bytes,
             "delivery_is_right": self.is_delivery_right,
@@ -203,7 +253,10 @@ class Result:
         return {**rounded, **asdict(self)}
 
     def conclusion(self) -> str:
-        """Say in a sentence what the machine can carry."""
+        """Say in a sentence or two what the machine can carry."""
+        return " ".join(filter(None, (self._crowd_sentence(), self._storm_sentence())))
+
+    def _crowd_sentence(self) -> str:
         whom = f"{self.viewers} viewers of {self.cameras} camera{'s' if self.cameras > 1 else ''}"
         if self.carried is not None:
             return self._limit()
@@ -223,6 +276,18 @@ class Result:
             return "Longer runs with more viewers tell where its limit is."
         most = int((CARRIED_SHARE - idle_share) / per_viewer)
         return f"One camgate process, at {CARRIED_SHARE:.0%} of a core, should carry about {most} viewers of them."
+
+    def _storm_sentence(self) -> str | None:
+        if self.storm is None:
+            return None
+        joined, watchers = self.storm.joined, self.storm.watchers
+        failed = joined.viewers - min(joined.connected, joined.key_frames_seen)
+        why = f" ({joined.first_error})" if joined.first_error else ""
+        lost = "" if watchers.is_whole else f", and {watchers.delivered_percent:.2f} % of the others' packets arrived"
+        return (
+            f"Of {joined.viewers} who joined at {self.storm.rate:g} a second {failed or 'none'} failed{why}{lost}; "
+            f"the delay's p99 was {watchers.delay.p99} ms for the others."
+        )
 
     def _limit(self) -> str:
         if not self.carried:
@@ -250,5 +315,23 @@ class Result:
         return "; ".join(sentence for sentence, count in faults.items() if count) or "nothing arrived"
 
 
+def _p99(spread: Spread | None) -> float | None:
+    return None if spread is None else spread.p99
+
+
 def _ratio(value: float, count: int, idle: Idle | None) -> float | None:
     return value / count if count and idle is not None else None
+
+
+def _cpu_ms_per_join(joined: Joined, before: int, share_before: float, after: int, measured: Measured) -> float | None:
+    """Return the CPU a join beyond what watching cost meanwhile.
+
+    Watching is taken to cost a share of a core that grows evenly with the viewers, from `share_before` for those
+    `before` the joins to what was measured for all `after` them.
+    """
+    if not joined.connected or after <= before:
+        return None
+    per_viewer = (measured.cpu_s / measured.elapsed_s - share_before) / (after - before)
+    constant = share_before - per_viewer * before
+    watching_s = constant * joined.elapsed_s + per_viewer * joined.viewer_seconds
+    return max(0.0, joined.cpu_s - watching_s) * 1e3 / joined.connected

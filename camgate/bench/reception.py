@@ -36,8 +36,8 @@ class Window:
 class Reception:
     """Counts for one viewer.
 
-    full: it takes every packet and looks at every frame. Others look at frames up to the first key frame, and from
-    then on (see `packet_filter`) at packets with a sequence number that is a multiple of 32.
+    full: it takes every packet and looks at every frame. Others look at frames up to the first key frame; from then on
+    (see `packet_filter`) they count packets with a sequence number that is a multiple of 32, and read marks.
     """
 
     def __init__(self, *, full: bool) -> None:
@@ -74,6 +74,10 @@ class Reception:
             ahead = sequence_delta(sequence, self.index & 0xFFFF)
             if ahead <= 0:
                 return
+            if self._depacketizer is None:
+                self._find_mark(packet, self.index + ahead, arrival_s)
+                if sequence % KEPT_ONE_IN:
+                    return
             self.index += ahead
         window = self.window
         window.received += 1
@@ -82,10 +86,11 @@ class Reception:
         if self._depacketizer is not None:
             for frame in self._depacketizer.receive_packet_untrusted(packet, arrival_s):
                 self._take_frame(frame, arrival_s)
-        elif packet[1] & _MARKER:
-            mark = find_mark(packet[-MARK_BYTES:])
-            if mark is not None:
-                self._take_mark(mark, arrival_s)
+
+    def _find_mark(self, packet: bytes, index: int, arrival_s: float) -> None:
+        mark = find_mark(packet[-MARK_BYTES:]) if packet[1] & _MARKER else None
+        if mark is not None:
+            self._take_mark(mark, index, arrival_s)
 
     def _take_frame(self, frame: Frame, arrival_s: float) -> None:
         if self.key_frame_s is None and frame.is_key:
@@ -97,16 +102,16 @@ class Reception:
         mark = find_mark(frame.nals[-1][-MARK_BYTES:])
         if mark is None:
             return
-        self._take_mark(mark, arrival_s)
+        self._take_mark(mark, self.index, arrival_s)
         if mark.frame is not None:
             if self._last_frame is not None:
                 self.window.frames_missing += max(0, mark.frame - self._last_frame - 1)
             self._last_frame = mark.frame
 
-    def _take_mark(self, mark: Mark, arrival_s: float) -> None:
+    def _take_mark(self, mark: Mark, index: int, arrival_s: float) -> None:
         self.window.delays_s.append(arrival_s - mark.unix_us / 1e6)
         if mark.frame is not None:
-            self.window.frames[mark.frame] = self.index
+            self.window.frames[mark.frame] = index
 
 
 def left_out(window: Window, reference: Window) -> int:

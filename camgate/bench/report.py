@@ -6,7 +6,7 @@ from rich import progress
 from rich.console import Console
 from rich.table import Table
 
-from camgate.bench.figures import Result, Spread
+from camgate.bench.figures import Result, Spread, Storm
 
 UNKNOWN = "n/a"
 REFRESHES_PER_S = 4
@@ -58,9 +58,12 @@ def table_of(result: Result) -> Table:
 def _rows(result: Result) -> Iterator[tuple[str, str]]:
     joined, measured, idle = result.joined, result.measured, result.idle
     yield "cameras", f"{result.cameras}"
+    if idle is not None and idle.live_s is not None:
+        yield "all cameras live after", f"{idle.live_s:.1f} s"
     if result.camera_bps is not None:
         yield "a camera's bit rate", f"{result.camera_bps / 1e6:.2f} Mbit/s"
-    yield "viewers connected", f"{joined.connected} of {joined.viewers}"
+    before = result.viewers - joined.viewers
+    yield "viewers connected", f"{before + joined.connected} of {result.viewers}"
     yield "delivered", f"{measured.delivered_percent:.2f} %, {measured.delivered / measured.elapsed_s:.0f} packets/s"
     yield "frames left out", f"{measured.left_out} packets, {measured.frames_missing} frames"
     yield "camera to viewer, p50 / p95 / p99", _spread(measured.delay)
@@ -73,11 +76,28 @@ def _rows(result: Result) -> Iterator[tuple[str, str]]:
     yield "CPU a camera that nobody watches", _number(result.cpu_percent_per_idle_camera, "% of a core", digits=2)
     yield "memory a viewer", _number(_scaled(result.viewer_bytes, 1e3), "kB")
     yield "memory a camera, its key-frame cache apart", _number(_scaled(idle.camera_bytes if idle else None, 1e3), "kB")
-    yield "event loop: GET /healthz, p50 / p95", UNKNOWN if result.lag is None else _spread(result.lag, tail=False)
+    yield "event loop's lag, p50 / p95", _spread(result.lag, tail=False)
+    yield "GET /healthz, p50 / p95", _spread(result.answers, tail=False)
+    if measured.lone is not None:
+        yield "lone viewer before the crowd, p50 / p95 / p99", _spread(result.alone)
+        yield "lone viewer beside the crowd, p50 / p95 / p99", _spread(measured.lone)
+    if result.storm is not None:
+        yield from _storm_rows(result, result.storm)
 
 
-def _spread(spread: Spread, *, tail: bool = True) -> str:
-    if spread.p50 is None:
+def _storm_rows(result: Result, storm: Storm) -> Iterator[tuple[str, str]]:
+    joined, watchers = storm.joined, storm.watchers
+    yield f"joined at {storm.rate:g} a second", f"{joined.connected} of {joined.viewers}"
+    yield "delivered to the others meanwhile", f"{watchers.delivered_percent:.2f} %"
+    yield "camera to the others, p50 / p95 / p99", _spread(watchers.delay)
+    yield "camera to the others, at most", _number(watchers.delay.max, "ms")
+    yield "their POST to connected, p50 / p95", _spread(joined.connect, tail=False)
+    yield "their POST to a whole key frame, p50 / p95", _spread(joined.key_frame, tail=False)
+    yield "CPU a join of them", _number(result.cpu_ms_per_join_in_storm, "ms")
+
+
+def _spread(spread: Spread | None, *, tail: bool = True) -> str:
+    if spread is None or spread.p50 is None:
         return UNKNOWN
     values = (spread.p50, spread.p95, spread.p99) if tail else (spread.p50, spread.p95)
     return " / ".join(f"{value:.1f}" for value in values) + " ms"

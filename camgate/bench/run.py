@@ -5,14 +5,14 @@ Owns all processes; they end with it. Everything is on loopback, unless another 
 
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import asdict, dataclass, field, replace
-from typing import Protocol
+from typing import Protocol, TypedDict
 
 import trio
 
 from camgate.bench.cameras import CamerasSettings
 from camgate.bench.clip import ClipSettings
 from camgate.bench.crowd import CrowdSettings
-from camgate.bench.figures import Idle, Joined, Measured, Result, Spread, joined_of, measured_of
+from camgate.bench.figures import Idle, Joined, Measured, Result, Spread, joined_of, measured_of, storm_of
 from camgate.bench.link import Message, TalkingChild, open_talking_child
 from camgate.bench.processes import Usage, usage
 from camgate.bench.server import BenchServer, open_server
@@ -23,8 +23,8 @@ SEARCH_WINDOW_S = 5.0
 SEARCH_GROWTH = 1.25
 SEARCH_TRIES = 3
 """Windows in a row that must be disturbed: other programs' hiccups are no limit."""
-LAG_INTERVAL_S = 0.5
-"""Between two looks at /healthz: often enough for a median, too rare to cost the server much."""
+LOOK_INTERVAL_S = 0.5
+"""Between two looks at the server: often enough for a median, too rare to cost it much."""
 ENCODE_TIMEOUT_S = 120.0
 ANSWER_TIMEOUT_S = 60.0
 """For one message of a process that is working."""
@@ -34,9 +34,11 @@ ANSWER_TIMEOUT_S = 60.0
 class BenchSettings:
     """What is measured, and for how long.
 
-    full: viewers that take everything. rate: joins a second. whep, pid: another server to measure, its URL with %d or
-    {camera}, and its process, if it runs here. rtsp_port: where the built-in cameras listen; with `whep` there are
-    none unless it is given. max_viewers: where a search for the limit ends; None for no search.
+    full: viewers that take everything. rate: joins a second. lone: one more camera has a viewer for itself, who is
+    measured before the crowd and beside it. storm: so many more join afterwards, `storm_rate` a second.
+    whep, pid: another server to measure, its URL with %d or {camera}, and its process, if it runs here. rtsp_port:
+    where the built-in cameras listen; with `whep` there are none unless it is given. max_viewers: where a search for
+    the limit ends; None for no search.
     """
 
     cameras: int = 1
@@ -44,12 +46,28 @@ class BenchSettings:
     full: int = 2
     rate: float = 20.0
     seconds: float = 8.0
+    lone: bool = False
+    storm: int = 0
+    storm_rate: float = 100.0
     clip: ClipSettings = field(default_factory=ClipSettings)
     whep: str | None = None
     pid: int | None = None
     authorization: str | None = None
     rtsp_port: int | None = None
     max_viewers: int | None = None
+
+    @property
+    def all_cameras(self) -> int:
+        """The crowd's and the lone viewer's."""
+        return self.cameras + self.lone
+
+
+class _Window(TypedDict):
+    """The part of a `Result` that one window of watching gives."""
+
+    measured: Measured
+    lag: Spread
+    answers: Spread
 
 
 class Progress(Protocol):
@@ -75,8 +93,8 @@ async def run_bench(settings: BenchSettings, progress: Progress) -> Result:
             camera_bps = clip["bitrate_bps"]
             if settings.whep is None:
                 progress.stage("starting camgate")
-                most = max(settings.viewers, settings.max_viewers or 0)
-                server = await parts.enter_async_context(open_server(clip["port"], settings.cameras, most))
+                most = max(settings.viewers, settings.max_viewers or 0) + settings.storm + settings.lone
+                server = await parts.enter_async_context(open_server(clip["port"], settings.all_cameras, most))
             empty = usage(server.child.pid) if server else None
             await cameras.send({"serve": True})
             idle = await _look_at_idle(settings, server, empty, progress)
@@ -87,7 +105,7 @@ async def run_bench(settings: BenchSettings, progress: Progress) -> Result:
 
 
 def _open_cameras(settings: BenchSettings) -> AbstractAsyncContextManager[TalkingChild]:
-    wanted = CamerasSettings(cameras=settings.cameras, port=settings.rtsp_port or 0, clip=settings.clip)
+    wanted = CamerasSettings(cameras=settings.all_cameras, port=settings.rtsp_port or 0, clip=settings.clip)
     return open_talking_child("cameras", "camgate.bench.cameras", wanted.as_message())
 
 
@@ -98,7 +116,6 @@ def _open_crowd(settings: BenchSettings, server: BenchServer | None) -> Abstract
         url=url,
         cameras=settings.cameras,
         full=settings.full,
-        rate=settings.rate,
         pid=settings.pid or 0 if server is None else server.child.pid,
         authorization=settings.authorization,
     )
@@ -110,9 +127,14 @@ async def _look_at_idle(
 ) -> Idle | None:
     """Measure the server with its cameras alone; `empty` is its usage before it had them."""
     progress.stage("waiting for the cameras")
+    has_own_cameras = settings.whep is None or settings.rtsp_port is not None
+    live_s = None
     if server is not None:
+        served_s = trio.current_time()
         await server.wait_live()
-    await trio.sleep(settings.clip.gop_s + 1)
+        live_s = trio.current_time() - served_s
+    if has_own_cameras:
+        await trio.sleep(settings.clip.gop_s + 1)
     pid = settings.pid if server is None else server.child.pid
     if pid is None:
         return None
@@ -122,14 +144,16 @@ async def _look_at_idle(
     after, elapsed_s = usage(pid), trio.current_time() - began_s
     camera = cache = None
     if server is not None and empty is not None:
-        cache = sum(each["cache_bytes"] for each in await server.cameras()) / settings.cameras
-        camera = (after.memory_bytes - empty.memory_bytes) / settings.cameras - cache
+        cache = sum(each["cache_bytes"] for each in await server.cameras()) / settings.all_cameras
+        camera = (after.memory_bytes - empty.memory_bytes) / settings.all_cameras - cache
     return Idle(
+        cameras=settings.all_cameras,
         cpu_s=after.cpu_s - before.cpu_s,
         elapsed_s=elapsed_s,
         memory_bytes=after.memory_bytes,
         camera_bytes=camera,
         cache_bytes=cache,
+        live_s=live_s,
     )
 
 
@@ -154,11 +178,27 @@ class _Bench:
         self._viewers = 0
 
     async def run(self) -> Result:
-        """Measure the viewers that were asked for, or ever more of them."""
-        result = await self._measure_with(self._settings.viewers, self._settings.seconds)
-        most = self._settings.max_viewers
-        if most is None:
-            return result
+        """Measure the viewers that were asked for, then what else was."""
+        settings = self._settings
+        alone = await self._watch_alone() if settings.lone else None
+        result = replace(await self._measure_with(settings.viewers, settings.seconds), alone=alone)
+        if settings.max_viewers is not None:
+            return await self._find_limit(result, settings.max_viewers)
+        return await self._storm(result) if settings.storm else result
+
+    async def _watch_alone(self) -> Spread:
+        seconds = self._settings.seconds
+        self._progress.stage("a lone viewer watches", seconds)
+        await self._crowd.send({"alone": seconds})
+        return Spread(**(await self._answer("alone"))["alone"])
+
+    async def _storm(self, result: Result) -> Result:
+        count, rate = self._settings.storm, self._settings.storm_rate
+        self._progress.stage(f"{count} more viewers join at once", count)
+        await self._crowd.send({"storm": count, "rate": rate})
+        return replace(result, storm=storm_of((await self._answer("stormed"))["stormed"]))
+
+    async def _find_limit(self, result: Result, most: int) -> Result:
         carried = 0
         result = await self._confirm(result)
         while result.is_delivery_right and result.measured.is_undisturbed:
@@ -174,39 +214,37 @@ class _Bench:
         for _ in range(SEARCH_TRIES - 1):
             if result.measured.is_undisturbed:
                 break
-            measured, lag = await self._measure(SEARCH_WINDOW_S)
-            result = replace(result, measured=measured, lag=lag)
+            result = replace(result, **await self._measure(SEARCH_WINDOW_S))
         return result
 
     async def _measure_with(self, viewers: int, seconds: float) -> Result:
         joined = await self._join(viewers - self._viewers)
         self._viewers = viewers
-        measured, lag = await self._measure(seconds)
         return Result(
             cameras=self._settings.cameras,
             viewers=viewers,
             camera_bps=self._camera_bps,
             idle=self._idle,
             joined=joined,
-            measured=measured,
-            lag=lag,
+            **await self._measure(seconds),
         )
 
     async def _join(self, count: int) -> Joined:
         self._progress.stage(f"{count} viewers join", count)
-        await self._crowd.send({"join": count})
+        await self._crowd.send({"join": count, "rate": self._settings.rate})
         return joined_of((await self._answer("joined"))["joined"])
 
-    async def _measure(self, seconds: float) -> tuple[Measured, Spread | None]:
+    async def _measure(self, seconds: float) -> _Window:
         self._progress.stage(f"{self._viewers} viewers watch", seconds)
         lags_s: list[float] = []
+        answers_s: list[float] = []
         async with trio.open_nursery() as nursery:
             if self._server is not None:
-                nursery.start_soon(_look_at_lag, self._server, lags_s)
+                nursery.start_soon(_look_at_server, self._server, lags_s, answers_s)
             await self._crowd.send({"measure": seconds})
             measured = measured_of((await self._answer("measured"))["measured"])
             nursery.cancel_scope.cancel()
-        return measured, None if self._server is None else Spread.of_seconds(lags_s)
+        return _Window(measured=measured, lag=Spread.of_seconds(lags_s), answers=Spread.of_seconds(answers_s))
 
     async def _answer(self, kind: str) -> Message:
         while True:
@@ -216,9 +254,11 @@ class _Bench:
             self._progress.reach(message["progress"])
 
 
-async def _look_at_lag(server: BenchServer, lags_s: list[float]) -> None:
+async def _look_at_server(server: BenchServer, lags_s: list[float], answers_s: list[float]) -> None:
+    """Ask again and again how late the server's event loop is, and note how long an answer takes."""
     while True:
         began_s = trio.current_time()
         await server.get("/healthz")
-        lags_s.append(trio.current_time() - began_s)
-        await trio.sleep(LAG_INTERVAL_S)
+        answers_s.append(trio.current_time() - began_s)
+        lags_s.append(await server.lag_s())
+        await trio.sleep(LOOK_INTERVAL_S)

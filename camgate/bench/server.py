@@ -17,6 +17,8 @@ from camgate.bench.signaling import SignalingFailed, request
 
 START_TIMEOUT_S = 30.0
 LIVE_TIMEOUT_S = 60.0
+NO_LIMITS = {"max_load": 2, "max_lag_s": 60, "max_delay_s": 60}
+"""The benchmark finds out what the machine carries, so the server must not refuse joins before."""
 _POLL_S = 0.1
 
 
@@ -40,6 +42,11 @@ class BenchServer:
         """What the server says of its cameras."""
         cameras: list[dict[str, Any]] = json.loads(await self.get("/api/v1/cameras"))
         return cameras
+
+    async def lag_s(self) -> float:
+        """How late the server's tasks have their turn, by its own account."""
+        lag_s: float = json.loads(await self.get("/api/v1/server"))["load"]["lag_s"]
+        return lag_s
 
     async def wait_live(self) -> None:
         """Wait until all cameras are. Raises ProcessFailed after LIVE_TIMEOUT_S."""
@@ -70,6 +77,7 @@ def _config(port: int, camera_port: int, cameras: int, max_viewers: int) -> dict
         "server": {"listen": f"{HOST}:{port}", "max_viewers": max_viewers},
         "webrtc": {"port": 0, "advertise": [HOST]},
         "logging": {"level": "warning"},
+        "limits": NO_LIMITS,
         "cameras": {name: {"url": f"rtsp://{HOST}:{camera_port}/{name}", "transport": "tcp"} for name in names},
     }
 

@@ -10,7 +10,8 @@ from typing import IO
 
 from camgate.base.errors import RemoteError
 
-MAX_ANSWER_BYTES = 65_536
+MAX_ANSWER_BYTES = 8 << 20
+"""What a server says of its cameras takes about 700 bytes a camera."""
 HTTP_TIMEOUT_S = 15.0
 _PROBLEM_CHARACTERS = 200
 

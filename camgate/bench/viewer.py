@@ -15,7 +15,7 @@ import pylibsrtp
 import trio
 
 from camgate.base.errors import RemoteError
-from camgate.bench.packet_filter import keep_one_in_32
+from camgate.bench.packet_filter import KEPT_ONE_IN, keep_one_in_32
 from camgate.bench.reception import Reception
 from camgate.bench.signaling import Access, Server, build_offer, parse_answer_untrusted, request
 from camgate.serve.webrtc.dtls import Certificate, DtlsSession, SrtpKeys, sha256_fingerprint
@@ -55,10 +55,14 @@ class JoinFailed(RemoteError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ViewerSettings:
-    """Whom a viewer asks, and how. `certificate` may be shared: servers compare its fingerprint only."""
+    """Whom a viewer asks, and how. `certificate` may be shared: servers compare its fingerprint only.
+
+    number: which viewer it is; decides the frames whose marks it sees if it is not `full`.
+    """
 
     url: str
     camera: int
+    number: int
     full: bool
     certificate: Certificate
     authorization: str | None = None
@@ -73,11 +77,12 @@ class Viewer:
         self.requested_s = 0.0
         """When its offer was posted, like all times here in seconds of Unix time."""
         self.connected_s: float | None = None
-        self.packets_refused = 0
-        """That did not authenticate."""
+        self.refused_in_window = 0
+        """Packets that did not authenticate."""
         self.sock = _open_socket(urlsplit(settings.url).hostname or LOOPBACK)
         self._ufrag, self._pwd = secrets.token_hex(4), secrets.token_hex(16)
-        self._server_pwd = b""
+        self._server_ufrag, self._server_pwd = "", b""
+        self._tie_breaker = secrets.randbits(64)
         self._transaction_id = secrets.token_bytes(stun.TRANSACTION_ID_BYTES)
         self._server_address: tuple[str, int] | None = None
         self._checked = trio.Event()
@@ -90,7 +95,7 @@ class Viewer:
         """Ask, check, agree on keys. Raises RemoteError: SignalingFailed, JoinFailed or DtlsFailed."""
         with trio.move_on_after(CONNECT_TIMEOUT_S):
             server = await self._signal()
-            self._server_pwd = server.pwd.encode()
+            self._server_ufrag, self._server_pwd = server.ufrag, server.pwd.encode()
             await self._check(server)
             fingerprints = server.fingerprints
             certificate = self.settings.certificate.current()
@@ -124,15 +129,7 @@ class Viewer:
         """
         host = self.sock.getsockname()[0]
         candidates = sorted(server.candidates, key=lambda candidate: candidate[0] != host)
-        datagram = stun.build_binding_request(
-            self._transaction_id,
-            f"{server.ufrag}:{self._ufrag}",
-            self._server_pwd,
-            priority=_CHECK_PRIORITY,
-            tie_breaker=secrets.randbits(64),
-            use_candidate=True,
-            controlling=True,
-        )
+        datagram = self._build_check(self._transaction_id)
         tries = int(CHECK_TIMEOUT_S / CHECK_INTERVAL_S)
         for number in range(tries):
             with contextlib.suppress(OSError):
@@ -141,6 +138,22 @@ class Viewer:
                 await self._checked.wait()
                 return
         raise JoinFailed(f"no answer to {tries} ICE checks of {len(candidates)} addresses")
+
+    def _build_check(self, transaction_id: bytes) -> bytes:
+        return stun.build_binding_request(
+            transaction_id,
+            f"{self._server_ufrag}:{self._ufrag}",
+            self._server_pwd,
+            priority=_CHECK_PRIORITY,
+            tie_breaker=self._tie_breaker,
+            use_candidate=True,
+            controlling=True,
+        )
+
+    def begin_window(self) -> None:
+        """Count from here."""
+        self.refused_in_window = 0
+        self.reception.begin_window()
 
     def drain(self) -> None:
         """Take what has arrived."""
@@ -170,13 +183,13 @@ class Viewer:
         try:
             packet = self._keys.inbound.unprotect(data)
         except pylibsrtp.Error:
-            self.packets_refused += 1
+            self.refused_in_window += 1
             return
         self.reception.receive_packet(packet, arrival_s)
         if self.reception.key_frame_s is not None and not self._filtered:
             self._filtered = True
             if not self.settings.full:
-                keep_one_in_32(self.sock)
+                keep_one_in_32(self.sock, self.settings.number % KEPT_ONE_IN)
 
     def _receive_stun_untrusted(self, data: bytes, address: tuple[str, int]) -> None:
         try:
@@ -195,8 +208,13 @@ class Viewer:
             self._server_address = address
             self._checked.set()
 
+    def check_consent(self) -> None:
+        """Send a check whose answer nobody waits for, as browsers do every 2.5 s (RFC 7675 section 5.1: 4 to 6 s)."""
+        if self._keys is not None:
+            self._send(self._build_check(secrets.token_bytes(stun.TRANSACTION_ID_BYTES)))
+
     def report(self) -> None:
-        """Send a receiver report, as browsers do once a second; for servers it is the sign of life."""
+        """Send a receiver report, as browsers do once a second."""
         if self._keys is None or self.reception.index < 0:
             return
         block = ReportBlock(self.reception.ssrc, 0, 0, self.reception.index & 0xFFFFFFFF, _TYPICAL_JITTER, 0, 0)

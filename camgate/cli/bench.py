@@ -23,7 +23,7 @@ DEFAULT_MOST = 2_000
 def bench(
     cameras: Annotated[int, typer.Option(min=1, max=MAX_CAMERAS, help="Built-in cameras.")] = 1,
     viewers: Annotated[int, typer.Option(min=1, max=MAX_VIEWERS, help="Viewers, who take the cameras in turn.")] = 50,
-    full: Annotated[int, typer.Option(min=0, help="Viewers that take every packet and check the video.")] = 2,
+    full: Annotated[int, typer.Option(min=0, help="How many of them take all packets and check them.")] = 2,
     rate: Annotated[float, typer.Option(min=0.1, max=200, help="Joins a second.")] = 20,
     seconds: Annotated[float, typer.Option(min=1, max=300, help="How long to measure.")] = 8,
     bitrate: Annotated[float, typer.Option(min=0.05, max=50, help="A camera's bit rate in Mbit/s.")] = 2,
@@ -37,6 +37,13 @@ def bench(
     max_viewers: Annotated[
         int, typer.Option(min=1, max=MAX_VIEWERS, help="Where --find-limit ends at the latest.")
     ] = DEFAULT_MOST,
+    lone: Annotated[
+        bool, typer.Option("--lone", help="Add a camera with one viewer, and tell what the others add to his delay.")
+    ] = False,
+    storm: Annotated[
+        int, typer.Option(min=0, max=MAX_VIEWERS, help="Then let so many more join, fast, and tell what others notice.")
+    ] = 0,
+    storm_rate: Annotated[float, typer.Option(min=1, max=200, help="Joins a second of --storm.")] = 100,
     whep: Annotated[
         str | None, typer.Option(metavar="URL", help="Measure this WHEP server; %d or {camera} is the camera's number.")
     ] = None,
@@ -49,6 +56,8 @@ def bench(
     width, height = _size(size)
     if (pid or rtsp_port) and not whep:
         raise typer.BadParameter("is for --whep", param_hint="--pid" if pid else "--rtsp-port")
+    if storm and find_limit:
+        raise typer.BadParameter("does not go with --find-limit", param_hint="--storm")
     from camgate.bench.clip import ClipSettings  # the codecs take most of a second: mistakes are told before
     from camgate.bench.report import ProgressBar, table_of
     from camgate.bench.run import BenchSettings, run_bench
@@ -59,6 +68,9 @@ def bench(
         full=full,
         rate=rate,
         seconds=seconds,
+        lone=lone,
+        storm=storm,
+        storm_rate=storm_rate,
         clip=ClipSettings(width=width, height=height, fps=fps, bitrate_bps=round(bitrate * 1e6), gop_s=gop),
         whep=whep,
         pid=pid,

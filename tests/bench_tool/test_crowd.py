@@ -4,25 +4,27 @@ from typing import cast
 
 import pytest
 
-from camgate.bench.crowd import camera_url, sum_up_windows
+from camgate.bench.crowd import camera_url, places_of_full, sum_up_windows
 from camgate.bench.reception import Reception, Window
 from camgate.bench.viewer import Viewer, ViewerSettings
 from camgate.serve.webrtc.dtls import Certificate
 
 CERTIFICATE = Certificate()
+CAMERAS = 2
 
 
 class Watcher:
     """Stands for a viewer that has seen `window`."""
 
     def __init__(self, camera: int, window: Window, *, full: bool = False) -> None:
-        self.settings = ViewerSettings(url="", camera=camera, full=full, certificate=CERTIFICATE)
+        self.settings = ViewerSettings(url="", camera=camera, number=0, full=full, certificate=CERTIFICATE)
         self.reception = Reception(full=full)
         self.reception.window = window
+        self.refused_in_window = 0
 
 
 def summed(*watchers: Watcher):  # type: ignore[no-untyped-def]
-    return sum_up_windows(cast(list[Viewer], list(watchers)), 10.0)
+    return sum_up_windows(cast(list[Viewer], list(watchers)), 10.0, CAMERAS)
 
 
 def test_light_viewers_stand_for_all_their_packets() -> None:
@@ -64,3 +66,41 @@ def test_a_full_viewer_that_missed_frames_itself_is_no_measure_for_others() -> N
 @pytest.mark.parametrize("template", ["http://a/cam%d/whep", "http://a/cam{camera}/whep"])
 def test_urls_of_cameras(template: str) -> None:
     assert camera_url(template, 7) == "http://a/cam7/whep"
+
+
+def test_the_lone_viewers_delay_is_apart_from_the_crowds() -> None:
+    crowd = Watcher(0, Window(received=50, last_index=1_600, delays_s=[0.02]))
+    lone = Watcher(CAMERAS, Window(received=900, last_index=900, delays_s=[0.001, 0.003]), full=True)
+    measured = summed(crowd, lone)
+    assert (measured.delivered, measured.expected) == (2_500, 2_500)
+    assert measured.delay.samples == 1
+    assert measured.lone is not None
+    assert measured.lone.max == 3.0
+
+
+@pytest.mark.parametrize(
+    ("viewers", "cameras", "full", "places"),
+    [
+        (100, 1, 2, {0, 99}),
+        (100, 1, 3, {0, 49, 99}),
+        (100, 1, 1, {0}),
+        (20, 4, 4, {0, 5, 10, 19}),
+        (20, 4, 2, {0, 17}),
+        (3, 1, 5, {0, 1, 2}),
+        (4, 8, 2, {0, 1}),
+        (50, 1, 0, set()),
+    ],
+)
+def test_full_viewers_stand_from_the_first_to_the_last_and_take_the_cameras_in_turn(
+    viewers: int, cameras: int, full: int, places: set[int]
+) -> None:
+    assert places_of_full(viewers, cameras, full) == places
+
+
+@pytest.mark.parametrize("cameras", [1, 3, 7])
+@pytest.mark.parametrize("viewers", range(1, 40, 3))
+def test_no_full_viewer_is_missing(viewers: int, cameras: int) -> None:
+    for full in range(viewers + 3):
+        places = places_of_full(viewers, cameras, full)
+        assert len(places) == min(full, viewers)
+        assert all(0 <= place < viewers for place in places)

@@ -1,16 +1,25 @@
 """How figures are reckoned, and what they are taken to say."""
 
 import json
+import re
 from dataclasses import asdict, replace
 
 import pytest
 from rich.console import Console
 
-from camgate.bench.figures import Idle, Joined, Measured, Result, Spread, joined_of, measured_of
+from camgate.bench.figures import Idle, Joined, Measured, Result, Spread, Storm, joined_of, measured_of, storm_of
 from camgate.bench.report import table_of
 
-SPREAD = Spread(5.0, 8.0, 12.0, 100)
-IDLE = Idle(cpu_s=0.02, elapsed_s=4.0, memory_bytes=100_000_000, camera_bytes=900_000.0, cache_bytes=400_000.0)
+SPREAD = Spread(5.0, 8.0, 12.0, 14.0, 100)
+IDLE = Idle(
+    cameras=2,
+    live_s=0.4,
+    cpu_s=0.02,
+    elapsed_s=4.0,
+    memory_bytes=100_000_000,
+    camera_bytes=900_000.0,
+    cache_bytes=400_000.0,
+)
 JOINED = Joined(
     viewers=40,
     connected=40,
@@ -39,13 +48,21 @@ MEASURED = Measured(
     memory_bytes=108_000_000,
     delay=SPREAD,
 )
-RESULT = Result(cameras=2, viewers=40, camera_bps=2e6, idle=IDLE, joined=JOINED, measured=MEASURED, lag=SPREAD)
+RESULT = Result(
+    cameras=2, viewers=40, camera_bps=2e6, idle=IDLE, joined=JOINED, measured=MEASURED, lag=SPREAD, answers=SPREAD
+)
+STORM = Storm(
+    rate=100.0,
+    joined=replace(JOINED, viewers=500, connected=500, key_frames_seen=500),
+    watchers=MEASURED,
+    after=replace(MEASURED, cpu_s=5.85),
+)
 
 
 def test_quantiles_are_values_that_were_measured() -> None:
-    assert Spread.of_seconds([n / 1000 for n in range(100, 0, -1)]) == Spread(50.0, 95.0, 99.0, 100)
-    assert Spread.of_seconds([0.003]) == Spread(3.0, 3.0, 3.0, 1)
-    assert Spread.of_seconds([]) == Spread(None, None, None, 0)
+    assert Spread.of_seconds([n / 1000 for n in range(100, 0, -1)]) == Spread(50.0, 95.0, 99.0, 100.0, 100)
+    assert Spread.of_seconds([0.003]) == Spread(3.0, 3.0, 3.0, 3.0, 1)
+    assert Spread.of_seconds([]) == Spread(None, None, None, None, 0)
 
 
 def test_costs() -> None:
@@ -114,16 +131,57 @@ def test_the_limit() -> None:
 
 
 def test_a_server_whose_process_is_not_known() -> None:
-    result = replace(RESULT, idle=None, lag=None, camera_bps=None)
+    result = replace(RESULT, idle=None, lag=None, answers=None, camera_bps=None)
     assert "with --pid" in result.conclusion()
     figures = result.as_json()
     assert [figures[key] for key in ("cpu_percent", "cpu_us_per_packet", "cpu_ms_per_join")] == [None] * 3
-    assert _text(result).count("n/a") == 7
+    assert _text(result).count("n/a") == 8
 
 
 def test_figures_cross_the_link() -> None:
     assert joined_of(json.loads(json.dumps(asdict(JOINED)))) == JOINED
     assert measured_of(json.loads(json.dumps(asdict(MEASURED)))) == MEASURED
+    beside = replace(MEASURED, lone=SPREAD)
+    assert measured_of(json.loads(json.dumps(asdict(beside)))) == beside
+    assert storm_of(json.loads(json.dumps(asdict(STORM)))) == STORM
+
+
+def test_a_storm() -> None:
+    result = replace(RESULT, storm=STORM)
+    assert result.conclusion().endswith(
+        "Of 500 who joined at 100 a second none failed; the delay's p99 was 12.0 ms for the others."
+    )
+    assert not result.has_failed
+    # 500 more viewers took 0.5 of a core more: 1 ms a second each, and what 40 took beyond that is constant.
+    assert result.cpu_ms_per_join_in_storm == pytest.approx((0.655 - 160 * 0.001 - 5 * 0.045) / 500 * 1e3)
+    text = _text(result)
+    for words in ("500 of 500", "joined at 100 a second", "camera to the others, at most"):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("storm", "told"),
+    [
+        (replace(STORM, joined=replace(STORM.joined, connected=498, first_error="503")), r"2 failed \(503\);"),
+        (replace(STORM, joined=replace(STORM.joined, key_frames_seen=490)), "10 failed;"),
+        (
+            replace(STORM, watchers=replace(MEASURED, delivered=79_200)),
+            "none failed, and 99.00 % of the others' packets",
+        ),
+    ],
+)
+def test_a_storm_that_does_harm(storm: Storm, told: str) -> None:
+    result = replace(RESULT, storm=storm)
+    assert result.has_failed
+    assert re.search(told, result.conclusion())
+
+
+def test_what_a_crowd_adds_to_a_lone_viewer() -> None:
+    assert RESULT.lone_p99_added_ms is None
+    beside = replace(MEASURED, lone=replace(SPREAD, p99=20.0))
+    result = replace(RESULT, alone=SPREAD, measured=beside)
+    assert result.lone_p99_added_ms == 8.0
+    assert "lone viewer beside the crowd" in _text(result)
 
 
 def test_json_has_all_of_it() -> None:

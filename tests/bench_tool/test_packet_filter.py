@@ -8,6 +8,7 @@ import pytest
 from camgate.bench.packet_filter import keep_one_in_32
 from camgate.wire.rtp.packet import build_rtp_header
 
+PHASE = 5
 Sockets = tuple[socket.socket, socket.socket]
 
 
@@ -19,7 +20,7 @@ def sockets() -> Iterator[Sockets]:
     ):
         receiver.bind(("127.0.0.1", 0))
         receiver.setblocking(False)
-        keep_one_in_32(receiver)
+        keep_one_in_32(receiver, PHASE)
         sender.connect(receiver.getsockname())
         yield sender, receiver
 
@@ -35,12 +36,21 @@ def arrived(receiver: socket.socket) -> list[bytes]:
 
 
 @pytest.mark.parametrize("payload_type", [96, 106, 127, 0, 35])
-@pytest.mark.parametrize("marker", [False, True])
-def test_one_rtp_packet_in_32_arrives(sockets: Sockets, payload_type: int, marker: bool) -> None:
+@pytest.mark.parametrize(("marker", "rtp_time"), [(False, PHASE << 12), (True, 0), (True, PHASE + 1 << 12)])
+def test_one_rtp_packet_in_32_arrives(sockets: Sockets, payload_type: int, marker: bool, rtp_time: int) -> None:
     sender, receiver = sockets
     for sequence in range(65_500, 65_500 + 128):
-        sender.send(build_rtp_header(payload_type, sequence, 0, 1, marker=marker) + b"media")
+        sender.send(build_rtp_header(payload_type, sequence, rtp_time, 1, marker=marker) + b"media")
     assert [int.from_bytes(packet[2:4], "big") for packet in arrived(receiver)] == [65_504, 0, 32, 64]
+
+
+@pytest.mark.parametrize("fps", [10, 25, 30])
+def test_the_last_packets_of_about_one_frame_in_32_arrive(sockets: Sockets, fps: int) -> None:
+    sender, receiver = sockets
+    for frame in range(32 * 20):
+        rtp_time = 0xFFFF_0000 + frame * 90_000 // fps & 0xFFFFFFFF
+        sender.send(build_rtp_header(96, 1, rtp_time, 1, marker=True) + b"media")
+    assert 15 <= len(arrived(receiver)) <= 25
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """What a viewer counts."""
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 import pytest
 
@@ -103,6 +104,21 @@ def test_a_light_viewer_counts_by_multiples_of_32_and_reads_what_marks_it_gets()
     marked = [packet for packet in kept[1:] if packet[1] & 0x80]
     assert len(window.delays_s) == len(marked) > 3
     assert window.frames_missing == 0
+
+
+def test_marks_that_a_light_viewer_gets_beyond_that_are_read_and_not_counted() -> None:
+    camera, reception = Camera(sequence=1), Reception(full=False)
+    feed(reception, camera.packets(key=True))
+    sent = [packet for _ in range(200) for packet in camera.packets()]
+    kept = [packet for packet in sent if packet[3] % 32 == 0 or packet[1] & 0x80]
+    feed(reception, kept[:20])
+    reception.begin_window()
+    feed(reception, kept[20:])
+    window = reception.window
+    assert window.received * 32 == window.last_index - window.first_index
+    assert len(window.delays_s) == len([packet for packet in kept[20:] if packet[1] & 0x80])
+    ends = [index for _, index in sorted(window.frames.items())]
+    assert {after - before for before, after in pairwise(ends)} == {len(camera.packets())}
 
 
 def test_a_light_viewer_that_misses_one_knows() -> None:

@@ -9,7 +9,7 @@ from camgate.bench.figures import Joined, Measured, Spread
 from camgate.bench.link import Message, TalkingChild
 from camgate.bench.run import SEARCH_TRIES, BenchSettings, _Bench
 
-SPREAD = Spread(5.0, 8.0, 12.0, 100)
+SPREAD = Spread(5.0, 8.0, 12.0, 14.0, 100)
 
 
 class FakeCrowd:
@@ -41,7 +41,7 @@ class FakeCrowd:
 
     def _measured(self) -> Measured:
         figures: dict[str, Any] = dict.fromkeys(Measured.__dataclass_fields__, 0)
-        figures.update(elapsed_s=5.0, delivered=100, expected=100)
+        figures.update(elapsed_s=5.0, delivered=100, expected=100, lone=None)
         late = self.viewers > self._limit or len(self.windows) in self._hiccups
         return Measured(**{**figures, "delay": replace(SPREAD, p99=300.0) if late else SPREAD})
 

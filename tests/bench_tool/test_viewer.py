@@ -8,7 +8,6 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import trio
-import trio_asyncio
 
 from camgate.bench import viewer as viewer_module
 from camgate.bench.marks import Mark, build_mark
@@ -107,7 +106,7 @@ def url(server: Server) -> Iterator[str]:
 
 
 def make_viewer(url: str, *, full: bool = True) -> Viewer:
-    return Viewer(ViewerSettings(url=url, camera=0, full=full, certificate=Certificate()))
+    return Viewer(ViewerSettings(url=url, camera=0, number=0, full=full, certificate=Certificate()))
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -125,7 +124,7 @@ async def read(viewer: Viewer) -> None:
 async def test_a_viewer_joins_takes_media_and_reports(server: Server, url: str) -> None:
     viewer = make_viewer(url)
     with trio.fail_after(30):
-        async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             nursery.start_soon(read, viewer)
             await viewer.join()
@@ -135,9 +134,11 @@ async def test_a_viewer_joins_takes_media_and_reports(server: Server, url: str) 
             for packet in packets:
                 server.send(server.keys.outbound.protect(packet))
             server.send(server.keys.outbound.protect(packets[0])[:-1] + b"?")
-            await until(lambda: viewer.reception.key_frame is not None and viewer.packets_refused == 1)
+            await until(lambda: viewer.reception.key_frame is not None and viewer.refused_in_window == 1)
             viewer.report()
-            await until(lambda: bool(server.media))
+            server.check = None
+            viewer.check_consent()
+            await until(lambda: bool(server.media) and server.check is not None)
             (report,) = parse_rtcp_untrusted(server.keys.inbound.unprotect_rtcp(server.media[0]))
             viewer.close()
             nursery.cancel_scope.cancel()
@@ -153,7 +154,7 @@ async def test_a_viewer_joins_takes_media_and_reports(server: Server, url: str) 
 async def test_a_light_viewer_filters_after_its_first_key_frame(server: Server, url: str) -> None:
     viewer = make_viewer(url, full=False)
     with trio.fail_after(30):
-        async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        async with trio.open_nursery() as nursery:
             nursery.start_soon(server.run)
             nursery.start_soon(read, viewer)
             await viewer.join()
