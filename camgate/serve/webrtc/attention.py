@@ -16,9 +16,9 @@ second, and who loses packets asks for them again and again."""
 LOOK_INTERVAL_S = 0.004
 """Frames of many cameras follow each other faster than there is something to read."""
 REST_S = 0.1
-"""The longest that a datagram waits, when the frames stop in this moment."""
+"""How often a resting reader sees to it that frames still flow."""
 FRAMES_FLOW_S = 0.06
-"""Without a frame for so long, nobody looks at the sockets but their readers."""
+"""Without a frame for so long they do not. A datagram waits this and REST_S at the longest, when frames stop."""
 
 
 class Attention:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import trio
 from trio.testing import MockClock
 
-from camgate.serve.webrtc.attention import ATTENTIVE_S, REST_S, Attention
+from camgate.serve.webrtc.attention import ATTENTIVE_S, FRAMES_FLOW_S, REST_S, Attention
 
 FRAME_S = 0.04
 
@@ -72,7 +72,7 @@ async def test_frames_of_many_cameras_do_not_bring_more_looks(autojump_clock: Mo
 async def test_the_reader_is_back_soon_after_the_last_frame(autojump_clock: MockClock) -> None:
     async with _reader() as reader:
         await _frames(reader.attention, 10)
-        await trio.sleep(REST_S)
+        await trio.sleep(FRAMES_FLOW_S + REST_S)
         assert not reader.is_resting
 
 
