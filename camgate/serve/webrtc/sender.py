@@ -37,7 +37,7 @@ class Sender:
     """Sends one stream to all its WebRTC viewers.
 
     `run` is its only task, started by the endpoint; `add`, `remove` and the RTCP methods are called from others and
-    never wait. sending, attention: told of each frame. first_index: of its first packet; at random where it is not given.
+    never wait. sending, attention: told of each frame. first_index: of its first packet; at random where not given.
     """
 
     def __init__(
