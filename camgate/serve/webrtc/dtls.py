@@ -30,6 +30,9 @@ HANDSHAKE_TIMEOUT_S = 15.0
 """A browser repeats lost flights after 50 ms to 3 s; one that needs longer than this has gone."""
 MAX_WAITING_DATAGRAMS = 32
 """Not yet looked at by the handshake; a flight has up to ten, and what is dropped comes again."""
+REPEAT_FLIGHT_S = 0.1
+"""Until a flight that is not answered is sent again, then twice as long, and so on. OpenSSL begins with 1 s, a black
+second at every fifth join where a tenth is lost."""
 _CERTIFICATE_RENEWAL = datetime.timedelta(days=1)
 _MAX_RECORD_BYTES = 16_384
 _RECORD_HEADER_BYTES = 13
@@ -132,6 +135,9 @@ class _Handshake(RTCDtlsTransport):
         self._send_datagram = send
         self._arriving = arriving
         self._turns = turns
+        self._flight: list[bytes] = []
+        self._is_answered = False
+        self._repeat_s = REPEAT_FLIGHT_S
 
     async def run(self, fingerprints: Sequence[tuple[str, str]]) -> bool:
         """Do what `RTCDtlsTransport.start` does, but for the asyncio task that it ends with; False on failure."""
@@ -140,19 +146,36 @@ class _Handshake(RTCDtlsTransport):
             self._validate_peer_identity(RTCDtlsParameters([RTCDtlsFingerprint(*pair) for pair in fingerprints]))
         if self._state is not State.FAILED:
             self._setup_srtp()
-        flush(self.ssl, self._send_datagram)
+        flush(self.ssl, self._send_new)
         return self._state is not State.FAILED
+
+    def _send_new(self, datagram: bytes) -> None:
+        if self._is_answered:
+            self._flight.clear()
+            self._is_answered, self._repeat_s = False, REPEAT_FLIGHT_S
+        self._flight.append(datagram)
+        self._send_datagram(datagram)
+
+    def repeat_flight(self) -> None:
+        """Send our last flight again, to the byte; what arrives twice is dropped (RFC 6347 section 4.1.2.6)."""
+        for datagram in self._flight:
+            self._send_datagram(datagram)
 
     async def _recv_next(self) -> None:
         timeout_s = self.ssl.DTLSv1_get_timeout()
+        if self._flight:
+            timeout_s = self._repeat_s if timeout_s is None else min(timeout_s, self._repeat_s)
         with trio.move_on_after(math.inf if timeout_s is None else timeout_s) as silence:
             self.ssl.bio_write(await self._arriving.receive())
+            self._is_answered = True
         if silence.cancelled_caught:
+            self._repeat_s *= 2
+            self.repeat_flight()
             self.ssl.DTLSv1_handle_timeout()
         await self._turns.take()
 
     async def _write_ssl(self) -> None:
-        flush(self.ssl, self._send_datagram)
+        flush(self.ssl, self._send_new)
 
     def keys(self) -> SrtpKeys:
         """Return the keys of a handshake that succeeded."""
@@ -216,6 +239,9 @@ class DtlsSession:
             handshake.ssl.bio_write(first)
         if not await handshake.run(self._fingerprints):
             raise DtlsFailed("the viewer's certificate, its SRTP profiles or its messages were not acceptable")
+        if self._role == "server":
+            # Pictures follow at once, and are lost on a viewer who lacks this.
+            handshake.repeat_flight()
         self._ssl = handshake.ssl
         with contextlib.suppress(trio.WouldBlock):
             while True:

@@ -28,6 +28,7 @@ from OpenSSL import SSL
 
 from camgate.serve.webrtc.dtls import (
     MAX_WAITING_DATAGRAMS,
+    REPEAT_FLIGHT_S,
     Certificate,
     DtlsFailed,
     DtlsSession,
@@ -204,3 +205,25 @@ def test_sessions_share_one_openssl_context_that_remembers_no_session() -> None:
     context = certificate._create_ssl_context([SRTP_AEAD_AES_128_GCM])
     assert certificate._create_ssl_context([SRTP_AEAD_AES_128_GCM]) is context
     assert context.get_session_cache_mode() == SSL.SESS_CACHE_OFF
+
+
+async def test_a_lost_flight_comes_again_soon(autojump_clock: trio.testing.MockClock) -> None:
+    async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        pair = Pair([SRTP_AEAD_AES_128_GCM], lose_first=True)
+        nursery.start_soon(pair.start_client)
+        began_s = trio.current_time()
+        await pair.server.handshake()
+        assert REPEAT_FLIGHT_S <= trio.current_time() - began_s < 5 * REPEAT_FLIGHT_S
+        assert pair.sent[0] == pair.sent[1]
+        nursery.cancel_scope.cancel()
+
+
+async def test_the_last_flight_is_sent_twice(autojump_clock: trio.testing.MockClock) -> None:
+    async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        pair = Pair([SRTP_AEAD_AES_128_GCM])
+        nursery.start_soon(pair.start_client)
+        await pair.server.handshake()
+        assert pair.sent[-1] == pair.sent[-2]
+        while pair.client.state != "connected":
+            await trio.lowlevel.checkpoint()
+        nursery.cancel_scope.cancel()
