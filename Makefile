@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full bench bench-quick bench-browser bench-loss lock clean
+.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-browser bench-loss lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -31,8 +31,10 @@ bench: setup ## measure what this machine carries (ARGS=... goes to camgate benc
 	@for file in $(filter-out %_browser_joins.py %_browser_loss.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
 
 bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
-	@.venv/bin/camgate bench --cameras 4 --viewers 20 --seconds 6
-	@.venv/bin/camgate bench --cameras 1 --viewers 100 --seconds 6
+	@$(PYTHON_BIN) tests/run_tiers.py bench
+
+bench-targets: setup ## the table of targets beside a yardstick (TOOLS="--camsim PATH --loadgen PATH --pionref PATH")
+	@$(PYTHON_BIN) -m tests.bench.targets $(TOOLS) $(ARGS)
 
 bench-browser: setup ## join a camera 40 times in Chromium: first picture, freezes, delay; 8 minutes (ARGS=... as --busy 3)
 	@$(PYTHON_BIN) tests/bench/bench_browser_joins.py $(ARGS)

@@ -33,8 +33,6 @@ SETTLE_S = 3.0
 """After the last join, until bursts are over and the first reports are sent."""
 AFTER_STORM_S = 3.0
 """What all viewers cost then is deducted from what the joins cost."""
-PAUSE_S = 0.002
-"""Between two looks at the sockets once all have joined. The kernel stamps arrivals, so no figure suffers."""
 PROGRESS_S = 0.25
 SLICE_S = 0.005
 REPORT_SLICES = 200
@@ -94,7 +92,6 @@ class Crowd:
         self._errors: list[str] = []
         self._epoll = select.epoll()
         self._certificate = Certificate()
-        self._joining = False
 
     async def run(self) -> None:
         """Read from all sockets and send reports, until cancelled; then say goodbye."""
@@ -111,8 +108,6 @@ class Crowd:
             await trio.lowlevel.wait_readable(self._epoll.fileno())
             for descriptor, _ in self._epoll.poll(0):
                 self._by_descriptor[descriptor].drain()
-            if not self._joining:
-                await trio.sleep(PAUSE_S)
 
     async def _report(self) -> None:
         for turn in range(1 << 62):
@@ -148,7 +143,6 @@ class Crowd:
         first = sum(viewer.settings.camera < self._settings.cameras for viewer in self._viewers)
         if self._full is None:
             self._full = places_of_full(count, self._settings.cameras, self._settings.full)
-        self._joining = True
         async with trio.open_nursery() as nursery:
             start_s = trio.current_time()
             for place in range(count):
@@ -159,13 +153,10 @@ class Crowd:
                 )
                 await self._link.send({"progress": place + 1})
                 await trio.lowlevel.checkpoint()
-        self._joining = False
 
     async def _settle(self, count: int, before: _Look) -> Joined:
         """Wait until bursts are over, and sum up what the newest `count` viewers met since `before`."""
-        self._joining = True
         await trio.sleep(SETTLE_S)
-        self._joining = False
         now = self._look()
         newest = self._viewers[-count:]
         joined = _sum_up_joins(newest, self._errors[before.errors :])

@@ -21,6 +21,8 @@ from camgate.base.errors import RemoteError
 Message = dict[str, Any]
 
 READ_BYTES = 65_536
+GOODBYE_TIMEOUT_S = 3.0
+"""What viewers may take to take their leave, so that a server that goes on has room for others."""
 _STDERR_LINES = 8
 
 
@@ -49,6 +51,10 @@ class Link:
     async def send(self, message: Message) -> None:
         """Send one message."""
         await self._outgoing.send_all(json.dumps(message).encode() + b"\n")
+
+    async def close(self) -> None:
+        """Tell the other side that there will be no more."""
+        await self._outgoing.aclose()
 
     async def receive(self) -> Message | None:
         """Return the next message, None when the other side is gone."""
@@ -113,14 +119,21 @@ class TalkingChild(Child):
             return message
         raise self.failed(f"said nothing for {timeout_s:g} s")
 
+    async def end(self) -> None:
+        """Let it end by itself, for a while."""
+        await self._link.close()
+        with trio.move_on_after(GOODBYE_TIMEOUT_S):
+            await self._process.wait()
+
 
 @asynccontextmanager
 async def open_talking_child(name: str, module: str, settings: Message) -> AsyncIterator[TalkingChild]:
-    """Run `python -m MODULE` for the time of the block, and send it its settings."""
+    """Run `python -m MODULE` for the time of the block, and send it its settings; it may say its goodbyes."""
     async with _open_process([module], talks=True) as (process, stderr):
         child = TalkingChild(name, process, stderr)
         await child.send(settings)
         yield child
+        await child.end()
 
 
 @asynccontextmanager

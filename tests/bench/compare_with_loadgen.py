@@ -13,6 +13,7 @@ as each tool sees it.
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
@@ -42,6 +43,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     add_tool_arguments(parser)
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--count-runs", type=int, default=3)
     parser.add_argument("--viewers", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--rate", type=float, default=50)
@@ -62,7 +64,7 @@ def main() -> None:
             running_pionref(arguments.pionref, port, 1, folder) as pionref,
         ):
             if arguments.only != "cpu":
-                compare_counts([camgate, pionref], tools)
+                compare_counts([camgate, pionref], tools, arguments.count_runs)
             if arguments.only != "counts":
                 outcomes = [
                     run(server, load) for _ in range(arguments.runs) for server in (camgate, pionref) for run in tools
@@ -70,15 +72,18 @@ def main() -> None:
                 compare_cpu(_with_earlier(outcomes, arguments.into))
 
 
-def compare_counts(servers: list[Server], tools: list[Tool]) -> None:
+def compare_counts(servers: list[Server], tools: list[Tool], runs: int) -> None:
     """Print how many packets each tool counts a viewer in two loops of the clip."""
-    print("| tool | server | sent and arrived, packets a second | a viewer in two loops |\n|---|---|---|---|")
+    print("| server | tool | sent beyond what arrived | a viewer in two loops |\n|---|---|---|---|")
     for server in servers:
+        counts = []
         for run in tools:
-            found = run(server, COUNTED)
-            count = found.packets_per_s * COUNTED.seconds / COUNTED.viewers
-            rates = f"{found.expected_per_s:.2f} {found.packets_per_s:.2f}"
-            print(f"| {found.tool} | {found.server} | {rates} | {count:.1f} |", flush=True)
+            outcomes = [run(server, COUNTED) for _ in range(runs)]
+            missing = sum(found.expected_per_s - found.packets_per_s for found in outcomes)
+            packets = [round(found.packets_per_s * COUNTED.seconds / COUNTED.viewers) for found in outcomes]
+            counts.append(statistics.median(packets))
+            print(f"| {server.name} | {outcomes[0].tool} | {missing:g} | {median_and_spread(packets, 0)} |", flush=True)
+        print(f"{server.name}: the counts {'agree' if len(set(counts)) == 1 else 'DIFFER'}", file=sys.stderr)
 
 
 def compare_cpu(outcomes: list[Outcome]) -> None:

@@ -16,6 +16,7 @@ import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,9 @@ class Server:
     whep: str
 
 
+_encoded = cache(encode_clip)
+
+
 def add_tool_arguments(parser: argparse.ArgumentParser) -> None:
     """Ask for the programs' paths."""
     for tool in ("camsim", "loadgen", "pionref"):
@@ -50,7 +54,7 @@ def add_tool_arguments(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def running_cameras(camsim: str, count: int, folder: Path) -> Iterator[int]:
     """Run cameras that loop the benchmark's own clip, with a mark in each frame; give their RTSP port."""
-    clip = encode_clip(CLIP)
+    clip = _encoded(CLIP)
     assert len(clip.pictures) == LOOP_S * clip.fps
     file = folder / "clip.h264"
     file.write_bytes(b"".join(b"\x00\x00\x00\x01" + nal for picture in clip.pictures for nal in picture.nals))
@@ -63,10 +67,10 @@ def running_cameras(camsim: str, count: int, folder: Path) -> Iterator[int]:
 
 @contextmanager
 def running_camgate(camera_port: int, cameras: int, viewers: int, folder: Path) -> Iterator[Server]:
-    """Run camgate on the cameras, as its user would."""
+    """Run camgate on the cameras, with room for `viewers` and for those of the run before who are about to leave."""
     port = free_port()
     config = {
-        "server": {"listen": f"{HOST}:{port}", "max_viewers": viewers},
+        "server": {"listen": f"{HOST}:{port}", "max_viewers": 2 * viewers},
         "webrtc": {"port": 0, "advertise": [HOST]},
         "logging": {"level": "warning"},
         "limits": NO_LIMITS,
@@ -134,6 +138,8 @@ def run_loadgen(loadgen: str, server: Server, load: Load) -> Outcome:
             *("-cams", str(load.cameras), "-full", str(load.full), "-rate", str(load.rate), "-dur", str(load.seconds)),
         ]
     )
+    if found["connected"] < load.viewers:
+        raise SystemExit(f"{found['connected']} of {load.viewers} connected to {server.name}: {found['first_error']}")
     return Outcome(
         tool="loadgen",
         server=server.name,
@@ -157,6 +163,8 @@ def run_bench(server: Server, load: Load) -> Outcome:
         *("--seconds", str(load.seconds)),
     )
     measured = found["measured"]
+    if found["connected"] < load.viewers:
+        raise SystemExit(f"{server.name}: {found['conclusion']}")
     return Outcome(
         tool="bench",
         server=server.name,

@@ -10,8 +10,8 @@ import trio.testing
 from camgate.bench.link import Link, ProcessFailed, open_child, open_talking_child
 
 ECHO = """
+from pathlib import Path
 import trio
-import trio.testing
 from camgate.bench.link import link_to_parent
 async def main():
     link = link_to_parent()
@@ -19,6 +19,7 @@ async def main():
         if "stop" in message:
             raise SystemExit("cannot do that")
         await link.send(message)
+    Path(__file__).with_name("goodbye").touch()
 trio.run(main)
 """
 
@@ -50,6 +51,12 @@ async def test_a_child_that_is_silent() -> None:
         await child.receive(30)
         with pytest.raises(ProcessFailed, match="said nothing"):
             await child.receive(0.01)
+
+
+async def test_a_child_may_say_goodbye(tmp_path: Path) -> None:
+    async with open_talking_child("echo", "bench_echo", {"number": 1}) as child:
+        await child.receive(30)
+    assert await trio.Path(tmp_path, "goodbye").exists()
 
 
 async def test_a_child_that_only_prints() -> None:

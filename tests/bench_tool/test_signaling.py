@@ -94,6 +94,11 @@ def test_an_offer_is_posted(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert request(f"{url}/whep", body=b"v=0", authorization="Bearer x") == b"application/sdp Bearer x v=0"
 
 
+def test_an_answer_may_tell_of_hundreds_of_cameras(url: str) -> None:
+    body = b"c" * 300_000
+    assert request(f"{url}/whep", body=body).endswith(body)
+
+
 def test_a_refusal_is_told_in_the_servers_words(url: str) -> None:
     with pytest.raises(SignalingFailed, match="404 Not Found: application/sdp None v=0"):
         request(f"{url}/nothing", body=b"v=0")
