@@ -51,8 +51,10 @@ class Shedding:
 
     def relieve(self, senders: Iterable[Sending], bytes_per_s: float, now: float) -> None:
         """Where a queue is late, shed the heaviest streams. bytes_per_s: what a second of sending carries."""
-        waiting = [sender for sender in senders if sender.queued_bytes()]
-        if any(sender.queue_age_s(now) > LATE_S for sender in waiting):
+        active = [sender for sender in senders if sender.load_bytes_per_s(now)]
+        waiting = [sender for sender in active if sender.queued_bytes()]
+        # A stream that is alone takes nothing from others: its queue's own bound leaves it more pictures.
+        if len(active) > 1 and any(sender.queue_age_s(now) > LATE_S for sender in waiting):
             self._shed(waiting, bytes_per_s, now)
         if self._unlogged and now >= self._next_log_s:
             self._log(now)

@@ -1,4 +1,4 @@
-"""Looks at the machine eight times a second: measures, judges, sheds. One task."""
+"""Looks at the machine ten times a second: measures, judges, sheds. One task."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,8 +13,8 @@ from camgate.load.meter import Load, LoadMeter, Tick
 from camgate.load.sending import SendingMeter
 from camgate.load.shedding import Sending, Shedding
 
-TICK_S = 0.125
-"""Two looks fit into what a queue may be old beyond LATE_S; eight wake-ups a second are nothing beside one camera."""
+TICK_S = 0.1
+"""A look fits between LATE_S and the bound of a queue; ten wake-ups a second are nothing beside one camera."""
 MEMORY_INTERVAL_S = 1.0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from camgate.load.shedding import LATE_S, Shedding
 
-TICK_S = 0.125
+TICK_S = 0.1
 FRAME_S = 0.04
 GOP_FRAMES = 50
 BOUND_S = 0.25
@@ -110,7 +110,14 @@ def test_a_machine_that_keeps_up_sheds_nothing() -> None:
 def test_a_queue_that_is_about_to_be_empty_is_left_alone() -> None:
     late = FakeSender("front", 10_000, queue=[0.0])
     shedding = Shedding()
-    shedding.relieve([late], 10_000_000, LATE_S + 0.01)
+    shedding.relieve([late, FakeSender("yard", 10_000)], 10_000_000, LATE_S + 0.01)
+    assert shedding.sheds == 0
+
+
+def test_a_stream_that_is_alone_is_left_to_the_bound_of_its_queue() -> None:
+    late = FakeSender("front", 1_000_000, queue=[0.0] * 5)
+    shedding = Shedding()
+    shedding.relieve([late], 1_000_000, 0.2)
     assert shedding.sheds == 0
 
 
@@ -118,7 +125,8 @@ def test_the_log_names_the_cameras_once_a_second(caplog: pytest.LogCaptureFixtur
     shedding = Shedding()
     for step in range(16):
         now = step * TICK_S
-        shedding.relieve([FakeSender(f"cam{step % 2}", 1_000_000, queue=[now - 0.2] * 5)], 100_000, now)
+        late = FakeSender(f"cam{step % 2}", 1_000_000, queue=[now - 0.2] * 5)
+        shedding.relieve([late, FakeSender("light", 1_000)], 100_000, now)
     with caplog.at_level(logging.WARNING):
         shedding.relieve([], 100_000, 3.0)
     assert 2 <= len(caplog.records) <= 4

@@ -58,7 +58,7 @@ async def test_late_queues_are_relieved(autojump_clock: MockClock) -> None:
             return 3
 
     sending, late = SendingMeter(), Late()
-    watch = LoadWatch(LimitSettings(), sending, lambda: [late])
+    watch = LoadWatch(LimitSettings(), sending, lambda: [late, Late()])
     async with trio.open_nursery() as nursery:
         nursery.start_soon(watch.run)
         await trio.sleep(1)
@@ -66,4 +66,4 @@ async def test_late_queues_are_relieved(autojump_clock: MockClock) -> None:
         sending.note(0.01, 10_000, 0.1)
         await trio.sleep(1)
         nursery.cancel_scope.cancel()
-    assert watch.statistics().sheds == late.sheds > 0
+    assert watch.statistics().sheds >= late.sheds > 0
