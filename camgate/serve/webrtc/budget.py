@@ -1,22 +1,134 @@
-"""What one viewer may cause: a token bucket, so that a viewer who asks for more costs only its own."""
+"""What one viewer may cause: token buckets, so that a viewer who asks for more costs only its own.
+
+See docs/design/abuse.md for what each bound is against, and what it costs us.
+"""
+
+from dataclasses import dataclass
+
+CHECK_BURST = 400
+CHECKS_PER_S = 200
+"""Checks that one viewer may send: a browser pings a path every 48 ms until it is sure of it, and has a few paths."""
+NEW_PATH_CHECKS = 4
+"""What a check from a new address is charged as: finding the way back costs us that much more."""
+REPORT_BURST_BYTES = 120_000
+REPORT_BYTES_PER_S = 60_000
+MIN_REPORT_BYTES = 100
+"""RTCP that one viewer may send, each datagram charged as this at the least: 600 short ones a second. A browser sends
+1 to 20; one that loses a tenth of 25 Mbit/s sends 290: a NACK at each gap, and one each 20 ms for what is missing."""
+RECORD_BURST = 100
+RECORDS_PER_S = 20
+"""DTLS datagrams from a viewer's addresses: a handshake takes up to ten, each repeated a few times on a bad network."""
+GARBAGE_BURST = 500
+GARBAGE_PER_S = 100
+"""RTCP from a viewer's addresses that its key does not open, looked at before the rest is dropped unseen."""
+PATIENCE = 4_000
+PATIENCE_PER_S = 200
+"""Checks and reports above their budgets that we put up with before the viewer is cut off."""
+MAX_EXCESS_IDS = 8_192
+"""Transaction ids of checks above the budget that are remembered: more than PATIENCE, so that it takes hours of
+listening to a browser's checks, one each 2.5 s, to make a flood of their repetitions."""
 
 
 class Budget:
-    """Allows `burst` actions at once and `per_s` of them a second in the long run."""
+    """Allows `burst` actions (bytes, or what its user counts) at once and `per_s` a second in the long run.
 
-    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens")
+    refused: how often there was not enough left.
+    """
+
+    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens", "refused")
 
     def __init__(self, burst: int, per_s: int) -> None:
         self._burst = burst
         self._per_s = per_s
         self._tokens = float(burst)
         self._at_s = float("-inf")
+        self.refused = 0
 
-    def take(self, now: float) -> bool:
-        """Take one action from the budget; False when it is spent. now: monotonic time in seconds."""
+    def take(self, now: float, cost: int = 1) -> bool:
+        """Take `cost` from the budget; False when less is left. now: monotonic time in seconds."""
+        if not self.has(now, cost):
+            self.refused += 1
+            return False
+        self._tokens -= cost
+        return True
+
+    def has(self, now: float, cost: int = 1) -> bool:
+        """Say whether `cost` is left, without taking it."""
         self._tokens = min(self._burst, self._tokens + (now - self._at_s) * self._per_s)
         self._at_s = now
-        if self._tokens < 1:
+        return self._tokens >= cost
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """How many datagrams of one viewer, or under its addresses, went beyond its budgets and were dropped."""
+
+    checks: int
+    reports: int
+    records: int
+    garbage: int
+
+
+class Allowance:
+    """What one viewer may send us, all kinds of datagrams.
+
+    Excess is of two kinds. What only the viewer can have made just now: reports that its key opens, which cannot be
+    replayed, and checks with its password that we have not seen before. Who goes on with too many of these
+    `is_flooding`, and can be sent away. All else may come from anybody who forges the viewer's address or repeats what
+    he overheard. It is dropped and counts for nothing, or a stranger could end the viewer.
+    """
+
+    __slots__ = ("_checks", "_excess_ids", "_garbage", "_patience", "_records", "_reports")
+
+    def __init__(self) -> None:
+        self._checks = Budget(CHECK_BURST, CHECKS_PER_S)
+        self._reports = Budget(REPORT_BURST_BYTES, REPORT_BYTES_PER_S)
+        self._records = Budget(RECORD_BURST, RECORDS_PER_S)
+        self._garbage = Budget(GARBAGE_BURST, GARBAGE_PER_S)
+        self._patience = Budget(PATIENCE, PATIENCE_PER_S)
+        self._excess_ids: set[bytes] = set()
+
+    def take_check(self, now: float, *, is_new_path: bool) -> bool:
+        """Say whether a check may be answered."""
+        return self._checks.take(now, NEW_PATH_CHECKS if is_new_path else 1)
+
+    def mind_check(self, now: float, transaction_id: bytes) -> bool:
+        """Take note of a check with the viewer's password that was one too many; False when it is a repetition."""
+        if transaction_id in self._excess_ids:
             return False
-        self._tokens -= 1
+        if len(self._excess_ids) >= MAX_EXCESS_IDS:
+            self._excess_ids.clear()
+        self._excess_ids.add(transaction_id)
+        self._patience.take(now)
         return True
+
+    def take_report(self, now: float, size_bytes: int) -> bool:
+        """Say whether RTCP that the viewer's key opened may be read."""
+        if self._reports.take(now, max(size_bytes, MIN_REPORT_BYTES)):
+            return True
+        self._patience.take(now)
+        return False
+
+    def take_record(self, now: float) -> bool:
+        """Say whether a DTLS datagram may be looked at."""
+        return self._records.take(now)
+
+    def may_try_key(self, now: float) -> bool:
+        """Say whether we can still afford to try the viewer's key on a datagram."""
+        if self._garbage.has(now):
+            return True
+        self._garbage.refused += 1
+        return False
+
+    def take_garbage(self, now: float) -> None:
+        """Take note of a datagram that the viewer's key did not open."""
+        self._garbage.take(now)
+
+    @property
+    def is_flooding(self) -> bool:
+        """Whether the viewer itself asked for too much for too long."""
+        return self._patience.refused > 0
+
+    def refused(self) -> Refused:
+        """Take a snapshot of what was dropped."""
+        return Refused(self._checks.refused, self._reports.refused, self._records.refused, self._garbage.refused)

@@ -13,6 +13,7 @@ from camgate.base.log import get_logger
 log = get_logger("webrtc.datagrams")
 
 UDP_SEGMENT = 103  # linux/udp.h; Python's socket module does not name it
+SO_MEMINFO = 55  # asm-generic/socket.h
 MAX_SEGMENTS = 44
 """Segments a call: older kernels take 64, and 44 x 1,200 bytes stay below the 65,507 of a UDP datagram."""
 SEND_BUFFER_BYTES = 4 << 20
@@ -102,6 +103,14 @@ class UdpSocket:
             self._gso_was_refused = True
             log.warning("UDP segmentation offload refused, packets are sent one by one", error=exc.strerror)
 
+    def lost(self) -> int:
+        """Return how many received datagrams the kernel dropped for want of room (0 where it does not say)."""
+        try:
+            # linux/sock_diag.h: the last of nine values is SK_MEMINFO_DROPS.
+            return int(_MEMINFO.unpack(self.sock.getsockopt(socket.SOL_SOCKET, SO_MEMINFO, _MEMINFO.size))[-1])
+        except (OSError, struct.error):
+            return 0
+
     def _count(self, exc: OSError) -> bool:
         if exc.errno in _FULL:
             self.send_full += 1
@@ -111,6 +120,7 @@ class UdpSocket:
 
 
 _SEGMENT = struct.Struct("=H")
+_MEMINFO = struct.Struct("=9I")
 
 
 class Route:

@@ -6,6 +6,7 @@ endpoint owns the readers, the senders' and the peers' tasks.
 """
 
 import socket
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
@@ -14,10 +15,12 @@ import trio
 from camgate.base.log import get_logger
 from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
+from camgate.serve.webrtc.attention import Attention
 from camgate.serve.webrtc.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.dtls import Certificate
+from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
-from camgate.serve.webrtc.peer import IceCredentials, Path, Peer, PeerStatistics
+from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics
 from camgate.serve.webrtc.sender import Sender
 from camgate.serve.webrtc.turns import Turns
 from camgate.wire.ice import stun
@@ -25,8 +28,9 @@ from camgate.wire.ice import stun
 log = get_logger("webrtc.endpoint")
 
 MAX_DATAGRAM_BYTES = 2_048
-DRAIN_LIMIT = 256
-"""Datagrams read in one go before other tasks get their turn."""
+READ_TURN_S = 0.0005
+"""Reading in one go before other tasks get their turn: half of what a sender takes, so that a flood of datagrams costs
+the senders a third of the processor at the most."""
 SWEEP_INTERVAL_S = 1.0
 ADDRESS_HELD_S = 5.0
 """An address belongs to the viewer that was heard from it so lately: checks come each 2.5 s at the least."""
@@ -42,8 +46,12 @@ class EndpointStatistics:
     viewers: int
     datagrams_received: int
     datagrams_unknown: int
-    """From nobody we know: no or wrong user name fragment, wrong integrity, unlearned address."""
+    """From nobody we know: no or wrong user name fragment, wrong integrity, unlearned address. Or above a budget."""
+    datagrams_lost: int
+    """That the kernel had no room for, as more came than we read."""
     stun_malformed: int
+    viewers_cut_off: int
+    """Sent away, as they flooded us."""
     send_full: int
     send_errors: int
 
@@ -59,6 +67,7 @@ class Endpoint:
         self.sending = SendingMeter()
         self._certificate = Certificate()
         self._turns = Turns()
+        self._attention = Attention()
         self._sockets: list[UdpSocket] = []
         self._by_ufrag: dict[str, Peer] = {}
         self._by_path: dict[PathKey, Peer] = {}
@@ -66,7 +75,7 @@ class Endpoint:
         self._senders: dict[Stream, Sender] = {}
         # Unbounded on purpose: `add_peer` must not wait, and the number of viewers is bounded before it is called.
         self._starting, self._to_start = trio.open_memory_channel[Callable[[], Awaitable[None]]](float("inf"))
-        self._received = self._unknown = self._malformed = 0
+        self._received = self._unknown = self._malformed = self._cut_off = 0
 
     def bind(self, port: int) -> None:
         """Bind UDP `port` (0 = any free one) on all addresses, IPv4 and where there is IPv6 that too.
@@ -108,7 +117,7 @@ class Endpoint:
         """Return the sender of a stream, started with its first use."""
         sender = self._senders.get(stream)
         if sender is None:
-            sender = self._senders[stream] = Sender(stream, self.sending)
+            sender = self._senders[stream] = Sender(stream, self.sending, self._attention)
             self._starting.send_nowait(lambda: self._run_sender(sender))
         return sender
 
@@ -144,6 +153,7 @@ class Endpoint:
         self._by_session[peer.session_id] = peer
         self._by_ufrag[peer.local.ufrag] = peer
         self._starting.send_nowait(lambda: self._run_peer(peer))
+        self._attention.call()
         return peer
 
     async def _run_peer(self, peer: Peer) -> None:
@@ -155,6 +165,7 @@ class Endpoint:
             self._forget(peer)
 
     def _forget(self, peer: Peer) -> None:
+        self._cut_off += peer.was_cut_off
         del self._by_session[peer.session_id]
         for ufrag in peer.ufrags():
             self._by_ufrag.pop(ufrag, None)
@@ -171,6 +182,7 @@ class Endpoint:
 
     def restart_ice(self, peer: Peer, remote: IceCredentials) -> None:
         """Give a viewer new ICE credentials; checks with the last ones still count."""
+        self._attention.call()
         before = set(peer.ufrags())
         peer.restart_ice(remote)
         after = set(peer.ufrags())
@@ -183,10 +195,12 @@ class Endpoint:
         while True:
             await trio.lowlevel.wait_readable(udp.sock)
             self._drain(udp)
+            await self._attention.rest(lambda: self._drain(udp))
 
     def _drain(self, udp: UdpSocket) -> None:
-        receive = udp.sock.recvmsg
-        for _ in range(DRAIN_LIMIT):
+        receive, clock = udp.sock.recvmsg, time.perf_counter
+        until = clock() + READ_TURN_S
+        while clock() < until:
             try:
                 data, ancillary, _, address = receive(MAX_DATAGRAM_BYTES, _ANCILLARY_BYTES)
             except BlockingIOError:
@@ -201,9 +215,12 @@ class Endpoint:
             except Exception:
                 # All viewers hang on this task: a bug that one datagram finds must not end it.
                 log.exception("internal error: a datagram was dropped", bytes=len(data), address=address[0])
+        # More came than one turn can read: looking at it now and then will not do.
+        self._attention.call()
 
     def _dispatch_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
-        # RFC 7983 section 7: STUN 0-3, DTLS 20-63, RTP and RTCP 128-191.
+        # RFC 7983 section 7: STUN 0-3, DTLS 20-63, RTP and RTCP 128-191; RFC 5761 section 4: of these RTCP has a
+        # second byte of 192-223, and no viewer sends RTP.
         first = data[0] if data else 255
         if first < 4:
             self._receive_stun_untrusted(udp, data, ancillary, address)
@@ -214,7 +231,7 @@ class Endpoint:
             self._unknown += 1
         elif 20 <= first <= 63:
             peer.receive_dtls_untrusted(data, peer.paths[key])
-        elif 128 <= first <= 191:
+        elif 128 <= first <= 191 and len(data) > 1 and 192 <= data[1] <= 223:
             peer.receive_srtcp_untrusted(data)
 
     def _receive_stun_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
@@ -236,8 +253,8 @@ class Endpoint:
         if peer is None or not self._may_claim(peer, key):
             self._unknown += 1
             return
-        path = peer.paths.get(key) or Path(make_route())
-        if not peer.receive_check_untrusted(message, path):
+        path = peer.receive_check_untrusted(message, peer.paths.get(key), make_route)
+        if path is None:
             self._unknown += 1
             return
         # The most recently heard one last.
@@ -256,13 +273,16 @@ class Endpoint:
             del self._by_path[key]
 
     async def _sweep(self) -> None:
+        watch = FloodWatch(trio.current_time())
         while True:
             await trio.sleep(SWEEP_INTERVAL_S)
-            self._check_silence(trio.current_time())
+            now = trio.current_time()
+            watch.look(now, self._unknown + self._malformed, self._lost())
+            for peer in self.peers():
+                peer.check_silence(now, watch.silence_timeout_s(now))
 
-    def _check_silence(self, now: float) -> None:
-        for peer in self.peers():
-            peer.check_silence(now)
+    def _lost(self) -> int:
+        return sum(udp.lost() for udp in self._sockets)
 
     def statistics(self) -> EndpointStatistics:
         """Take a snapshot of the counters."""
@@ -270,7 +290,9 @@ class Endpoint:
             len(self._by_session),
             self._received,
             self._unknown,
+            self._lost(),
             self._malformed,
+            self._cut_off,
             sum(udp.send_full for udp in self._sockets),
             sum(udp.send_errors for udp in self._sockets),
         )

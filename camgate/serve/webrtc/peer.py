@@ -5,7 +5,7 @@ section 2.5): we answer checks, and send to the address of the last one that nom
 """
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 
@@ -16,9 +16,10 @@ from aiortc.rtcdtlstransport import RTCCertificate
 from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.serve.webrtc import burst
-from camgate.serve.webrtc.budget import Budget
+from camgate.serve.webrtc.budget import Allowance, Refused
 from camgate.serve.webrtc.datagrams import PathKey, Route
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
+from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.sender import Sender
 from camgate.serve.webrtc.turns import Turns
@@ -29,14 +30,6 @@ from camgate.wire.rtp.errors import RtcpMalformed
 
 log = get_logger("webrtc.peer")
 
-SILENCE_TIMEOUT_S = 30.0
-"""RFC 7675 section 5.1: consent to send expires 30 s after the last valid check."""
-CONTROL_BURST_PACKETS = 200
-CONTROL_PACKETS_PER_S = 100
-"""RTCP that one viewer may send: a browser sends 1 to 20 packets a second, more under heavy loss."""
-CHECK_BURST = 400
-CHECKS_PER_S = 200
-"""Checks that one viewer may send: a browser pings a path every 48 ms until it is sure of it, and has a few paths."""
 MAX_CONTROL_BYTES = 1_500
 """libsrtp's buffer in pylibsrtp; no browser sends a larger datagram."""
 MAX_PATHS = 32
@@ -78,7 +71,7 @@ class IceCredentials:
 
 @dataclass(frozen=True, slots=True)
 class PeerStatistics:
-    """A snapshot of one viewer; `media` is None until it is connected."""
+    """A snapshot of one viewer; `media` is None until it is connected. refused: what went beyond its budgets."""
 
     label: str
     camera: str
@@ -86,6 +79,7 @@ class PeerStatistics:
     address: str | None
     srtp_profile: str | None
     age_s: float
+    refused: Refused
     media: ViewerStatistics | None
 
 
@@ -142,8 +136,8 @@ class Peer:
         self._dtls = DtlsSession(certificate, fingerprints, self._send, turns=turns)
         self._tie_breaker = secrets.randbits(64)
         self._since_s = self._heard_s = trio.current_time()
-        self._control = Budget(CONTROL_BURST_PACKETS, CONTROL_PACKETS_PER_S)
-        self._checks = Budget(CHECK_BURST, CHECKS_PER_S)
+        self._allowance = Allowance()
+        self._said_dropping = False
         self._srtp_profile: str | None = None
         self._watching = trio.CancelScope()
         self._gone = trio.Event()
@@ -198,11 +192,16 @@ class Peer:
         """Say whether the viewer sent a valid check or report in the last `seconds`."""
         return trio.current_time() - self._heard_s <= seconds
 
-    def check_silence(self, now: float) -> None:
-        """End the session when the viewer has not been heard for SILENCE_TIMEOUT_S."""
-        if now - self._heard_s > SILENCE_TIMEOUT_S:
+    def check_silence(self, now: float, timeout_s: float = SILENCE_TIMEOUT_S) -> None:
+        """End the session when the viewer has not been heard for `timeout_s`."""
+        if now - self._heard_s > timeout_s:
             heard = "fell silent" if self.viewer is not None else "never connected"
-            self.leave(f"the viewer {heard}: nothing heard for {SILENCE_TIMEOUT_S:g} s")
+            self.leave(f"the viewer {heard}: nothing heard for {timeout_s:g} s")
+
+    @property
+    def was_cut_off(self) -> bool:
+        """Whether the session ended because the viewer flooded us."""
+        return self._allowance.is_flooding
 
     def is_sent_by(self, sender: Sender) -> bool:
         """Say whether this viewer's pictures come from `sender`."""
@@ -242,13 +241,27 @@ class Peer:
         self._previous, self.local = self.local, IceCredentials.generate()
         self._remote = remote
 
-    def receive_check_untrusted(self, message: stun.StunMessage, path: Path) -> bool:
-        """Take a Binding request that carries one of our ufrags; False when it is not authentic, or one too many."""
+    def receive_check_untrusted(
+        self, message: stun.StunMessage, known: Path | None, make_route: Callable[[], Route]
+    ) -> Path | None:
+        """Take a Binding request that carries one of our ufrags; returns the path that it came on.
+
+        Returns None when it is not authentic, or one too many. known: that path, None where it is a new one.
+        """
         now = trio.current_time()
         local = self._credentials(message.username)
-        if local is None or not self._checks.take(now) or not message.has_integrity(local.pwd.encode()):
-            return False
+        if local is None or self.closed_reason:
+            return None
+        if not self._allowance.take_check(now, is_new_path=known is None):
+            if message.has_integrity(local.pwd.encode()) and self._allowance.mind_check(now, message.transaction_id):
+                self._look_for_flood()
+            else:
+                self._say_dropping()
+            return None
+        if not message.has_integrity(local.pwd.encode()):
+            return None
         self._heard_s = now
+        path = known or Path(make_route())
         host, port = path.route.address[:2]
         path.route.send(stun.build_binding_success(message, (host, port), local.pwd.encode()))
         # RFC 8445 section 7.3.2: the pair that the controlling agent nominates is the one to send on; until one is,
@@ -259,7 +272,7 @@ class Peer:
             self._check(path)
         if self.state is PeerState.NEW:
             self._move(PeerState.CHECKED)
-        return True
+        return path
 
     def _credentials(self, username: str) -> IceCredentials | None:
         ufrag = username.partition(":")[0]
@@ -299,7 +312,10 @@ class Peer:
         )
 
     def receive_dtls_untrusted(self, data: bytes, path: Path) -> None:
-        """Take a DTLS datagram from one of the viewer's checked addresses."""
+        """Take a DTLS datagram from one of the viewer's checked addresses, if it is within its budget."""
+        if not self._allowance.take_record(trio.current_time()):
+            self._say_dropping()
+            return
         if not self._is_pinned:
             # A check's source address can be forged. Who finishes the handshake has got our part of it, so the first
             # address that asks for it gets it all; from now on another one must answer a check of ours before media
@@ -313,16 +329,57 @@ class Peer:
     def receive_srtcp_untrusted(self, data: bytes) -> None:
         """Take an SRTCP packet; what is not authentic, not RTCP, or above the viewer's budget is dropped."""
         viewer = self.viewer
-        now = trio.current_time()
-        if viewer is None or len(data) > MAX_CONTROL_BYTES or not self._control.take(now):
+        if viewer is None or self.closed_reason or len(data) > MAX_CONTROL_BYTES:
+            return
+        opened = self._open_report(viewer, data)
+        if opened is None:
             return
         try:
-            packets = rtcp.parse_rtcp_untrusted(viewer.unprotect_rtcp(data))
-        except (pylibsrtp.Error, RtcpMalformed):
+            packets = rtcp.parse_rtcp_untrusted(opened)
+        except RtcpMalformed:
             return
-        self._heard_s = now
         for packet in packets:
             self._take_rtcp(viewer, packet)
+
+    def _open_report(self, viewer: Viewer, data: bytes) -> bytes | None:
+        """Decrypt an SRTCP packet; None when it is not the viewer's, or one too many."""
+        now = trio.current_time()
+        if not self._allowance.may_try_key(now):
+            self._say_dropping()
+            return None
+        try:
+            opened = viewer.unprotect_rtcp(data)
+        except pylibsrtp.Error:
+            self._allowance.take_garbage(now)
+            return None
+        self._heard_s = now
+        if not self._allowance.take_report(now, len(data)):
+            self._look_for_flood()
+            return None
+        return opened
+
+    def _look_for_flood(self) -> None:
+        if self._allowance.is_flooding and not self.closed_reason:
+            refused = self._allowance.refused()
+            log.warning(
+                "viewer cut off: it floods us",
+                camera=self.camera,
+                session=self.label,
+                address=self.address,
+                checks_refused=refused.checks,
+                reports_refused=refused.reports,
+            )
+            self.leave("the viewer flooded us with checks and reports")
+
+    def _say_dropping(self) -> None:
+        if not self._said_dropping:
+            self._said_dropping = True
+            log.warning(
+                "too much comes under a viewer's name or address, the excess is dropped",
+                camera=self.camera,
+                session=self.label,
+                address=self.address,
+            )
 
     def _take_rtcp(self, viewer: Viewer, packet: rtcp.RtcpPacket) -> None:
         if isinstance(packet, rtcp.Nack):
@@ -354,4 +411,7 @@ class Peer:
         """Take a snapshot."""
         media = None if self.viewer is None else self.viewer.statistics()
         age = trio.current_time() - self._since_s
-        return PeerStatistics(self.label, self.camera, self.state, self.address, self._srtp_profile, age, media)
+        refused = self._allowance.refused()
+        return PeerStatistics(
+            self.label, self.camera, self.state, self.address, self._srtp_profile, age, refused, media
+        )

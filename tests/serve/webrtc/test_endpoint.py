@@ -11,11 +11,11 @@ import trio
 import trio.testing
 
 from camgate.relay.stream import Stream
+from camgate.serve.webrtc.budget import CHECK_BURST
 from camgate.serve.webrtc.datagrams import Route, UdpSocket
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import (
-    CHECK_BURST,
     MAX_PATHS,
     SILENCE_TIMEOUT_S,
     TRANSITIONS,
