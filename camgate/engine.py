@@ -146,6 +146,10 @@ class Engine:
             raise UnknownSession(session_id)
         return peer
 
+    def has_camera(self, name: str) -> bool:
+        """Say whether there is such a camera."""
+        return self._registry.has(name)
+
     def cameras(self) -> list[dict[str, object]]:
         """Describe every camera, ready for JSON; see `serve.http.engine.MediaEngine`."""
         viewers: dict[str, int] = {}

@@ -36,6 +36,10 @@ class Registry:
         source.close()
         self._changes.announce()
 
+    def has(self, name: str) -> bool:
+        """Say whether there is a camera of that name."""
+        return name in self._sources
+
     def get(self, name: str) -> Source:
         """Return a camera. Raises UnknownCamera."""
         try:

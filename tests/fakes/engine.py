@@ -74,6 +74,10 @@ class FakeEngine:
         self.end_viewer(session_id, "Closed by the viewer.")
         return True
 
+    def has_camera(self, name: str) -> bool:
+        self._maybe_fail()
+        return name in self.facts
+
     def cameras(self) -> list[dict[str, object]]:
         self._maybe_fail()
         self.snapshots += 1

@@ -14,6 +14,8 @@ async def test_cameras_by_name() -> None:
     registry.add(front)
     registry.add(yard)
     assert registry.get("yard") is yard
+    assert registry.has("yard")
+    assert not registry.has("frnt")
     assert registry.sources() == [front, yard]
     with pytest.raises(UnknownCamera, match="'frnt'"):
         registry.get("frnt")

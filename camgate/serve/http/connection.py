@@ -250,6 +250,8 @@ class HttpProtocol(H11Protocol):
 
 
 def _without(request: h11.Request, header: bytes) -> h11.Request:
+    if all(name != header for name, _ in request.headers):
+        return request
     headers = [(name, value) for name, value in request.headers if name != header]
     return h11.Request(method=request.method, target=request.target, headers=headers, http_version=request.http_version)
 

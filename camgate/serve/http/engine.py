@@ -49,6 +49,9 @@ class MediaEngine(Protocol):
     async def close_viewer(self, session_id: str) -> bool:
         """End a session; False when there is no such session."""
 
+    def has_camera(self, name: str) -> bool:
+        """Whether there is such a camera. Cheap, as each request for one asks it first."""
+
     def cameras(self) -> list[dict[str, object]]:
         """Every camera, ready for JSON.
 

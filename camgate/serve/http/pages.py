@@ -75,7 +75,7 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
     """Add the wall, the camera pages, the player for embedding and the static files."""
 
     async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = ("'self'",)) -> Response:
-        is_known = camera is None or any(known["name"] == camera for known in engine.cameras())
+        is_known = camera is None or engine.has_camera(camera)
         # To people the page itself says that there is no such camera, in words and with links: hence HTML and 404.
         if camera is not None and not is_known and "text/html" not in request.headers.get("Accept", ""):
             raise UnknownCamera(camera)

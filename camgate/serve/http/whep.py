@@ -58,7 +58,7 @@ def add_whep_routes(app: QuartTrio, engine: MediaEngine) -> None:
 
 def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
     def check_known(camera: str) -> None:
-        if all(known["name"] != camera for known in engine.cameras()):
+        if not engine.has_camera(camera):
             raise UnknownCamera(camera)
 
     @app.post("/whep/<camera>")

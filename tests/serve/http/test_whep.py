@@ -41,6 +41,13 @@ async def test_an_offer_is_answered_with_a_session(server: Server, engine: FakeE
     assert (viewer.camera, viewer.offer_sdp, viewer.wait_s) == ("front", OFFER.decode(), 0)
 
 
+async def test_a_join_costs_the_same_beside_many_cameras(server: Server, engine: FakeEngine) -> None:
+    before = engine.snapshots
+    assert (await post(server)).status == 201
+    assert (await server.request("GET", "/whep/front")).status == 200
+    assert engine.snapshots == before, "all cameras were described to find one"
+
+
 @pytest.mark.parametrize(
     ("sent", "host"),
     [("localhost:8107", "localhost"), ("127.0.0.1", "127.0.0.1"), ("[::1]:8107", "::1"), ("LocalHost.", "localhost")],
