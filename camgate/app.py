@@ -5,7 +5,8 @@ Task tree (each line is owned by the one above it):
     run
       http          connections, camera feed                      (serve.http.serve_http)
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
-      load          looks at the machine eight times a second     (load.LoadWatch.run)
+      load          looks at the machine ten times a second       (load.LoadWatch.run)
+      intake        reads the sockets of all cameras               (ingest.open_intake)
       cameras       a supervisor each                              (ingest.run_camera)
 
 Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify)
@@ -24,6 +25,7 @@ from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
 from camgate.config.model import Settings
 from camgate.engine import Engine
+from camgate.ingest.intake import open_intake
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source
@@ -64,13 +66,13 @@ async def _run_parts(
     registry = Registry()
     engine = Engine(settings, registry, endpoint)
     serve = partial(serve_http, engine, settings.server, listeners, stopping=stopping)
-    async with trio.open_nursery() as nursery:
+    async with open_intake() as intake, trio.open_nursery() as nursery:
         await nursery.start(endpoint.run)
         nursery.start_soon(engine.load.run)
         for camera in settings.cameras.values():
             source = Source(camera.name, title=camera.title)
             registry.add(source)
-            nursery.start_soon(run_camera, camera, source)
+            nursery.start_soon(run_camera, camera, source, intake)
         async with trio.open_nursery() as http:
             url = _url((await http.start(serve))[0])
             log.info("ready", url=url, cameras=len(settings.cameras), webrtc_port=endpoint.port)

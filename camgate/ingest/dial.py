@@ -5,11 +5,12 @@ Gives a plain non-blocking socket, because the session reads it without a task s
 
 import errno
 import socket
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 
 import trio
 
 from camgate.base.place import place
+from camgate.ingest.connect import connect
 from camgate.ingest.errors import CameraAway
 
 Dial = Callable[[str, int, float], Awaitable[socket.socket]]
@@ -37,27 +38,25 @@ async def dial_tcp(host: str, port: int, timeout_s: float) -> socket.socket:
     """Connect to a camera within `timeout_s` seconds, trying all its addresses; raise CameraAway where none answers."""
     with trio.move_on_after(timeout_s):
         try:
-            return _prepare(await trio.open_tcp_stream(host, port))
+            return _set_up(await connect(host, port))
         except socket.gaierror as error:
             raise CameraAway(place(host, port), "is unknown: no address found for this name") from error
-        except OSError as error:
+        except (OSError, ExceptionGroup) as error:
             raise CameraAway(place(host, port), _reason(error)) from error
     raise CameraAway(place(host, port), f"does not answer within {timeout_s:g} s")
 
 
-def _prepare(stream: trio.SocketStream) -> socket.socket:
-    """Return the stream's socket, set up. Raises OSError, and closes it, where the camera has hung up already."""
-    connection = socket.socket(fileno=stream.socket.detach())
+def _set_up(connection: socket.socket) -> socket.socket:
+    """Set up and return a connection. Raises OSError, and closes it, where the camera has hung up already."""
     try:
-        _set_up(connection)
+        _set_options(connection)
     except OSError:
         connection.close()
         raise
     return connection
 
 
-def _set_up(connection: socket.socket) -> None:
-    connection.setblocking(False)
+def _set_options(connection: socket.socket) -> None:
     # A dialler and a closed port of this machine can pick the same number and meet themselves (RFC 9293, 3.5).
     if connection.getsockname() == connection.getpeername():
         raise ConnectionRefusedError(errno.ECONNREFUSED, "connected to itself")
@@ -70,21 +69,11 @@ def _set_up(connection: socket.socket) -> None:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, USER_TIMEOUT_MS)
 
 
-def _reason(error: OSError) -> str:
+def _reason(error: OSError | ExceptionGroup[OSError]) -> str:
     """Say in words why none of a camera's addresses answered; a refusal says more than silence elsewhere."""
-    numbers = [leaf.errno for leaf in _leaves(error)]
+    errors = [error] if isinstance(error, OSError) else [each for each in error.exceptions if isinstance(each, OSError)]
+    numbers = [each.errno for each in errors]
     for number, words in _REASONS.items():
         if number in numbers:
             return words
-    return f"cannot be dialled: {error.strerror or error}"
-
-
-def _leaves(error: BaseException) -> Iterator[OSError]:
-    """Walk to the errors of single addresses, which trio keeps in the cause of the one it raises."""
-    if isinstance(error, BaseExceptionGroup):
-        for member in error.exceptions:
-            yield from _leaves(member)
-    elif error.__cause__ is not None:
-        yield from _leaves(error.__cause__)
-    elif isinstance(error, OSError):
-        yield error
+    return f"cannot be dialled: {errors[0]}"

@@ -15,6 +15,7 @@ from camgate.base.place import place
 from camgate.config.model import CameraSettings
 from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import UnsupportedVideo
+from camgate.ingest.intake import open_intake
 from camgate.ingest.session import play_camera
 from camgate.relay.splice import Splice
 from camgate.wire.codec.format import VideoFormat
@@ -89,7 +90,8 @@ async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = 
     with look.scope:
         connection = await dial(url.host, url.port, settings.connect_timeout_s)
         try:
-            await play_camera(settings, connection, look, dial)
+            async with open_intake(dial) as intake:
+                await play_camera(settings, connection, look, intake)
         except (UnsupportedVideo, NoUsableTrack) as error:
             return look.result(f"{NOTHING}{error}")
         except RemoteError:

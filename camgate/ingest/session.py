@@ -1,7 +1,8 @@
 """`Session`: one RTSP connection to one camera, the shell around `wire.rtsp.client`.
 
-One task runs a session and owns all of its state: socket, client, depacketiser and deadlines. What it reads goes to a
-`SessionSink`; it knows neither streams nor states, nor what happens after its end.
+One task runs a session: it sleeps until a deadline, or until reading fails. In between `Arrivals` calls `_read_now`
+when there is something to read. What it reads goes to a `SessionSink`; it knows neither streams nor states, nor what
+happens after its end.
 """
 
 import math
@@ -14,7 +15,7 @@ import trio
 from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.config.model import CameraSettings
-from camgate.ingest.dial import Dial
+from camgate.ingest.arrivals import Arrivals
 from camgate.ingest.errors import (
     CameraHungUp,
     CameraMoved,
@@ -24,6 +25,7 @@ from camgate.ingest.errors import (
     UnsupportedScheme,
     UnsupportedVideo,
 )
+from camgate.ingest.intake import Intake
 from camgate.ingest.receive import TrackReceiver
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -89,13 +91,20 @@ class SessionSink(Protocol):
 class Session:
     """Plays the first H.264 track of the camera at the other end of `connection`, which the session closes.
 
-    stall_timeout_s: longest time without a whole frame while playing.
+    arrivals: who says when there is something to read. stall_timeout_s: longest time without a picture while playing.
     """
 
     def __init__(
-        self, connection: socket.socket, client: RtspClient, sink: SessionSink, *, stall_timeout_s: float
+        self,
+        connection: socket.socket,
+        client: RtspClient,
+        sink: SessionSink,
+        *,
+        arrivals: Arrivals,
+        stall_timeout_s: float,
     ) -> None:
         self._connection = connection
+        self._arrivals = arrivals
         self._client = client
         self._sink = sink
         self._stall_timeout_s = stall_timeout_s
@@ -105,6 +114,8 @@ class Session:
         self._packets: list[tuple[int, bytes]] = []
         self._report_at_s = self._watch_at_s = self._unsent_at_s = math.inf
         self._deadline_s = math.inf
+        self._sleep = trio.CancelScope()
+        self._failure: Exception | None = None
 
     async def run(self) -> Never:
         """Play until the session ends, which it always does by an error of the RemoteError family."""
@@ -118,23 +129,31 @@ class Session:
             await self._hang_up()
 
     async def _run(self) -> Never:
+        now = trio.current_time()
+        self._client.start(now)
         try:
-            self._client.start(trio.current_time())
-            while True:
-                self._turn()
-                armed_s = self._deadline_s
-                with trio.CancelScope(deadline=armed_s):
-                    # A frame rarely moves the deadline, so one scope lasts for many frames.
-                    while self._deadline_s == armed_s:
-                        await trio.lowlevel.wait_readable(self._connection)
-                        self._receive()
-                        self._turn()
+            self._turn(now)
+            with self._arrivals.watch(self._connection, self._read_now):
+                while self._failure is None:
+                    with trio.CancelScope(deadline=self._deadline_s) as self._sleep:
+                        await trio.sleep_forever()
+                    self._turn(trio.current_time())
+                raise self._failure
         except OSError as error:
             raise CameraHungUp(f"the connection to the camera broke: {error.strerror}") from error
 
-    def _turn(self) -> None:
+    def _read_now(self, now: float) -> None:
+        """Read what has arrived, on behalf of the session's task, which is woken only by what ends the session."""
+        if self._failure is None:
+            try:
+                self._receive(now)
+                self._turn(now)
+            except Exception as error:
+                self._failure = error
+                self._sleep.cancel()
+
+    def _turn(self, now: float) -> None:
         """Obey the clock, dispatch events, pass on pictures, flush, find the next deadline: all in this one place."""
-        now = trio.current_time()
         if now >= self._deadline_s:
             self._handle_deadlines(now)
         for event in self._client.events():
@@ -144,13 +163,15 @@ class Session:
         self._unsent += self._client.data_to_send()
         if self._unsent:
             self._flush(now)
-        self._deadline_s = min(
+        deadline_s = min(
             self._client.next_deadline() or math.inf, self._report_at_s, self._watch_at_s, self._unsent_at_s
         )
+        # A frame rarely moves the deadline.
+        if deadline_s != self._deadline_s:
+            self._deadline_s = self._sleep.deadline = deadline_s
 
-    def _receive(self) -> None:
+    def _receive(self, now: float) -> None:
         """Read what has arrived. The hot path: no task switch, no object a packet."""
-        now = trio.current_time()
         with suppress(BlockingIOError):
             for _ in range(READS_PER_TURN):
                 count = self._connection.recv_into(_read_buffer)
@@ -261,7 +282,7 @@ def drop_oldest(packets: list[tuple[int, bytes]], max_bytes: int) -> None:
             return
 
 
-async def play_camera(settings: CameraSettings, connection: socket.socket, sink: SessionSink, dial: Dial) -> Never:
+async def play_camera(settings: CameraSettings, connection: socket.socket, sink: SessionSink, intake: Intake) -> Never:
     """Play the camera at the other end of `connection`, and wherever it redirects to, until that ends.
 
     Takes over the connection. Ends by an error of the RemoteError family, or of our own.
@@ -269,20 +290,22 @@ async def play_camera(settings: CameraSettings, connection: socket.socket, sink:
     url = split_url_untrusted(settings.url)
     for _ in range(MAX_REDIRECTS):
         try:
-            await _open_session(settings, url, connection, sink).run()
+            await _open_session(settings, url, connection, sink, intake.arrivals).run()
         except CameraMoved as moved:
             url = split_url_untrusted(moved.url)
             if url.scheme != "rtsp":
                 raise UnsupportedScheme(url.scheme) from moved
             log.info("camera redirects", camera=settings.name, address=place(url.host, url.port))
-            connection = await dial(url.host, url.port, settings.connect_timeout_s)
-    await _open_session(settings, url, connection, sink).run()
+            connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
+    await _open_session(settings, url, connection, sink, intake.arrivals).run()
 
 
-def _open_session(settings: CameraSettings, url: RtspUrl, connection: socket.socket, sink: SessionSink) -> Session:
+def _open_session(
+    settings: CameraSettings, url: RtspUrl, connection: socket.socket, sink: SessionSink, arrivals: Arrivals
+) -> Session:
     policies = ClientPolicies(response_timeout_s=settings.connect_timeout_s)
     client = RtspClient(str(url), username=settings.username, password=settings.password, policies=policies)
-    return Session(connection, client, sink, stall_timeout_s=settings.stall_timeout_s)
+    return Session(connection, client, sink, arrivals=arrivals, stall_timeout_s=settings.stall_timeout_s)
 
 
 def choose_track(tracks: tuple[Track, ...]) -> Track:

@@ -19,7 +19,6 @@ from camgate.base.log import get_logger
 from camgate.base.secrets import mask
 from camgate.config.model import CameraSettings
 from camgate.ingest.backoff import DENIED_CAP_S, DENIED_FIRST_S, KNOCK_SLOW_S, Backoff
-from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import (
     CameraAway,
     CameraHungUp,
@@ -28,6 +27,7 @@ from camgate.ingest.errors import (
     CredentialsNoLongerTaken,
     UnsupportedVideo,
 )
+from camgate.ingest.intake import Intake
 from camgate.ingest.knock import wait_open
 from camgate.ingest.session import play_camera
 from camgate.relay.source import CameraState, Source
@@ -50,14 +50,14 @@ EARNED_S = 10.0
 
 
 async def run_camera(
-    settings: CameraSettings, source: Source, *, dial: Dial = dial_tcp, random: Random | None = None
+    settings: CameraSettings, source: Source, intake: Intake, *, random: Random | None = None
 ) -> Never:
     """Keep `source` supplied with the camera's frames until cancelled; then hang up and leave it STOPPED.
 
-    dial: how TCP connections are opened. random: where the jitter of delays comes from; by default seeded by the
-    camera's name, so that cameras differ and runs repeat.
+    random: where the jitter of delays comes from; by default seeded by the camera's name, so that cameras differ and
+    runs repeat.
     """
-    supervisor = _Supervisor(settings, source, dial, random or Random(settings.name))
+    supervisor = _Supervisor(settings, source, intake, random or Random(settings.name))
     try:
         while True:
             delay_s = await supervisor.try_once()
@@ -69,10 +69,11 @@ async def run_camera(
 class _Supervisor:
     """What outlives a single try: the two backoffs, and what was learnt about the camera."""
 
-    def __init__(self, settings: CameraSettings, source: Source, dial: Dial, random: Random) -> None:
+    def __init__(self, settings: CameraSettings, source: Source, intake: Intake, random: Random) -> None:
         self._settings = settings
         self._source = source
-        self._dial = dial
+        self._intake = intake
+        self._random = random
         self._refused = Backoff(random)
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
         self._has_logged_in = False
@@ -86,7 +87,7 @@ class _Supervisor:
             self._source.set_state(CameraState.CONNECTING, self._last_words)
         try:
             connection = await self._reach()
-            await play_camera(self._settings, connection, attempt, self._dial)
+            await play_camera(self._settings, connection, attempt, self._intake)
         except RemoteError as error:
             return self._after_remote_error(error, attempt)
         except Exception:
@@ -97,11 +98,12 @@ class _Supervisor:
     async def _reach(self) -> socket.socket:
         """Return a connection to the camera, however long it takes to come back."""
         url = split_url_untrusted(self._settings.url)
+        await self._intake.pace.turn()
         try:
-            return await self._dial(url.host, url.port, self._settings.connect_timeout_s)
+            return await self._intake.dial(url.host, url.port, self._settings.connect_timeout_s)
         except CameraAway as error:
             self._note_away(error)
-            return await wait_open(self._dial, url.host, url.port, self._note_away)
+            return await wait_open(self._intake, url.host, url.port, self._note_away, self._random)
 
     def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
         lived_s = attempt.lived_s

@@ -2,7 +2,7 @@
 
     camera = FakeCamera()
     nursery.start_soon(camera.run)
-    nursery.start_soon(partial(run_camera, settings, source, dial=camera.dial))
+    nursery.start_soon(run_camera, settings, source, intake)
 
 It speaks RTSP over Unix socket pairs, which deliver at once, so that the clock only moves when everybody waits. Its
 code shares nothing with camgate's own RTSP and RTP.

@@ -7,6 +7,8 @@ import trio
 import trio.testing
 
 from camgate.base.place import place
+from camgate.ingest import dial
+from camgate.ingest.connect import connect
 from camgate.ingest.dial import dial_tcp
 from camgate.ingest.errors import CameraAway
 
@@ -36,16 +38,15 @@ async def test_a_closed_port_says_that_the_camera_refuses() -> None:
 
 async def test_a_camera_that_hangs_up_at_once_is_away_and_no_bug_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     """At its limit of clients a camera accepts and resets, sometimes before we have looked at the connection."""
-    connect = trio.open_tcp_stream
 
-    async def connect_and_be_reset(host: str, port: int) -> trio.SocketStream:
-        stream = await connect(host, port)
+    async def connect_and_be_reset(host: str, port: int) -> socket.socket:
+        connection = await connect(host, port)
         accepted, _ = listener.accept()
         accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         accepted.close()
-        return stream
+        return connection
 
-    monkeypatch.setattr(trio, "open_tcp_stream", connect_and_be_reset)
+    monkeypatch.setattr(dial, "connect", connect_and_be_reset)
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,
         pytest.raises(CameraAway, match="broke the connection off"),
@@ -66,7 +67,7 @@ async def test_a_camera_that_swallows_the_call_is_given_up_at_the_timeout(
     async def swallow(*_: object) -> None:
         await trio.sleep_forever()
 
-    monkeypatch.setattr(trio, "open_tcp_stream", swallow)
+    monkeypatch.setattr(dial, "connect", swallow)
     with pytest.raises(CameraAway, match="does not answer"):
         await dial_tcp("192.0.2.7", 554, 5)
     assert trio.current_time() - started == pytest.approx(5)
@@ -77,21 +78,21 @@ async def test_a_camera_that_swallows_the_call_is_given_up_at_the_timeout(
 )
 async def test_other_failures_keep_their_reason(number: int, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async def fail(*_: object) -> None:
-        raise OSError("all attempts failed") from ExceptionGroup("", [OSError(number, "reason of the system")])
+        raise ExceptionGroup("no address answered", [OSError(number, "reason of the system")])
 
-    monkeypatch.setattr(trio, "open_tcp_stream", fail)
+    monkeypatch.setattr(dial, "connect", fail)
     with pytest.raises(CameraAway, match=words):
         await dial_tcp("192.0.2.7", 554, 5)
 
 
 async def test_a_socket_that_met_itself_is_no_camera(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def meet_itself(*_: object) -> trio.SocketStream:
+    async def meet_itself(*_: object) -> socket.socket:
         connection = socket.socket()
         connection.bind(("127.0.0.1", 0))
         connection.connect(connection.getsockname())
-        return trio.SocketStream(trio.socket.from_stdlib_socket(connection))
+        return connection
 
-    monkeypatch.setattr(trio, "open_tcp_stream", meet_itself)
+    monkeypatch.setattr(dial, "connect", meet_itself)
     with pytest.raises(CameraAway, match="refuses the connection"):
         await dial_tcp("127.0.0.1", 554, 5)
 

@@ -19,6 +19,7 @@ from camgate.ingest.errors import (
     UnsupportedScheme,
     UnsupportedVideo,
 )
+from camgate.ingest.intake import open_intake
 from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, MAX_REDIRECTS, drop_oldest, play_camera
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -70,7 +71,8 @@ async def serving(camera: FakeCamera) -> AsyncIterator[None]:
 
 async def play(camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None) -> None:
     connection = await camera.dial("192.0.2.7", 554, 5)
-    await play_camera(settings(camera, password), connection, sink or Sink(), camera.dial)
+    async with open_intake(camera.dial) as intake:
+        await play_camera(settings(camera, password), connection, sink or Sink(), intake)
 
 
 async def play_for(camera: FakeCamera, seconds: float, **kwargs: Sink) -> None:
@@ -289,4 +291,5 @@ async def test_a_connection_that_breaks_is_said_to_be_broken(autojump_clock: tri
     async with trio.open_nursery() as nursery:
         nursery.start_soon(reset)
         with pytest.raises(CameraMute, match="broke: Connection reset"):
-            await play_camera(settings(FakeCamera()), ours, Sink(), FakeCamera().dial)
+            async with open_intake(FakeCamera().dial) as intake:
+                await play_camera(settings(FakeCamera()), ours, Sink(), intake)

@@ -13,6 +13,7 @@ import trio.testing
 
 from camgate.base.secrets import forget_secrets, register_secret
 from camgate.config.model import CameraSettings
+from camgate.ingest.intake import open_intake
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.source import CameraState, Source
 from camgate.wire.codec.frame import Frame
@@ -54,8 +55,8 @@ async def supervised(camera: FakeCamera, *, password: str | None = None) -> Asyn
     with trio.fail_after(VIRTUAL_LIMIT_S):
         async with trio.open_nursery() as outside:
             outside.start_soon(camera.run)
-            async with trio.open_nursery() as inside:
-                inside.start_soon(partial(run_camera, settings, source, dial=camera.dial, random=Random(1)))
+            async with open_intake(camera.dial) as intake, trio.open_nursery() as inside:
+                inside.start_soon(partial(run_camera, settings, source, intake, random=Random(1)))
                 yield Watcher(source)
                 inside.cancel_scope.cancel()
             outside.cancel_scope.cancel()
@@ -81,7 +82,7 @@ async def test_a_camera_that_is_away_is_live_as_soon_as_it_returns(autojump_cloc
         await trio.sleep(30)
         assert watcher.source.state is BACKOFF
         assert watcher.source.last_error == "192.0.2.7:554 is away (refused)"
-        assert all(gap == pytest.approx(0.25) for gap in gaps(camera.dialled_at_s))
+        assert all(gap == pytest.approx(0.25) for gap in gaps(camera.dialled_at_s)[1:])
         assert not camera.requests
         camera.away = None
         assert await watcher.wait(LIVE) - 30 <= 0.3

@@ -11,6 +11,7 @@ import trio
 
 from camgate.config.model import CameraSettings
 from camgate.demo.blocks import Blocks
+from camgate.ingest.intake import open_intake
 from camgate.ingest.probe import probe
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.source import CameraState, Source
@@ -34,9 +35,9 @@ async def watching(camera: GstCamera, *, password: str | None = None) -> AsyncIt
     settings = CameraSettings(name="gst", url=camera.url, username=username, password=password, stall_timeout_s=2)
     viewing = Viewing(Source("gst"))
     with trio.fail_after(3 * PATIENCE_S):
-        async with trio.open_nursery() as nursery:
+        async with open_intake() as intake, trio.open_nursery() as nursery:
             nursery.start_soon(viewing.read)
-            nursery.start_soon(run_camera, settings, viewing.source)
+            nursery.start_soon(run_camera, settings, viewing.source, intake)
             yield viewing
             nursery.cancel_scope.cancel()
 

@@ -1,0 +1,72 @@
+"""`Arrivals`: one task that waits for the sockets of all cameras, and has each session read its own.
+
+To wake a task for each picture of each camera would cost more than to read the picture (docs/design/ingest.md). So
+sessions sleep, and are called when there is something to read: a plain function, no task switch, no system call more
+than the read itself.
+"""
+
+import select
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from time import perf_counter
+from typing import Never
+
+import trio
+
+CROWD = 16
+"""From so many cameras on, what arrives is gathered: below, it is read as it comes."""
+
+GATHER_S = 0.002
+"""So long it may lie, that many cameras' pictures cost one wake-up and a picture in many pieces one read."""
+
+YIELD_AFTER_S = 0.001
+"""Other tasks wait no longer than about this for many cameras that all have something to read."""
+
+ReadNow = Callable[[float], None]
+"""Called with the time when there is something to read. Must not raise, nor wait."""
+
+
+class Arrivals:
+    """Watches sockets for their owners. `run` is its only task."""
+
+    def __init__(self) -> None:
+        self._epoll = select.epoll()
+        self._readers: dict[int, ReadNow] = {}
+
+    async def run(self) -> Never:
+        """Call the readers of sockets that have something to read, until cancelled."""
+        with self._epoll:
+            while True:
+                await trio.lowlevel.wait_readable(self._epoll)
+                if len(self._readers) >= CROWD:
+                    await trio.sleep(GATHER_S)
+                await self._call_readers()
+
+    @contextmanager
+    def watch(self, connection: socket.socket, read_now: ReadNow) -> Iterator[None]:
+        """Have `read_now` called, for the time of the block, whenever `connection` has something to read.
+
+        A reader that leaves something unread is called again.
+        """
+        number = connection.fileno()
+        self._readers[number] = read_now
+        self._epoll.register(number, select.EPOLLIN)
+        try:
+            yield
+        finally:
+            del self._readers[number]
+            if not self._epoll.closed:
+                self._epoll.unregister(number)
+
+    async def _call_readers(self) -> None:
+        now = trio.current_time()
+        until = perf_counter() + YIELD_AFTER_S
+        for number, _ in self._epoll.poll(0, max(1, len(self._readers))):
+            read_now = self._readers.get(number)
+            if read_now is not None:
+                read_now(now)
+            if perf_counter() > until:
+                await trio.lowlevel.checkpoint()
+                now = trio.current_time()
+                until = perf_counter() + YIELD_AFTER_S
