@@ -4,8 +4,7 @@ Owned by the session's task. Knows no socket; the time comes in as an argument.
 """
 
 import secrets
-from collections.abc import Sequence
-from struct import Struct
+from collections.abc import Iterable
 
 from camgate.base.errors import RemoteError
 from camgate.ingest.errors import CameraHungUp
@@ -17,8 +16,6 @@ from camgate.wire.rtp.sequence import sequence_delta
 from camgate.wire.rtsp.track import Track
 
 CNAME = "camgate"
-
-_RTP_HEADER = Struct("!BBHII")
 
 
 class TrackReceiver:
@@ -36,7 +33,6 @@ class TrackReceiver:
         self._began_s = now
         self._depacketizer = H264Depacketizer(track.parameter_sets, payload_type=track.payload_type)
         self._account = ReceptionAccount()
-        self._last_packet: bytes | None = None
 
     @property
     def format(self) -> VideoFormat | None:
@@ -48,25 +44,24 @@ class TrackReceiver:
         """When the latest picture came, be it whole or not: the camera is alive as long as this moves."""
         return self._depacketizer.last_access_unit_s or self._began_s
 
-    def receive_packets(self, packets: Sequence[tuple[int, bytes]], now: float) -> list[Frame]:
+    def receive_packets(self, packets: Iterable[tuple[int, bytes | memoryview]], now: float) -> list[Frame]:
         """Take what arrived at `now` and return the frames that it completed."""
         frames: list[Frame] = []
         receive_packet = self._depacketizer.receive_packet_untrusted
         for channel, packet in packets:
             if channel == self._rtp_channel:
                 frames += receive_packet(packet, now)
-                self._last_packet = packet
             else:
-                self._receive_rtcp(packet, now)
+                self._receive_rtcp(bytes(packet), now)
+        self._depacketizer.own_fragments()
         if frames:
             self.last_frame_s = now
         return frames
 
     def build_report(self, now: float) -> bytes | None:
         """Return a compound RTCP packet that says what was received so far; None before the first packet."""
-        if self._last_packet is None or len(self._last_packet) < _RTP_HEADER.size:
-            return None
-        return self._account.build_report(self._depacketizer.statistics(), self._last_packet, now)
+        statistics = self._depacketizer.statistics()
+        return self._account.build_report(statistics, now) if statistics.packets else None
 
     def _receive_rtcp(self, packet: bytes, now: float) -> None:
         try:
@@ -100,19 +95,18 @@ class ReceptionAccount:
         self._sender_report = report
         self._sender_report_s = now
 
-    def build_report(self, statistics: H264Statistics, last_packet: bytes, now: float) -> bytes:
-        """Return a compound RTCP packet: `last_packet` is the latest RTP packet, whole."""
-        _, _, sequence, _, ssrc = _RTP_HEADER.unpack_from(last_packet)
+    def build_report(self, statistics: H264Statistics, now: float) -> bytes:
+        """Return a compound RTCP packet."""
         expected = statistics.packets + statistics.packets_lost
         expected_before, lost_before = self._reported
         expected_since, lost_since = expected - expected_before, statistics.packets_lost - lost_before
         self._reported = (expected, statistics.packets_lost)
         block = ReportBlock(
-            ssrc=ssrc,
+            ssrc=statistics.ssrc,
             # RFC 3550, 6.4.1: the fraction lost since the last report, in 256ths.
             fraction_lost=min(255, (lost_since << 8) // expected_since) if expected_since else 0,
             cumulative_lost=min(statistics.packets_lost, 0x7FFFFF),
-            highest_sequence=self._extend(sequence, expected_since) & 0xFFFFFFFF,
+            highest_sequence=self._extend(statistics.sequence, expected_since) & 0xFFFFFFFF,
             jitter=0,
             last_sr=0,
             delay_since_last_sr=0,

@@ -111,7 +111,7 @@ class Session:
         self._unsent = b""
         self._receiver: TrackReceiver | None = None
         self._format: VideoFormat | None = None
-        self._packets: list[tuple[int, bytes]] = []
+        self._packets: list[tuple[int, bytes | memoryview]] = []
         self._report_at_s = self._watch_at_s = self._unsent_at_s = math.inf
         self._deadline_s = math.inf
         self._sleep = trio.CancelScope()
@@ -186,6 +186,7 @@ class Session:
     def _pass_on_packets(self, now: float) -> None:
         # Media may come before the answer to PLAY (Reolink), and its first packets are a key frame: they wait for it.
         if self._receiver is None:
+            self._packets = [(channel, bytes(packet)) for channel, packet in self._packets]
             drop_oldest(self._packets, MAX_EARLY_BYTES)
             return
         packets, self._packets = self._packets, []
@@ -272,7 +273,7 @@ class Session:
                 return
 
 
-def drop_oldest(packets: list[tuple[int, bytes]], max_bytes: int) -> None:
+def drop_oldest(packets: list[tuple[int, bytes | memoryview]], max_bytes: int) -> None:
     """Drop the oldest of `packets`, to keep no more than `max_bytes`; each counts its bytes and a few more."""
     room = max_bytes
     for at in range(len(packets) - 1, -1, -1):

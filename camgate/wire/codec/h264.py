@@ -5,7 +5,7 @@ sequence numbers: cameras set the marker on parameter sets or never, forget FU e
 stream start codes into RTP.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from struct import Struct
 
@@ -38,6 +38,9 @@ MAX_ACCESS_UNIT_BYTES = 8 << 20
 PACKET_COST_BYTES = 64
 """Counted per packet on top of its bytes, so that a flood of empty fragments meets the same bound."""
 
+MAX_PACKET_BYTES = 1 << 16
+"""An interleaved frame's length has 16 bits (RFC 2326 10.12), a datagram's too."""
+
 MAX_ACCESS_UNIT_NALS = 4096
 """Far above the slices of any picture; bounds what a STAP-A of one-byte units can grow to."""
 
@@ -48,15 +51,20 @@ MAX_LOST_PACKETS = 3000
 """A sequence number further ahead is a camera that began anew, not a loss (RFC 3550 A.1: MAX_DROPOUT)."""
 
 _HEADER = Struct("!BBHII")
+_FU_HEADERS = Struct("!BBHIIBB")  # and behind them FU indicator and FU header (RFC 6184 5.8)
 _PLAIN_HEADER = 0x80  # version 2, no padding, no extension, no CSRC
 _MARKER = 0x80
 _NO_SSRC = -1
+_NO_FRAMES: tuple[Frame, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class H264Statistics:
     """What came in and what became of it, since the session began."""
 
+    ssrc: int
+    """Of the latest packet, like `sequence`; both mean nothing before there was one."""
+    sequence: int
     packets: int
     packets_lost: int
     """Numbers missing in the sequence."""
@@ -105,7 +113,8 @@ class H264Depacketizer:
         self._timestamp = 0
         self._arrival_s = 0.0
         self._nals: list[bytes] = []
-        self._fragments: list[bytes] = []
+        self._fragments: list[bytes | memoryview] = []
+        self._owned_fragments = 0
         self._cost_bytes = 0
         self._first_slice: bytes | None = None
         self._damaged = False
@@ -127,21 +136,26 @@ class H264Depacketizer:
         """The format of the latest key frame, before the first that of the SDP; a new object when it changes."""
         return self._sets.format
 
-    def receive_packet_untrusted(self, packet: bytes, now: float) -> list[Frame]:
-        """Take one whole RTP packet and return the frames that it completed. Never raises: defects are counted."""
+    def receive_packet_untrusted(self, packet: bytes | memoryview, now: float) -> Sequence[Frame]:
+        """Take one whole RTP packet and return the frames that it completed. Never raises: defects are counted.
+
+        Of a view nothing is copied before its NAL unit is whole: see `own_fragments`.
+        """
         start, end = 12, len(packet)
+        if self._fragments and self._receive_middle(packet, end, now):
+            return _NO_FRAMES
         if end < start or packet[0] != _PLAIN_HEADER:
             try:
                 start, end = payload_bounds_untrusted(packet)
             except RtpMalformed:
                 self._malformed += 1
-                return []
+                return _NO_FRAMES
         _, second, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
         if second & 0x7F != self._payload_type and self._payload_type is not None:
             self._ignored += 1
-            return []
+            return _NO_FRAMES
         if (sequence != self._next_sequence or ssrc != self._ssrc) and not self._accept_gap(sequence, timestamp, ssrc):
-            return []
+            return _NO_FRAMES
         self._next_sequence = sequence + 1 & 0xFFFF
         self._packets += 1
 
@@ -157,6 +171,12 @@ class H264Depacketizer:
             self._end_access_unit(frames)
         return frames
 
+    def own_fragments(self) -> None:
+        """Copy what is kept of packets, which must not keep alive the whole read that they came in."""
+        if len(self._fragments) > self._owned_fragments:
+            self._fragments[self._owned_fragments :] = [b"".join(self._fragments[self._owned_fragments :])]
+            self._owned_fragments = len(self._fragments)
+
     def flush(self) -> list[Frame]:
         """Return the frame that no marker or later packet has completed; for the end of a stream."""
         frames: list[Frame] = []
@@ -165,6 +185,8 @@ class H264Depacketizer:
 
     def statistics(self) -> H264Statistics:
         return H264Statistics(
+            ssrc=self._ssrc,
+            sequence=self._next_sequence - 1 & 0xFFFF,
             packets=self._packets,
             packets_lost=self._lost,
             packets_late=self._late,
@@ -178,6 +200,29 @@ class H264Depacketizer:
             key_frames_without_sets=self._without_sets,
         )
 
+    def _receive_middle(self, packet: bytes | memoryview, end: int, now: float) -> bool:
+        """Take a packet from the middle of a fragmented NAL unit, which most packets are; False where it is none."""
+        if end < _FU_HEADERS.size:
+            return False
+        first, second, sequence, timestamp, ssrc, indicator, fu_header = _FU_HEADERS.unpack_from(packet)
+        if (
+            first != _PLAIN_HEADER
+            or second != self._payload_type
+            or sequence != self._next_sequence
+            or timestamp != self._timestamp
+            or ssrc != self._ssrc
+            or indicator & NAL_TYPE_MASK != NAL_FU_A
+            or fu_header & (FU_START | FU_END)
+            or self._cost_bytes > MAX_ACCESS_UNIT_BYTES - MAX_PACKET_BYTES
+        ):
+            return False
+        self._next_sequence = sequence + 1 & 0xFFFF
+        self._packets += 1
+        self._arrival_s = now
+        self._cost_bytes += end + PACKET_COST_BYTES
+        self._fragments.append(packet[_FU_HEADERS.size :])
+        return True
+
     def _accept_gap(self, sequence: int, timestamp: int, ssrc: int) -> bool:
         """Note that the packet does not follow its predecessor; False when it is late and has to be dropped."""
         if ssrc == self._ssrc:
@@ -188,7 +233,7 @@ class H264Depacketizer:
                 self._lost += ahead
         self._ssrc = ssrc
         self._skipping = True
-        self._fragments.clear()
+        self._drop_fragments()
         is_open = self._cost_bytes > 0
         if is_open:
             self._damaged = True
@@ -207,11 +252,11 @@ class H264Depacketizer:
         self._late_in_turn += 1
         return self._late_in_turn > MAX_LATE_PACKETS
 
-    def _receive_payload(self, packet: bytes, start: int, end: int) -> None:
+    def _receive_payload(self, packet: bytes | memoryview, start: int, end: int) -> None:
         self._cost_bytes += end - start + PACKET_COST_BYTES
         if self._cost_bytes > MAX_ACCESS_UNIT_BYTES or len(self._nals) > MAX_ACCESS_UNIT_NALS:
             self._nals.clear()
-            self._fragments.clear()
+            self._drop_fragments()
             self._damaged = True
             return
         nal_type = packet[start] & NAL_TYPE_MASK
@@ -222,7 +267,7 @@ class H264Depacketizer:
             # The FU's end bit is missing: as no packet is, its NAL unit is whole.
             self._end_fragments()
         if nal_type < NAL_STAP_A:
-            self._add_nal(packet[start:end])
+            self._add_nal(bytes(packet[start:end]))
         elif nal_type == NAL_STAP_A:
             self._receive_aggregate(packet, start + 1, end)
         else:
@@ -230,7 +275,7 @@ class H264Depacketizer:
             self._malformed += 1
             self._damaged = True
 
-    def _receive_fragment(self, packet: bytes, start: int, end: int) -> None:
+    def _receive_fragment(self, packet: bytes | memoryview, start: int, end: int) -> None:
         """Take an FU-A (RFC 6184 5.8). CostarHD sets start and end at once, Tiandy changes the type on the way."""
         if end - start < 2:
             self._malformed += 1
@@ -250,10 +295,14 @@ class H264Depacketizer:
 
     def _end_fragments(self) -> None:
         nal = b"".join(self._fragments)
-        self._fragments.clear()
+        self._drop_fragments()
         self._add_nal(nal)
 
-    def _receive_aggregate(self, packet: bytes, at: int, end: int) -> None:
+    def _drop_fragments(self) -> None:
+        self._fragments.clear()
+        self._owned_fragments = 0
+
+    def _receive_aggregate(self, packet: bytes | memoryview, at: int, end: int) -> None:
         """Take the units of a STAP-A (RFC 6184 5.7.1); some cameras pad it with units of size zero."""
         while at + 2 <= end:
             size = packet[at] << 8 | packet[at + 1]
@@ -263,7 +312,7 @@ class H264Depacketizer:
                 self._damaged = True
                 return
             if size:
-                self._add_nal(packet[at : at + size])
+                self._add_nal(bytes(packet[at : at + size]))
             at += size
 
     def _add_nal(self, data: bytes) -> None:

@@ -35,7 +35,7 @@ def parse_rtp_untrusted(data: bytes) -> RtpPacket:
     return RtpPacket(bool(second & MARKER), second & 0x7F, sequence, timestamp, ssrc, data[start:end])
 
 
-def payload_bounds_untrusted(data: bytes) -> tuple[int, int]:
+def payload_bounds_untrusted(data: bytes | memoryview) -> tuple[int, int]:
     """Return where the payload begins and ends in a packet. Raises RtpMalformed.
 
     For the per-packet path, which reads header fields without building an object.

@@ -31,7 +31,7 @@ from camgate.wire.rtsp.headers import (
     parse_session_untrusted,
     parse_transports_untrusted,
 )
-from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
+from camgate.wire.rtsp.interleaved import InterleavedReader, Packets, interleave
 from camgate.wire.rtsp.message import REASONS, Headers, Message, Request, Response, encode_message
 from camgate.wire.rtsp.policies import ClientPolicies, KeepaliveMethod
 from camgate.wire.rtsp.states import Input, State, next_state
@@ -194,7 +194,7 @@ class RtspClient:
         self._events = []
         return events
 
-    def take_packets(self) -> list[tuple[int, bytes]]:
+    def take_packets(self) -> Packets:
         """Drain the media packets: (interleaved channel, packet), in order of arrival, channels of `play` only.
 
         Packets may come before `Playing` (Reolink, v4l2rtspserver), so drain after each `receive_data`.

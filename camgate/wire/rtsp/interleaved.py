@@ -40,6 +40,9 @@ _FOREIGN_LINE_BEGUN = re.compile(rb"[ -~]{1,512}\r?")
 _CANDIDATE = re.compile(rb"\$|RTSP/1\.|R(?:T(?:S(?:P(?:/1?)?)?)?)?\Z")
 _FOLLOWS_A_FRAME = re.compile(rb"[$\r\nA-Z]")
 
+Packets = list[tuple[int, memoryview]]
+"""Interleaved channel and packet. Who keeps a packet keeps the whole read that it came in, unless it is copied."""
+
 
 def interleave(channel: int, packet: bytes) -> bytes:
     """Return the interleaved frame of one RTP or RTCP packet (at most 65,535 bytes)."""
@@ -65,9 +68,10 @@ class InterleavedReader:
         self.resyncs = 0
         self.garbage_bytes = 0
         self._max_resyncs_per_minute = max_resyncs_per_minute
-        self._buffer = bytearray()
+        # What is not used up. A bytearray where a frame or message is begun, as that may come byte by byte.
+        self._buffer: bytes | bytearray = b""
         self._at = 0
-        self._packets: list[tuple[int, bytes]] = []
+        self._packets: Packets = []
         self._head: Message | None = None
         self._body_bytes = 0
         self._is_in_touch = False
@@ -83,10 +87,13 @@ class InterleavedReader:
 
     def receive_data(self, data: bytes | bytearray | memoryview) -> None:
         """Take what was received; the bytes are copied."""
-        self._buffer += data
+        if self._buffer:
+            self._buffer += data
+        else:
+            self._buffer = bytes(data)
         self.bytes_received += len(data)
 
-    def take_packets(self) -> list[tuple[int, bytes]]:
+    def take_packets(self) -> Packets:
         """Drain the packets of wanted channels: (channel, packet), in order of arrival."""
         packets = self._packets
         self._packets = []
@@ -104,33 +111,38 @@ class InterleavedReader:
             if self._is_skipping and not self._find_start(now):
                 break
             self._read_frames()
+            if self._at == len(self._buffer):
+                break
             if line_ends := _LINE_ENDS.match(self._buffer, self._at):
                 # Some cameras send empty lines between frames (retina 0.3.8).
                 self._at = line_ends.end()
-            elif self._at == len(self._buffer) or self._buffer[self._at] == _DOLLAR or not self._read_head(now):
+            elif self._buffer[self._at] == _DOLLAR or not self._read_head(now):
                 break
         self._drop_used_bytes()
         return None
 
     def _read_frames(self) -> None:
-        """Read whole frames from `_at` on. The hot path: one loop, one copy a packet."""
+        """Read whole frames from `_at` on. The hot path: one loop, no copies."""
         buffer = self._buffer
         at = self._at
         end = len(buffer)
         channels = self.channels
         packets = self._packets
-        with memoryview(buffer) as view:
-            while at + _FRAME_HEADER_BYTES <= end and buffer[at] == _DOLLAR:
-                start = at + _FRAME_HEADER_BYTES
-                stop = start + (buffer[at + 2] << 8 | buffer[at + 3])
-                if stop > end:
-                    break
-                channel = buffer[at + 1]
-                if channel in channels:
-                    packets.append((channel, bytes(view[start:stop])))
-                else:
-                    self.unknown_channel_packets += 1
-                at = stop
+        view: memoryview | None = None
+        while at + _FRAME_HEADER_BYTES <= end and buffer[at] == _DOLLAR:
+            start = at + _FRAME_HEADER_BYTES
+            stop = start + (buffer[at + 2] << 8 | buffer[at + 3])
+            if stop > end:
+                break
+            if view is None:
+                self._buffer = buffer = bytes(buffer)
+                view = memoryview(buffer)
+            channel = buffer[at + 1]
+            if channel in channels:
+                packets.append((channel, view[start:stop]))
+            else:
+                self.unknown_channel_packets += 1
+            at = stop
         self._at = at
 
     def _read_head(self, now: float) -> bool:
@@ -228,5 +240,10 @@ class InterleavedReader:
             raise LostSync(self._window_resyncs, self._window_garbage_bytes, self.offset)
 
     def _drop_used_bytes(self) -> None:
-        del self._buffer[: self._at]
+        if self._at == len(self._buffer):
+            self._buffer = b""
+        elif isinstance(self._buffer, bytes):
+            self._buffer = bytearray(self._buffer[self._at :])
+        else:
+            del self._buffer[: self._at]
         self._at = 0
