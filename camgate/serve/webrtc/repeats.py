@@ -9,9 +9,9 @@ KEPT_S = 2.0
 """No round trip that can be watched over is longer."""
 EARLY = 0.9
 """Of a round trip: the reports that tell it are up to a second old."""
-BAD_SHARE = 0.02
-"""Of the packets sent: at 25 frames a second of 8 packets, a browser without delay stutters 4 times a second."""
-BAD_SECONDS = 2
+BAD_SHARE = 0.01
+"""Of the packets sent: at 25 frames a second of 8 packets, a browser without delay stutters twice a second."""
+BAD_SECONDS = 3
 """In a row; one alone passes."""
 
 

@@ -1,7 +1,6 @@
 """Bad networks in virtual time: camgate's sender and peer, a seeded path with loss both ways, and a browser behind it.
 
-What is shown at least, and what freezes at most, was measured over ten seeds (docs/design/loss.md) and rounded away
-from what camgate does now by about a third.
+What freezes at most was measured over eight seeds; the bounds are the worst of them and about half as much again.
 """
 
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from tests.fakes.network import Impairment
 
 DELAY_S = 0.02
 WATCH_S = 12.0
+SETTLED_S = 3.0
 BOTTLENECK_BPS = 3_000_000
 SMALL_QUEUE = Impairment(delay_s=DELAY_S, rate_bps=BOTTLENECK_BPS, queue_bytes=37_500)
 """A tenth of a second: less than half of a key frame."""
@@ -33,21 +33,21 @@ class Bounds:
     first_s: float
 
 
-CHANCE = Bounds(frozen=0.05, longest_s=0.6, first_s=0.3)
+CHANCE = Bounds(frozen=0.1, longest_s=0.6, first_s=0.5)
 PATHS = {
     "clean": (Impairment(delay_s=DELAY_S), Bounds(0, 0, 0.05)),
     "2 %": (Impairment(loss=0.02, delay_s=DELAY_S), CHANCE),
-    "5 %": (Impairment(loss=0.05, delay_s=DELAY_S), replace(CHANCE, frozen=0.35)),
-    "10 %": (Impairment(loss=0.10, delay_s=DELAY_S), replace(CHANCE, frozen=0.5, longest_s=1.0)),
-    "5 % in runs": (Impairment(loss=0.05, loss_run=5, delay_s=DELAY_S), replace(CHANCE, frozen=0.2, longest_s=1.2)),
+    "5 %": (Impairment(loss=0.05, delay_s=DELAY_S), replace(CHANCE, frozen=0.15)),
+    "10 %": (Impairment(loss=0.10, delay_s=DELAY_S), Bounds(0.25, 0.8, 1.2)),
+    "5 % in runs": (Impairment(loss=0.05, loss_run=5, delay_s=DELAY_S), replace(CHANCE, frozen=0.15, longest_s=1.0)),
     "reordered, duplicated": (Impairment(reorder=0.05, duplicate=0.05, delay_s=DELAY_S), Bounds(0, 0, 0.1)),
     "both and 2 %": (Impairment(loss=0.02, reorder=0.2, duplicate=0.1, delay_s=DELAY_S), CHANCE),
     "jitter": (Impairment(jitter_s=0.1, delay_s=DELAY_S), Bounds(0.02, 0.3, 0.3)),
-    "jitter and 2 %": (Impairment(jitter_s=0.1, loss=0.02, delay_s=DELAY_S), replace(CHANCE, frozen=0.3)),
-    "small queue": (SMALL_QUEUE, Bounds(0.4, 1.5, 1.5)),
-    "small queue and 2 %": (replace(SMALL_QUEUE, loss=0.02), Bounds(0.5, 1.5, 1.5)),
-    "large queue": (LARGE_QUEUE, Bounds(0.4, 1.5, 1.5)),
-    "large queue, reordered, 2 %": (replace(LARGE_QUEUE, loss=0.02, reorder=0.05), Bounds(0.5, 1.5, 1.5)),
+    "jitter and 2 %": (Impairment(jitter_s=0.1, loss=0.02, delay_s=DELAY_S), replace(CHANCE, frozen=0.45)),
+    "small queue": (SMALL_QUEUE, Bounds(0.2, 1.0, 1.0)),
+    "small queue and 2 %": (replace(SMALL_QUEUE, loss=0.02), Bounds(0.35, 2.0, 1.0)),
+    "large queue": (LARGE_QUEUE, Bounds(0.2, 1.2, 1.0)),
+    "large queue, reordered, 2 %": (replace(LARGE_QUEUE, loss=0.02, reorder=0.05), Bounds(0.4, 2.0, 1.0)),
 }
 
 
@@ -58,6 +58,8 @@ class Watched:
     first_s: float
     last_number: int
     published: int
+    overflowed_late: int
+    """Packets that the bottleneck had no room for after the join's first seconds."""
 
 
 async def watch(path: Impairment, seed: int, camera: CameraSettings | None = None) -> Watched:
@@ -66,11 +68,16 @@ async def watch(path: Impairment, seed: int, camera: CameraSettings | None = Non
         began_s = trio.current_time()
         # RTCP is small: it is lost on the way back, too, but needs no room in the bottleneck's queue.
         viewer = scene.join(path, replace(path, rate_bps=0), seed)
-        await trio.sleep(WATCH_S)
+        await trio.sleep(SETTLED_S)
+        counts = viewer.down.link.counts
+        overflowed = counts.overflowed
+        await trio.sleep(WATCH_S - SETTLED_S)
         shown = viewer.browser.shown
         assert shown, "no picture at all"
         seen = watching(shown, trio.current_time())
-        return Watched(viewer, seen, shown[0].at_s - began_s, shown[-1].number, len(scene.camera.published_s))
+        published = len(scene.camera.published_s)
+        first_s = shown[0].at_s - began_s
+        return Watched(viewer, seen, first_s, shown[-1].number, published, counts.overflowed - overflowed)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
@@ -100,10 +107,9 @@ async def test_pacing_keeps_a_bottleneck_from_overflowing(
     paced = await watch(path, 1)
     monkeypatch.setattr(recovery, "MANY_AT_ONCE", 1 << 16)
     at_once = await watch(path, 1)
-    lost, lost_at_once = (each.viewer.down.link.counts.overflowed for each in (paced, at_once))
-    print(
-        f"\n{lost} packets lost paced, {lost_at_once} at once; "
-        f"{sum(paced.seen.freezes):.1f} s frozen paced, {sum(at_once.seen.freezes):.1f} s at once"
-    )
+    lost, lost_at_once = paced.overflowed_late, at_once.overflowed_late
+    frozen_s, frozen_at_once_s = sum(paced.seen.freezes), sum(at_once.seen.freezes)
+    print(f"\npaced: {lost} packets did not fit, {frozen_s:.1f} s frozen")
+    print(f"at once: {lost_at_once} packets did not fit, {frozen_at_once_s:.1f} s frozen")
     assert 3 * lost < lost_at_once
-    assert 2 * sum(paced.seen.freezes) < sum(at_once.seen.freezes)
+    assert 2 * frozen_s < frozen_at_once_s

@@ -79,6 +79,13 @@ async def test_a_packet_is_sent_again_once_a_round_trip(autojump_clock: MockCloc
         assert await scene.asked(sent[-2:]) == sent[-2:]
 
 
+async def test_a_viewer_whose_network_loses_much_gets_repeats_twice(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        sent = await scene.frames(5)
+        scene.viewer.loss_fraction = 2 * recovery.TWICE_LOSS
+        assert await scene.asked(sent[-1:]) == 2 * sent[-1:]
+
+
 async def test_a_viewer_who_misses_little_gets_each_frame_at_once(autojump_clock: MockClock) -> None:
     async with _scene() as scene:
         for _ in range(6):
@@ -103,7 +110,9 @@ async def test_a_viewer_who_misses_much_at_once_gets_large_frames_at_a_pace(auto
         await trio.sleep(0.04)
         later = len(scene.left())
         await trio.sleep(1)
-        assert (at_once, later > at_once, len(scene.left())) == (recovery.PIECE_PACKETS, True, 53)
+        assert 0 < at_once <= 3 * recovery.PIECE_PACKETS
+        assert at_once < later
+        assert len(scene.left()) == 53
         scene.receiver.take()
         scene.receiver.frames()  # which fails on a gap
 
@@ -121,6 +130,7 @@ async def test_a_key_frame_takes_the_place_of_what_is_late(autojump_clock: MockC
         assert pace.repeats
         dropped = scene.viewer.frames_dropped
         scene.frame()
+        await wait_all_tasks_blocked()
         assert pace.repeats == 0
         assert scene.viewer.frames_dropped > dropped
         await scene.frames(24)
@@ -146,7 +156,7 @@ async def test_a_bad_path_asks_the_browser_for_patience(autojump_clock: MockCloc
         while not scene.viewer.profile.is_patient:
             sent = await scene.frames(1)
             await scene.asked(sent[-1:])
-            scene.viewer.loss_fraction = 0.1
+            scene.viewer.loss_fraction = recovery.TWICE_LOSS
             key = next((datagram for datagram in sent if datagram[0] & 0x10), key)
         # The header of a packet from before the change is still what it was: a nonce protects one packet only.
         assert await scene.asked([key]) == [key]
