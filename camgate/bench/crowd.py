@@ -31,6 +31,8 @@ from camgate.wire.codec.frame import Frame
 
 SETTLE_S = 3.0
 """After the last join, until bursts are over and the first reports are sent."""
+LEAST_WINDOW_S = 1.0
+"""Of a storm: in less some cameras send nothing that a light viewer sees."""
 AFTER_STORM_S = 3.0
 """What all viewers cost then is deducted from what the joins cost."""
 PROGRESS_S = 0.25
@@ -127,7 +129,9 @@ class Crowd:
         """The same, and measure those who watched before while it goes on."""
         before = self._look()
         watching = self._begin_windows()
-        await self._let_join(count, rate)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep, LEAST_WINDOW_S)
+            await self._let_join(count, rate)
         watchers = self._end_windows(watching, before)
         joined = await self._settle(count, before)
         return Storm(rate=rate, joined=joined, watchers=watchers, after=await self.measure(AFTER_STORM_S))
@@ -271,7 +275,8 @@ def sum_up_windows(viewers: Sequence[Viewer], elapsed_s: float, cameras: int) ->
         reference = _reference(watchers)
         for viewer, window in zip(watchers, windows, strict=True):
             advanced = window.last_index - window.first_index
-            stands_still = 2 * advanced < most or not most
+            unseen = viewer.reception.packets_per_received - 1
+            stands_still = 2 * (advanced + unseen) < most or not most
             delivered += window.received * viewer.reception.packets_per_received
             expected += most if stands_still else advanced
             stalled += stands_still

@@ -14,7 +14,7 @@ import argparse
 import json
 import statistics
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -66,10 +66,10 @@ def main() -> None:
             if arguments.only != "cpu":
                 compare_counts([camgate, pionref], tools, arguments.count_runs)
             if arguments.only != "counts":
-                outcomes = [
+                runs = (
                     run(server, load) for _ in range(arguments.runs) for server in (camgate, pionref) for run in tools
-                ]
-                compare_cpu(_with_earlier(outcomes, arguments.into))
+                )
+                compare_cpu(_with_earlier(runs, arguments.into))
 
 
 def compare_counts(servers: list[Server], tools: list[Tool], runs: int) -> None:
@@ -114,11 +114,13 @@ def compare_cpu(outcomes: list[Outcome]) -> None:
     print(f"camgate/pionref: {cpu[0] / cpu[2]:.2f} by loadgen, {cpu[1] / cpu[3]:.2f} by bench")
 
 
-def _with_earlier(outcomes: list[Outcome], file: Path | None) -> list[Outcome]:
+def _with_earlier(outcomes: Iterator[Outcome], file: Path | None) -> list[Outcome]:
+    """Add each outcome to the file as soon as it is there, and return all that the file holds."""
     if file is None:
-        return outcomes
-    with file.open("a") as lines:
-        lines.writelines(json.dumps(asdict(found)) + "\n" for found in outcomes)
+        return list(outcomes)
+    for found in outcomes:
+        with file.open("a") as lines:
+            lines.write(json.dumps(asdict(found)) + "\n")
     return [Outcome(**json.loads(line)) for line in file.read_text().splitlines()]
 
 

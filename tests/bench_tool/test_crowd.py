@@ -49,6 +49,13 @@ def test_a_viewer_that_stands_still_is_held_against_the_others() -> None:
     assert not measured.is_whole
 
 
+def test_a_light_viewer_that_saw_none_of_few_packets_does_not_stand_still() -> None:
+    full = Watcher(0, Window(received=40, last_index=40), full=True)
+    assert summed(full, Watcher(0, Window())).is_whole
+    full.reception.window = Window(received=70, last_index=70)
+    assert summed(full, Watcher(0, Window())).stalled == 1
+
+
 def test_frames_left_out_show_beside_a_full_viewer_of_the_same_camera() -> None:
     full = Watcher(0, Window(received=900, last_index=900, frames={n: 9 * n for n in range(100)}), full=True)
     light = Watcher(0, Window(received=28, last_index=896, frames={10: 90, 90: 810 - 27}))

@@ -1,6 +1,8 @@
 """`camgate bench` as its users run it, small: three processes, real cameras, real viewers."""
 
 import json
+import socket
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,13 @@ pytestmark = pytest.mark.interop
 SMALL = ["--size", "320x180", "--bitrate", "0.3", "--fps", "10", "--gop", "0.5", "--rate", "50", "--seconds", "2"]
 
 
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
 def test_a_small_benchmark(tmp_path: Path) -> None:
     outcome = camgate("bench", "--cameras", "2", "--viewers", "6", *SMALL, "--json", directory=tmp_path)
     assert outcome.code == 0, outcome.out + outcome.err
@@ -24,7 +33,42 @@ def test_a_small_benchmark(tmp_path: Path) -> None:
     assert figures["measured"]["delay"]["samples"] >= 2 * 10 * 2 - 4
     assert figures["cpu_us_per_packet"] > 0
     assert figures["lag"]["samples"] >= 1
+    assert figures["answers"]["p50"] > 0
+    assert figures["idle"]["live_s"] > 0
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_storm_and_a_lone_viewer(tmp_path: Path) -> None:
+    options = ("--viewers", "3", *SMALL, "--lone", "--storm", "12", "--json")
+    outcome = camgate("bench", *options, directory=tmp_path)
+    assert outcome.code == 0, outcome.out + outcome.err
+    figures = json.loads(outcome.out)
+    assert figures["storm"]["joined"]["key_frames_seen"] == 12
+    assert figures["storm"]["watchers"]["delivered"] == figures["storm"]["watchers"]["expected"] > 0
+    assert figures["storm"]["after"]["delivered"] > 3 * figures["storm"]["watchers"]["delivered"]
+    assert figures["alone"]["samples"] >= 10
+    assert figures["measured"]["lone"]["samples"] >= 10
+    assert "Of 12 who joined at 100 a second none failed" in figures["conclusion"]
+
+
+async def test_another_server_is_measured_with_the_built_in_cameras(tmp_path: Path) -> None:
+    port, rtsp_port = free_port(), free_port()
+    config = tmp_path / "camgate.toml"
+    config.write_text(
+        f'[server]\nlisten = "127.0.0.1:{port}"\n[webrtc]\nport = 0\nadvertise = ["127.0.0.1"]\n'
+        f'[cameras.cam0]\nurl = "rtsp://127.0.0.1:{rtsp_port}/cam0"\ntransport = "tcp"\n'
+    )
+    async with running_camgate("run", "--config", config, directory=tmp_path) as running:
+        await running.wait_line("ready")
+        url = f"http://127.0.0.1:{port}/whep/cam%d"
+        server = ("--whep", url, "--pid", str(running.process.pid), "--rtsp-port", str(rtsp_port))
+        measure = partial(camgate, "bench", *server, "--viewers", "4", *SMALL, "--json", directory=tmp_path)
+        outcome = await trio.to_thread.run_sync(measure)
+    assert outcome.code == 0, outcome.out + outcome.err
+    figures = json.loads(outcome.out)
+    assert figures["connected"] == 4
+    assert figures["cpu_us_per_packet"] > 0
+    assert figures["measured"]["delay"]["p50"] > 0
 
 
 def below(pid: int) -> set[int]:
