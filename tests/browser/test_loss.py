@@ -38,7 +38,7 @@ def test_video_plays_on(viewer: Viewer, server: CamgateProcess, camera: ClipCame
     with relay_before(server.webrtc_port, PATHS[name], seed=1) as relay:
         seen = watch(viewer, "/camera/cam", relay, WATCH_S)
         print(f"\n{name}: {seen.describe()}")
-        assert sum(seen.relay["down"].values()) > seen.relay["down"]["offered"] or name == "100 ms jitter"
+        assert viewer.selected_pair()["remote"]["port"] == relay.port
         assert len(seen.gaps_ms) > LEAST_SHARE * WATCH_S * 1000 / camera.interval_ms
         assert seen.longest_ms < LONGEST_MS
         assert viewer.state() == "playing"
