@@ -59,6 +59,7 @@ def test_a_machine_at_its_limit_says_so_and_who_watches_goes_on(
     try:
         server.wait_live("front")
         watching = [Viewer(context.new_page(), server.url).open("/camera/front")]
+        # It may be asked to come back once: camgate's own start is more load than this limit allows.
         before = watching[0].assert_plays()
         late = watching[0]
         while late.state() == "playing":
@@ -67,12 +68,13 @@ def test_a_machine_at_its_limit_says_so_and_who_watches_goes_on(
             late.wait_state("playing", "retrying")
             watching.append(late)
         watching.remove(late)
+        offers = [viewer.offers for viewer in watching]
         words = late.wait_words("The server is at its limit", "by itself", "Trying again in")
         assert "limits." not in words
         late.page.wait_for_timeout(3_000)
         assert late.offers == 1, "it waits as long as the answer says"
         assert watching[0].assert_plays().frame > before.frame
-        assert [viewer.offers for viewer in watching] == [1] * len(watching)
+        assert [viewer.offers for viewer in watching] == offers, "nobody who watches had to connect again"
     finally:
         server.kill()
 
