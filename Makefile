@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-browser bench-loss lock clean
+.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-browser bench-loss bench-abuse lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -28,7 +28,7 @@ test-full: setup ## every test, with far more generated inputs for the property 
 
 bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
 	@.venv/bin/camgate bench $(ARGS)
-	@for file in $(filter-out %_browser_joins.py %_browser_loss.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
+	@for file in $(filter-out %_browser_joins.py %_browser_loss.py %_abuse.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
 
 bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
 	@$(PYTHON_BIN) tests/run_tiers.py bench
@@ -41,6 +41,9 @@ bench-browser: setup ## join a camera 40 times in Chromium: first picture, freez
 
 bench-loss: setup ## watch a camera in Chromium behind lossy and slow paths: freezes, delay; 2 minutes (ARGS=... as --seeds 3)
 	@$(PYTHON_BIN) tests/bench/bench_browser_loss.py $(ARGS)
+
+bench-abuse: setup ## one attacker beside 20 viewers: what he adds to their delay; 2 minutes (ARGS=... as --viewers 100)
+	@$(PYTHON_BIN) tests/bench/bench_abuse.py $(ARGS)
 
 lock: ## pin the newest allowed versions anew (needs the network)
 	@packaging/lock

@@ -38,6 +38,19 @@ class FakePort:
         return True
 
 
+class CountingSession:
+    """An inbound SRTP session that counts what it was tried on."""
+
+    def __init__(self, session: pylibsrtp.Session) -> None:
+        self.tried = 0
+        self._session = session
+
+    def unprotect_rtcp(self, data: bytes) -> bytes:
+        self.tried += 1
+        opened: bytes = self._session.unprotect_rtcp(data)
+        return opened
+
+
 class Person:
     """One viewer who has checked and shaken hands, and knows its keys."""
 
@@ -54,7 +67,8 @@ class Person:
         self._port = port
         self.peer = endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS)
         self.receiver = Receiver(self.peer.ssrc)
-        self._keys = srtp_keys(self.receiver._session)
+        self.session = CountingSession(self.receiver._session)
+        self._keys = srtp_keys(self.session)  # type: ignore[arg-type]
         self._sealing = srtp_session(pylibsrtp.Policy.SSRC_ANY_OUTBOUND)
         self._number = 0
 
