@@ -134,8 +134,8 @@ class Subscription:
             while True:
                 self._receive.receive_nowait()
                 lost += 1
-        except trio.WouldBlock:
-            pass
+        except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
+            pass  # empty, and perhaps the stream has ended or the reader is gone
         self._backlog.clear()
         self._backlog_bytes = 0
         return lost

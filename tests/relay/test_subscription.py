@@ -192,6 +192,18 @@ async def test_shedding_a_reader_that_waits_for_a_key_frame_changes_nothing() ->
     assert (sum(lost), reader.dropped_frames, reader.shed_frames) == (0, 0, 0)
 
 
+async def test_a_reader_of_a_stream_that_has_ended_can_be_shed() -> None:
+    reader = subscription()
+    for number in range(4):
+        reader.offer(make_frame(number, key=number == 0))
+    reader.close()
+    assert reader.shed() == 4
+    with pytest.raises(trio.EndOfChannel):
+        await reader.receive()
+    reader.abandon()
+    assert reader.shed() == 0
+
+
 async def test_a_reader_that_fell_behind_once_and_is_shed_later_counts_each_frame_once() -> None:
     reader = subscription(max_bytes=250)
     for number in range(6):
