@@ -258,7 +258,9 @@ class DtlsSession:
             return
         self._ssl.bio_write(data)
         try:
-            self._ssl.recv(_MAX_RECORD_BYTES)
+            # A datagram may hold several records (RFC 6347 section 4.1.1); what is not read piles up in OpenSSL.
+            while True:
+                self._ssl.recv(_MAX_RECORD_BYTES)
         except SSL.ZeroReturnError:
             self.closed_by_peer = True
         except SSL.Error:

@@ -227,3 +227,21 @@ async def test_the_last_flight_is_sent_twice(autojump_clock: trio.testing.MockCl
         while pair.client.state != "connected":
             await trio.lowlevel.checkpoint()
         nursery.cancel_scope.cancel()
+
+
+async def test_all_records_of_a_datagram_are_read() -> None:
+    async with trio_asyncio.open_loop(), trio.open_nursery() as nursery:
+        pair = Pair([SRTP_AEAD_AES_128_GCM])
+        nursery.start_soon(pair.start_client)
+        await pair.server.handshake()
+        while pair.client.state != "connected":
+            await trio.lowlevel.checkpoint()
+        client = pair.client._ssl
+        assert client is not None
+        for _ in range(3):
+            client.send(b"nothing that we want")
+        client.shutdown()
+        # RFC 6347 section 4.1.1: a datagram may hold several records. What was left of each would pile up.
+        pair.server.receive_datagram(client.bio_read(2_048))
+        assert pair.server.closed_by_peer
+        nursery.cancel_scope.cancel()
