@@ -120,7 +120,7 @@ def bench_sending(frames: list[Frame]) -> None:
     # libsrtp refuses to protect a packet twice, so each round has a viewer of its own.
     report(
         "encrypt for a viewer, AES-CM",
-        lambda: [v.encrypt(buffer) for v in [make_viewer(with_gcm=False)] for buffer in buffers],
+        lambda: [list(v.encrypt(buffer)) for v in [make_viewer(with_gcm=False)] for buffer in buffers],
         count,
         "packet",
     )

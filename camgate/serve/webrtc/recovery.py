@@ -4,6 +4,7 @@ Called by the sender; `send_paced` is run by the viewer's own task, in turn with
 """
 
 from collections import deque
+from collections.abc import Iterable
 
 import trio
 
@@ -116,7 +117,7 @@ def _send_next(viewer: Viewer, pace: Pace, pieces: deque[Batch], now: float) -> 
     return sum(map(len, parts))
 
 
-def _pieces(batches: list[Batch]) -> list[Batch]:
+def _pieces(batches: Iterable[Batch]) -> list[Batch]:
     """Cut batches into such of PIECE_PACKETS packets."""
     pieces: list[Batch] = []
     for parts, segment_bytes, packets in batches:

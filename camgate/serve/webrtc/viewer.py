@@ -2,7 +2,7 @@
 
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import pylibsrtp
@@ -137,13 +137,14 @@ class Viewer:
 
         The numbers of a frame that began to leave are used up: what a full socket kept back, a NACK can bring.
         """
-        batches = self.encrypt(buffer)
-        for sent, (parts, segment_bytes, packets) in enumerate(batches):
+        sent = 0
+        for parts, segment_bytes, packets in self.encrypt(buffer):
             if not self.send_batch(parts, segment_bytes, packets):
-                return sent
-        return len(batches)
+                break
+            sent += 1
+        return sent
 
-    def encrypt(self, buffer: FrameBuffer) -> list[Batch]:
+    def encrypt(self, buffer: FrameBuffer) -> Iterable[Batch]:
         """Encrypt a frame for this viewer; returns what to send: (parts, segment size or 0, packets) a call."""
         frame = buffer.frame
         buffer.renumber(self.numbers.offset)
@@ -161,17 +162,18 @@ class Viewer:
             index += 1
         return buffer.batches
 
-    def _encrypt_cm(self, buffer: FrameBuffer) -> list[Batch]:
-        """AES_CM_128_HMAC_SHA1_80 by libsrtp, for the few peers without GCM; its tag is 10 bytes."""
+    def _encrypt_cm(self, buffer: FrameBuffer) -> Iterator[Batch]:
+        """AES_CM_128_HMAC_SHA1_80 by libsrtp, for the few peers without GCM; its tag is 10 bytes.
+
+        Batch by batch: of a frame that a full socket refuses, libsrtp must not see more than its window of 1,024
+        packets, or it refuses the next frame, which takes the same numbers.
+        """
         protect = self._keys.outbound.protect
-        packets = [protect(bytes(header) + payload) for payload, header, _ in buffer.slots]
-        batches: list[Batch] = []
         first = 0
         for _, segment_bytes, count in buffer.batches:
-            batch = packets[first : first + count]
-            batches.append((batch, len(batch[0]) if segment_bytes else 0, count))
+            batch = [protect(bytes(header) + payload) for payload, header, _ in buffer.slots[first : first + count]]
+            yield batch, len(batch[0]) if segment_bytes else 0, count
             first += count
-        return batches
 
     def send_batch(self, parts: Sequence[bytes | memoryview], segment_bytes: int, packets: int) -> bool:
         """Send one batch of `encrypt`; False when the socket is full."""
