@@ -58,6 +58,7 @@ class Engine:
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
+        await self._endpoint.turns.take()
         self._check_room()
         try:
             offer = parse_offer_untrusted(offer_sdp)

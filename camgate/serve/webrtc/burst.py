@@ -13,6 +13,7 @@ import trio
 
 from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES, Batch, FrameBuffer, PacketizedFrame
 from camgate.serve.webrtc.recovery import send_paced
+from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import BURST_KEPT_S, Viewer
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.h264_nal import NOT_FOR_BROWSERS
@@ -85,21 +86,26 @@ def _plan(viewer: Viewer, payloads: Payloads, next_index: int, timestamps: list[
     viewer.burst_planned.set()
 
 
-async def send_bursts(viewer: Viewer) -> None:
-    """Send each burst that the sender plans, for as long as the viewer lives. Run by the viewer's peer task."""
+async def send_bursts(viewer: Viewer, turns: Turns | None = None) -> None:
+    """Send each burst that the sender plans, for as long as the viewer lives. Run by the viewer's peer task.
+
+    turns: taken for each chunk.
+    """
+    turns = turns or Turns()
     while True:
         await viewer.burst_planned.wait()
         viewer.burst_planned = trio.Event()
         if viewer.pace is None:
-            await _send_burst(viewer)
+            await _send_burst(viewer, turns)
         if viewer.bursting is not None:
             # From the start, or because much of this burst was lost.
             await send_paced(viewer)
 
 
-async def _send_burst(viewer: Viewer) -> None:
+async def _send_burst(viewer: Viewer, turns: Turns) -> None:
     queue = viewer.bursting
-    pace = _Pace(viewer)
+    pace = _Pace(viewer, turns)
+    await turns.take()
     nacks = viewer.nacks_received
     until_s = trio.current_time() + MAX_BURST_S
     while queue and viewer.pace is None:
@@ -130,8 +136,9 @@ async def _send_batch(viewer: Viewer, batch: Batch) -> bool:
 class _Pace:
     """How fast a burst may go: the key frame first, then the rest, slower with each loss that the viewer tells of."""
 
-    def __init__(self, viewer: Viewer) -> None:
+    def __init__(self, viewer: Viewer, turns: Turns) -> None:
         self._viewer = viewer
+        self._turns = turns
         self._nacks = viewer.nacks_received
         self._chunk_bytes = self._room = KEY_CHUNK_BYTES
         self._interval_s = KEY_INTERVAL_S
@@ -153,6 +160,7 @@ class _Pace:
             self._room += self._chunk_bytes
             self._due_s = max(self._due_s, now - self._interval_s) + self._interval_s * self._slower
             await trio.sleep_until(self._due_s)
+            await self._turns.take()
 
     def _heed_loss(self, now: float) -> None:
         if self._viewer.nacks_received == self._nacks:

@@ -66,7 +66,7 @@ class Endpoint:
         self.port = 0
         self.sending = SendingMeter()
         self._certificate = Certificate()
-        self._turns = Turns()
+        self.turns = Turns()
         self._attention = Attention()
         self._sockets: list[UdpSocket] = []
         self._by_ufrag: dict[str, Peer] = {}
@@ -117,7 +117,7 @@ class Endpoint:
         """Return the sender of a stream, started with its first use."""
         sender = self._senders.get(stream)
         if sender is None:
-            sender = self._senders[stream] = Sender(stream, self.sending, self._attention)
+            sender = self._senders[stream] = Sender(stream, self.sending, self._attention, self.turns)
             self._starting.send_nowait(lambda: self._run_sender(sender))
         return sender
 
@@ -147,9 +147,7 @@ class Endpoint:
         fingerprints: tuple[tuple[str, str], ...],
     ) -> Peer:
         """Take in a viewer and start its task; it has the handshake's time to connect."""
-        peer = Peer(
-            camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current(), self._turns
-        )
+        peer = Peer(camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current(), self.turns)
         self._by_session[peer.session_id] = peer
         self._by_ufrag[peer.local.ufrag] = peer
         self._starting.send_nowait(lambda: self._run_peer(peer))

@@ -134,6 +134,7 @@ class Peer:
         self._wanted: Path | None = None
         self._is_pinned = False
         self._dtls = DtlsSession(certificate, fingerprints, self._send, turns=turns)
+        self._turns = turns
         self._tie_breaker = secrets.randbits(64)
         self._since_s = self._heard_s = trio.current_time()
         self._allowance = Allowance()
@@ -165,7 +166,7 @@ class Peer:
         self._move(PeerState.CONNECTED)
         log.info("viewer connected", camera=self.camera, session=self.label, address=self.address, srtp=keys.profile)
         self._sender.add(self.viewer)
-        await burst.send_bursts(self.viewer)
+        await burst.send_bursts(self.viewer, self._turns)
 
     def _end(self) -> None:
         if not self.closed_reason:

@@ -18,6 +18,7 @@ from camgate.serve.webrtc import burst, recovery
 from camgate.serve.webrtc.attention import Attention
 from camgate.serve.webrtc.pace import Found
 from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedFrame, find_frame
+from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import CLOCK_HZ, Viewer
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp import rtcp
@@ -37,7 +38,8 @@ class Sender:
     """Sends one stream to all its WebRTC viewers.
 
     `run` is its only task, started by the endpoint; `add`, `remove` and the RTCP methods are called from others and
-    never wait. sending, attention: told of each frame. first_index: of its first packet; at random where not given.
+    never wait. sending, attention, turns: told of each frame. first_index: of its first packet; at random where not
+    given.
     """
 
     def __init__(
@@ -45,12 +47,14 @@ class Sender:
         stream: Stream,
         sending: SendingMeter | None = None,
         attention: Attention | None = None,
+        turns: Turns | None = None,
         *,
         first_index: int | None = None,
     ) -> None:
         self.stream = stream
         self._sending = sending or SendingMeter()
         self._attention = attention or Attention()
+        self._turns = turns or Turns()
         self.ssrc = secrets.randbits(32)
         if first_index is None:
             first_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
@@ -164,16 +168,17 @@ class Sender:
         buffers: dict[HeaderProfile, FrameBuffer] = {}
         until = clock() + YIELD_AFTER_S
         now = trio.current_time()
-        for viewer in tuple(self._viewers):
-            self._send_to(viewer, frame, packets, buffers)
-            if now >= viewer.next_report_s:
-                self._report(viewer, frame, now)
-            if clock() > until:
-                busy_s += clock() - started_s
-                await trio.lowlevel.checkpoint()
-                started_s = clock()
-                until = started_s + YIELD_AFTER_S
-                now = trio.current_time()
+        with self._turns.live():
+            for viewer in tuple(self._viewers):
+                self._send_to(viewer, frame, packets, buffers)
+                if now >= viewer.next_report_s:
+                    self._report(viewer, frame, now)
+                if clock() > until:
+                    busy_s += clock() - started_s
+                    await trio.lowlevel.checkpoint()
+                    started_s = clock()
+                    until = started_s + YIELD_AFTER_S
+                    now = trio.current_time()
         delay_s = trio.current_time() - frame.arrival_s
         self._sending.note(busy_s + clock() - started_s, frame.size_bytes * len(self._viewers), delay_s)
         self._attention.note_frame()

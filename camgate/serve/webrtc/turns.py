@@ -1,23 +1,48 @@
-"""Whose turn it is: the heavy steps of joins go one by one, so that live frames never wait for many of them.
+"""Whose turn it is: live frames go first, and the heavy steps of joins one by one in between.
 
-A step of a handshake or a piece of a burst takes up to half a millisecond. Trio runs all tasks that are ready before
-it looks for new events; when many viewers join at once that would be many steps in a row.
+Answering an offer, a step of a handshake, a piece of a burst take up to a millisecond each. Trio runs all tasks that
+are ready before it looks for new events, so a hundred viewers who come at once would hold up all who watch by as many
+steps between two slices of a frame.
 """
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import trio
 
+PATIENCE_S = 0.05
+"""So long a step waits for the frames that are being sent: live pictures may take all of a machine, and who joins
+still gets twenty steps a second between them. A join has about ten."""
+
 
 class Turns:
-    """Lets one task go in each pass of Trio's scheduler, the one that has waited longest."""
+    """Lets one task go in each pass of Trio's scheduler, the one that has waited longest, and none amid a frame."""
 
     def __init__(self) -> None:
         self._lock = trio.Lock()
+        self._frames = 0
+        self._between_frames = trio.Event()
 
     async def take(self) -> None:
         """Wait for a turn; it ends at the task's next checkpoint."""
         # Taking a lock is a checkpoint, and giving it back wakes the next one in the pass after this.
         async with self._lock:
-            pass
+            if self._frames:
+                with trio.move_on_after(PATIENCE_S):
+                    while self._frames:
+                        await self._between_frames.wait()
+
+    @contextmanager
+    def live(self) -> Iterator[None]:
+        """Have steps wait while a frame is sent."""
+        self._frames += 1
+        try:
+            yield
+        finally:
+            self._frames -= 1
+            if not self._frames:
+                self._between_frames.set()
+                self._between_frames = trio.Event()
 
     @property
     def waiting(self) -> int:

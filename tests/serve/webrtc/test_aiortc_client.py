@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import trio
@@ -15,7 +16,6 @@ from camgate.demo.blocks import Blocks, draw_blocks, read_blocks
 from camgate.demo.encoder import Encoder
 from camgate.engine import Engine
 from camgate.load.meter import Load
-from camgate.load.sending import SendingMeter
 from camgate.relay.errors import (
     CameraOffline,
     MachineAtLimit,
@@ -144,8 +144,8 @@ async def test_pictures_count_on_when_sequence_numbers_wrap(scene: Scene, monkey
     wrap = 1 << 17
     senders: list[Sender] = []
 
-    def open_sender(stream: Stream, sending: SendingMeter) -> Sender:
-        senders.append(Sender(stream, sending, first_index=wrap - 20))
+    def open_sender(stream: Stream, *told: Any) -> Sender:
+        senders.append(Sender(stream, *told, first_index=wrap - 20))
         return senders[-1]
 
     monkeypatch.setattr(endpoint, "Sender", open_sender)
