@@ -95,7 +95,7 @@ class Targets:
         carried: dict[str, list[float]] = {"camgate": [], "pionref": []}
         search = ("--rate", "50", "--find-limit", "--seconds", "5")
         for server in self._servers(Load(viewers=2_000)):
-            start = "200" if server.name == "camgate" else "100"
+            start = "400" if server.name == "camgate" else "150"
             found = bench_json("--whep", server.whep, "--pid", str(server.pid), "--viewers", start, *search)
             print(f"{server.name}: {found['conclusion']}", file=sys.stderr)
             carried[server.name].append(found["carried"])
