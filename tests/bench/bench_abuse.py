@@ -2,8 +2,8 @@
 
 For each kind of flood one process sends as fast as it can for some seconds, at a camgate in a process of its own with
 viewers in a third. Prints a line a kind: datagrams a second, the viewers' delay, what they got of what was sent to
-them in per cent, what they missed (frames, packets left out, viewers who got nothing any more), the server's share of a core, and whether it ended the
-attacker's session.
+them in per cent, what they missed (frames, packets left out, viewers who got nothing any more), the server's share of
+a core, and whether it ended the attacker's session.
 
 Run: python -m tests.bench.bench_abuse [--viewers 20] [--seconds 3] [KIND ...]
 """

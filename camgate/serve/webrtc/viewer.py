@@ -47,6 +47,8 @@ class ViewerStatistics:
     frames_dropped: int
     packets_retransmitted: int
     nacks_received: int
+    nacks_cut_short: int
+    """That named more than its budget for repeats held."""
     key_frame_requests: int
     loss_fraction: float
     jitter_s: float
@@ -311,6 +313,7 @@ class Viewer:
             self.frames_dropped,
             self.packets_retransmitted,
             self.nacks_received,
+            self.retransmissions.refused,
             self.key_frame_requests,
             self.loss_fraction,
             self.jitter_s,
