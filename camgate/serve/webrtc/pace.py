@@ -62,9 +62,10 @@ class Pace:
         self._repeats: dict[int, Found] = {}
         self._order: list[int] = []
         self.since_index = next_index
-        self._follow(stream_bytes_per_s)
+        self.follow(stream_bytes_per_s)
 
-    def _follow(self, stream_bytes_per_s: float) -> None:
+    def follow(self, stream_bytes_per_s: float) -> None:
+        """Go with the stream's rate: a scene that moves takes more than a still one."""
         self.bytes_per_s = max(LEAST_BYTES_PER_S, self._factor * stream_bytes_per_s)
 
     def slow_down(self, now: float, next_index: int, stream_bytes_per_s: float) -> None:
@@ -73,13 +74,13 @@ class Pace:
         self._remembered_s = min(MAX_REMEMBERED_S, 2 * self._remembered_s)
         self._factor = max(LEAST_FACTOR, SLOWER * self._factor)
         self.since_index = next_index
-        self._follow(stream_bytes_per_s)
+        self.follow(stream_bytes_per_s)
 
     def speed_up(self, now: float, stream_bytes_per_s: float) -> bool:
         """Go a little faster with each key frame; False when no pace is needed any more."""
         limit = SAFE * self._limit if now < self._limit_until_s else float("inf")
         self._factor = max(self._factor, min(FASTER * self._factor, limit))
-        self._follow(stream_bytes_per_s)
+        self.follow(stream_bytes_per_s)
         return self._factor < FAST_ENOUGH
 
     def rest_s(self, octets: int, now: float) -> float:

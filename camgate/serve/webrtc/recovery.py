@@ -69,11 +69,12 @@ def is_paced(viewer: Viewer, packets: PacketizedFrame, stream_bytes_per_s: float
     return True
 
 
-def queue_live(viewer: Viewer, packets: PacketizedFrame) -> None:
+def queue_live(viewer: Viewer, packets: PacketizedFrame, stream_bytes_per_s: float) -> None:
     """Queue a live frame behind what the viewer's own task is sending."""
     queue, pace = viewer.bursting, viewer.pace
     assert queue is not None
     if pace is not None and packets.is_key:
+        pace.follow(stream_bytes_per_s)
         waiting = sum(len(frame.payloads) for frame in queue) + pace.repeats
         if waiting * MAX_PACKET_BYTES > LATE_S * pace.bytes_per_s:
             # The browser jumps to this key frame: all before it would only hold it up.

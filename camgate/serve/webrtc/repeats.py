@@ -29,7 +29,9 @@ class Repeats:
     def is_on_its_way(self, index: int, now: float, round_trip_s: float | None) -> bool:
         """Say whether a packet was sent again so lately that the viewer asked before it could arrive."""
         sent_s = self._sent_s.get(index)
-        return sent_s is not None and now - sent_s < EARLY * (round_trip_s or DEFAULT_ROUND_TRIP_S)
+        # A step of the wall clock makes a report tell any round trip.
+        round_trip_s = min(round_trip_s or DEFAULT_ROUND_TRIP_S, KEPT_S)
+        return sent_s is not None and now - sent_s < EARLY * round_trip_s
 
     def note_sent(self, index: int, now: float) -> None:
         """A packet is sent again."""

@@ -189,7 +189,7 @@ class Sender:
         if viewer.closed:
             return
         if viewer.bursting is not None:
-            recovery.queue_live(viewer, packets)
+            recovery.queue_live(viewer, packets, self._bytes_per_s())
             return
         if viewer.wants_burst and self._repeat(viewer, frame, packets):
             return

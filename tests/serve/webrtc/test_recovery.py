@@ -3,11 +3,13 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc import burst, recovery
+from camgate.serve.webrtc.pace import Pace
 from camgate.serve.webrtc.packets import PATIENT_DELAYS
 from camgate.serve.webrtc.sender import Sender
 from camgate.wire.codec.frame import Frame
@@ -139,15 +141,32 @@ async def test_a_key_frame_takes_the_place_of_what_is_late(autojump_clock: MockC
         assert len({packet.sequence for packet in packets}) == len(packets)
 
 
-async def test_a_path_slower_than_the_stream_skips_to_key_frames(autojump_clock: MockClock) -> None:
+async def test_a_path_slower_than_the_stream_skips_to_key_frames(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Pace, "follow", lambda pace, stream: setattr(pace, "bytes_per_s", 20_000.0))
     async with _scene() as scene:
         await scene.asked(await scene.frames(15))
-        assert scene.viewer.pace is not None
         for _ in range(15):
-            scene.viewer.pace.bytes_per_s = 20_000
             await scene.frames(25)
         assert scene.viewer.frames_dropped > 200
         assert len(scene.viewer.bursting or ()) < 60
+
+
+async def test_a_pace_goes_with_a_scene_that_begins_to_move(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        sent = await scene.frames(15)
+        await scene.asked(sent)
+        pace = scene.viewer.pace
+        assert pace is not None
+        pace.follow(10_000)
+        slow = pace.bytes_per_s
+        while scene._count % 25:
+            await scene.frames(1)
+        assert scene.viewer.bursting is not None, "still sending what was asked for"
+        scene.frame()
+        await wait_all_tasks_blocked()
+        assert pace.bytes_per_s > slow
 
 
 async def test_a_bad_path_asks_the_browser_for_patience(autojump_clock: MockClock) -> None:
