@@ -18,6 +18,10 @@ LATE_S = MAX_QUEUE_AGE_S / 2
 """A frame that has waited this long says that sending is behind: half the bound leaves two ticks to do something."""
 DRAIN_S = 0.05
 """What may stay queued: as much as is sent in this time."""
+RESPITE_S = 10.0
+RESPITE = 4
+"""A stream that was shed lately counts as so much lighter for so long: of streams like each other the same ones would
+stay black for ever."""
 LOG_INTERVAL_S = 1.0
 
 
@@ -47,6 +51,7 @@ class Shedding:
     def __init__(self) -> None:
         self.sheds = 0
         self._unlogged: dict[str, int] = {}
+        self._shed_s: dict[str, float] = {}
         self._next_log_s = float("-inf")
 
     def relieve(self, senders: Iterable[Sending], bytes_per_s: float, now: float) -> None:
@@ -61,13 +66,18 @@ class Shedding:
 
     def _shed(self, waiting: list[Sending], bytes_per_s: float, now: float) -> None:
         excess = sum(sender.queued_bytes() for sender in waiting) - bytes_per_s * DRAIN_S
-        waiting.sort(key=lambda sender: sender.load_bytes_per_s(now), reverse=True)
+        waiting.sort(key=lambda sender: self._weight(sender, now), reverse=True)
         for sender in waiting:
             if excess <= 0:
                 return
             excess -= sender.queued_bytes()
             self._unlogged[sender.name] = self._unlogged.get(sender.name, 0) + sender.shed()
+            self._shed_s[sender.name] = now
             self.sheds += 1
+
+    def _weight(self, sender: Sending, now: float) -> float:
+        is_spared = now - self._shed_s.get(sender.name, float("-inf")) < RESPITE_S
+        return sender.load_bytes_per_s(now) / (RESPITE if is_spared else 1)
 
     def _log(self, now: float) -> None:
         log.warning(

@@ -102,6 +102,13 @@ def test_of_equal_streams_only_some_are_shed_at_a_time() -> None:
     assert sum(each.delivered for each in senders) > 0.55 * wanted, "three quarters could be sent"
 
 
+def test_no_stream_stays_black_for_the_sake_of_others_like_it() -> None:
+    senders = [FakeSender(f"cam{n}", 40_000 - n * 1_000, phase=n * 7) for n in range(20)]
+    machine(senders, 500_000 / FRAME_S, 60)
+    shares = [each.delivered / (60 / FRAME_S) for each in senders]
+    assert min(shares) > 0.1, shares
+
+
 def test_a_machine_that_keeps_up_sheds_nothing() -> None:
     senders = [FakeSender("heavy", 400_000), FakeSender("light", 20_000)]
     assert machine(senders, 450_000 / FRAME_S, 20).sheds == 0
