@@ -15,6 +15,7 @@ from camgate.relay.errors import (
     BadOffer,
     NoCommonCodec,
     PreconditionFailed,
+    TooManyJoins,
     TooManyViewers,
     UnknownSession,
     UnprocessableFragment,
@@ -43,6 +44,11 @@ from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalfo
 
 FULL_RETRY_S = 10.0
 
+MAX_WAITING_STEPS = 200
+"""A join has about ten steps, and gets at least twenty a second (`serve.webrtc.turns`): who comes later would wait for
+ten seconds, and the handshakes of those before with it."""
+JOINS_RETRY_S = 3.0
+
 
 class Engine:
     """Answers offers for the cameras of `registry` with viewers of `endpoint`."""
@@ -58,8 +64,9 @@ class Engine:
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
-        await self._endpoint.turns.take()
+        # Before the turn, which a flood of offers would take from viewers who are half connected.
         self._check_room()
+        await self._endpoint.turns.take()
         try:
             offer = parse_offer_untrusted(offer_sdp)
         except OfferMalformed as exc:
@@ -82,6 +89,10 @@ class Engine:
             admission.count_refused("max_viewers")
             raise TooManyViewers(limit, retry_after_s=FULL_RETRY_S)
         admission.check(viewers, trio.current_time())
+        waiting = self._endpoint.turns.waiting
+        if waiting >= MAX_WAITING_STEPS:
+            admission.count_refused("joins")
+            raise TooManyJoins(waiting, retry_after_s=JOINS_RETRY_S)
 
     def _add_viewer(
         self,

@@ -152,6 +152,7 @@ function refused({ code, message }) {
     case "too-many-viewers":
       return calm("All viewer places are taken", "The picture comes by itself when a place is free.");
     case "machine-at-limit":
+    case "too-many-joins":
       return calm(
         "The server is at its limit",
         "One more picture would be at the cost of those who watch already. This one comes by itself when there is room.",

@@ -94,6 +94,23 @@ class MachineAtLimit(ViewerError):
         )
 
 
+class TooManyJoins(ViewerError):
+    """More viewers are on their way in than pictures leave time for."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Too many joins"
+
+    def __init__(self, waiting: int, *, retry_after_s: float) -> None:
+        super().__init__(waiting)
+        self.waiting = waiting
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"{self.waiting} steps of other viewers' joins wait for their turn; try again in {self.retry_after_s:g} s."
+        )
+
+
 class BadOffer(ViewerError):
     """The SDP offer cannot be read or lacks what WebRTC needs."""
 

@@ -16,6 +16,7 @@ from camgate.relay import errors
             7,
             "processor load 0.913 where 0.85 is allowed (limits.max_load); try again in 7 s",
         ),
+        (errors.TooManyJoins(200, retry_after_s=3), 503, 3, "200 steps of other viewers' joins wait"),
         (errors.BadOffer("it has no ICE password"), 400, None, "it has no ICE password"),
         (errors.NoCommonCodec("H264", ["VP8", "VP9"]), 406, None, "sends H264, the viewer offers VP8, VP9; use"),
         (errors.NoCommonCodec("H264", []), 406, None, "offers no video codec"),

@@ -105,9 +105,9 @@ async def send_bursts(viewer: Viewer, turns: Turns | None = None) -> None:
 async def _send_burst(viewer: Viewer, turns: Turns) -> None:
     queue = viewer.bursting
     pace = _Pace(viewer, turns)
-    await turns.take()
     nacks = viewer.nacks_received
     until_s = trio.current_time() + MAX_BURST_S
+    await turns.take()
     while queue and viewer.pace is None:
         for batch in viewer.encrypt(FrameBuffer(queue.popleft(), viewer.profile, viewer.ssrc)):
             if not await _send_batch(viewer, batch) or trio.current_time() > until_s:
