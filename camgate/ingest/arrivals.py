@@ -17,7 +17,7 @@ import trio
 CROWD = 16
 """From so many cameras on, what arrives is gathered: below, it is read as it comes."""
 
-GATHER_S = 0.002
+GATHER_S = 0.003
 """So long it may lie, that many cameras' pictures cost one wake-up and a picture in many pieces one read."""
 
 YIELD_AFTER_S = 0.001
@@ -37,11 +37,14 @@ class Arrivals:
     async def run(self) -> Never:
         """Call the readers of sockets that have something to read, until cancelled."""
         with self._epoll:
+            found = 0
             while True:
-                await trio.lowlevel.wait_readable(self._epoll)
-                if len(self._readers) >= CROWD:
+                # A crowd that sends all the time is read by the clock: to wait for it, too, would wake us twice.
+                if not (found and self._is_crowd):
+                    await trio.lowlevel.wait_readable(self._epoll)
+                if self._is_crowd:
                     await trio.sleep(GATHER_S)
-                await self._call_readers()
+                found = await self._call_readers()
 
     @contextmanager
     def watch(self, connection: socket.socket, read_now: ReadNow) -> Iterator[None]:
@@ -59,10 +62,16 @@ class Arrivals:
             if not self._epoll.closed:
                 self._epoll.unregister(number)
 
-    async def _call_readers(self) -> None:
+    @property
+    def _is_crowd(self) -> bool:
+        return len(self._readers) >= CROWD
+
+    async def _call_readers(self) -> int:
+        """Call the readers that have something to read, and return how many there were."""
         now = trio.current_time()
         until = perf_counter() + YIELD_AFTER_S
-        for number, _ in self._epoll.poll(0, max(1, len(self._readers))):
+        ready = self._epoll.poll(0, max(1, len(self._readers)))
+        for number, _ in ready:
             read_now = self._readers.get(number)
             if read_now is not None:
                 read_now(now)
@@ -70,3 +79,4 @@ class Arrivals:
                 await trio.lowlevel.checkpoint()
                 now = trio.current_time()
                 until = perf_counter() + YIELD_AFTER_S
+        return len(ready)

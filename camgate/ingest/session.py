@@ -134,11 +134,12 @@ class Session:
         try:
             self._turn(now)
             with self._arrivals.watch(self._connection, self._read_now):
-                while self._failure is None:
+                while True:
                     with trio.CancelScope(deadline=self._deadline_s) as self._sleep:
                         await trio.sleep_forever()
+                    if self._failure is not None:
+                        raise self._failure
                     self._turn(trio.current_time())
-                raise self._failure
         except OSError as error:
             raise CameraHungUp(f"the connection to the camera broke: {error.strerror}") from error
 
@@ -147,7 +148,11 @@ class Session:
         if self._failure is None:
             try:
                 self._receive(now)
-                self._turn(now)
+                # A picture moves no deadline and has nothing sent: it needs no whole turn.
+                if self._receiver is not None and not self._client.has_news:
+                    self._pass_on_packets(self._receiver, now)
+                else:
+                    self._turn(now)
             except Exception as error:
                 self._failure = error
                 self._sleep.cancel()
@@ -158,41 +163,44 @@ class Session:
             self._handle_deadlines(now)
         for event in self._client.events():
             self._dispatch(event, now)
-        if self._packets:
-            self._pass_on_packets(now)
+        if self._receiver is not None:
+            self._pass_on_packets(self._receiver, now)
+        else:
+            self._keep_early_packets()
         self._unsent += self._client.data_to_send()
         if self._unsent:
             self._flush(now)
         deadline_s = min(
             self._client.next_deadline() or math.inf, self._report_at_s, self._watch_at_s, self._unsent_at_s
         )
-        # A frame rarely moves the deadline.
         if deadline_s != self._deadline_s:
             self._deadline_s = self._sleep.deadline = deadline_s
 
     def _receive(self, now: float) -> None:
         """Read what has arrived. The hot path: no task switch, no object a packet."""
-        with suppress(BlockingIOError):
-            for _ in range(READS_PER_TURN):
+        for _ in range(READS_PER_TURN):
+            try:
                 count = self._connection.recv_into(_read_buffer)
-                if not count:
-                    self._client.receive_eof()
-                    break
-                self._client.receive_data(_read_buffer[:count], now)
-                if count < READ_BYTES:
-                    break
+            except BlockingIOError:
+                break
+            if not count:
+                self._client.receive_eof()
+                break
+            self._client.receive_data(_read_buffer[:count], now)
+            if count < READ_BYTES:
+                break
         self._packets += self._client.take_packets()
 
-    def _pass_on_packets(self, now: float) -> None:
+    def _keep_early_packets(self) -> None:
         # Media may come before the answer to PLAY (Reolink), and its first packets are a key frame: they wait for it.
-        if self._receiver is None:
-            self._packets = [(channel, bytes(packet)) for channel, packet in self._packets]
-            drop_oldest(self._packets, MAX_EARLY_BYTES)
-            return
+        self._packets = [(channel, bytes(packet)) for channel, packet in self._packets]
+        drop_oldest(self._packets, MAX_EARLY_BYTES)
+
+    def _pass_on_packets(self, receiver: TrackReceiver, now: float) -> None:
         packets, self._packets = self._packets, []
-        frames = self._receiver.receive_packets(packets, now)
+        frames = receiver.receive_packets(packets, now)
         if frames:
-            video = self._receiver.format
+            video = receiver.format
             if video is not None and video is not self._format:
                 self._format = video
                 self._sink.on_format(video)

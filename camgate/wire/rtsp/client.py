@@ -44,6 +44,8 @@ KEEPALIVE_MAX_INTERVAL_S = 25.0
 
 KEEPALIVE_MIN_INTERVAL_S = 1.0
 
+_OVER = (State.ENDED, State.CLOSED)
+
 _OPTIONS_MAY_FAIL = (404, 405, 501)
 """Answers to OPTIONS from cameras that play all the same (gortsplib tolerates 404)."""
 
@@ -165,7 +167,7 @@ class RtspClient:
 
     def receive_data(self, data: bytes | bytearray | memoryview, now: float) -> None:
         """Take bytes that the camera sent. `data` is copied: its buffer may be reused at once."""
-        if self._state in (State.ENDED, State.CLOSED):
+        if self._state in _OVER:
             return
         reader = self._reader
         reader.receive_data(data)
@@ -178,9 +180,14 @@ class RtspClient:
 
     def receive_eof(self) -> None:
         """The camera closed its side: reported as `ServerClosed`, once."""
-        if self._state not in (State.ENDED, State.CLOSED):
+        if self._state not in _OVER:
             self._events.append(ServerClosed(self._awaited.method if self._awaited else None))
         self._step(Input.EOF)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there is anything to drain but packets: events, or bytes to send."""
+        return bool(self._events or self._out)
 
     def data_to_send(self) -> bytes:
         """Drain the bytes that are to be sent."""
@@ -295,7 +302,7 @@ class RtspClient:
     # Messages in.
 
     def _receive_message_untrusted(self, message: Message, now: float) -> None:
-        if self._state in (State.ENDED, State.CLOSED):
+        if self._state in _OVER:
             return
         if isinstance(message, Request):
             self._receive_request_untrusted(message)
@@ -455,7 +462,7 @@ class RtspClient:
 
     def _step(self, step: Input) -> None:
         self._state = next_state(self._state, step)
-        if self._state in (State.ENDED, State.CLOSED):
+        if self._state in _OVER:
             self._awaited = self._keepalive = self._keepalive_at_s = None
 
     def _end(self) -> None:
