@@ -16,7 +16,7 @@ const FIRST_POLL_MS = 1_500;
 /**
  * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole list; `server` when the server
  * is lost or found.
- * @typedef {{name: string, title?: string, state: string, last_error?: string, fps?: number}} Camera
+ * @typedef {{name: string, title?: string, state: string, last_error?: string, needs_attention?: string | null, fps?: number}} Camera
  */
 export class Cameras extends EventTarget {
   /** False from the loss of the server until it is found again. Unknown (null) at first. @type {boolean | null} */

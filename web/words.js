@@ -57,27 +57,24 @@ export function serverGone(cameras) {
   return away("The server does not answer", `${reason} This page connects again by itself.`);
 }
 
-/** What a camera's last error is known by, where waiting does not help, and what does. */
-const MISTAKES = [
-  {
-    error: /\(401 to |answered 40[34] /,
+/** What waiting does not mend, by the server's word for it, and what does. */
+const MISTAKES = {
+  refused: {
     headline: "The camera refuses us",
     remedy: "Correct the camera's entry in the configuration and restart camgate.",
   },
-  {
-    error: /^the camera (offers no .* video|sends .* cannot pass on)/,
+  video: {
     headline: "The camera's video cannot be shown",
     remedy: "The picture comes by itself once the camera is set so.",
   },
-  {
-    error: /no RTSP server answers/,
+  "no-rtsp": {
     headline: "No camera answers at this address",
     remedy: "Look after the camera, and check its address and port in the configuration.",
   },
-];
+};
 
-function mistake({ state, last_error: error }) {
-  const found = ["backoff", "connecting"].includes(state) && MISTAKES.find((each) => each.error.test(error ?? ""));
+function mistake({ state, last_error: error, needs_attention: attention }) {
+  const found = ["backoff", "connecting"].includes(state) ? MISTAKES[attention] : null;
   return found ? bad(found.headline, `${sentence(error)} ${found.remedy}`) : null;
 }
 

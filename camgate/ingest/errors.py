@@ -3,7 +3,8 @@
 from typing import ClassVar
 
 from camgate.base.errors import RemoteError
-from camgate.wire.rtsp.errors import printable_list
+from camgate.relay.source import Attention
+from camgate.wire.rtsp.errors import AuthenticationFailed, NoUsableTrack, UnexpectedStatus, printable_list
 
 
 class CameraAway(RemoteError):
@@ -112,3 +113,16 @@ class CredentialsNoLongerTaken(RemoteError):
             "refused (401) although these credentials worked before: the camera may have too many clients,"
             " or its password was changed"
         )
+
+
+def attention_for(error: RemoteError) -> Attention | None:
+    """Return what a person must put right before the camera can give pictures; None where waiting may help."""
+    match error:
+        case AuthenticationFailed() | UnexpectedStatus(status_code=403 | 404):
+            return Attention.REFUSED
+        case UnsupportedVideo() | NoUsableTrack():
+            return Attention.VIDEO
+        case CameraMute():
+            return Attention.NO_RTSP
+        case _:
+            return None

@@ -26,11 +26,12 @@ from camgate.ingest.errors import (
     CameraStalled,
     CredentialsNoLongerTaken,
     UnsupportedVideo,
+    attention_for,
 )
 from camgate.ingest.intake import Intake
 from camgate.ingest.knock import wait_open
 from camgate.ingest.session import play_camera
-from camgate.relay.source import CameraState, Source
+from camgate.relay.source import Attention, CameraState, Source
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack
@@ -119,7 +120,8 @@ class _Supervisor:
             self._denied.reset()
         if isinstance(error, AuthenticationFailed) and error.problem is REFUSED and self._has_logged_in:
             error = CredentialsNoLongerTaken()
-        self._note(CameraState.STALLED if isinstance(error, CameraStalled) else CameraState.BACKOFF, str(error))
+        state = CameraState.STALLED if isinstance(error, CameraStalled) else CameraState.BACKOFF
+        self._note(state, str(error), attention_for(error))
         return self._delay_after(error, lived_s)
 
     def _delay_after(self, error: RemoteError, lived_s: float) -> float:
@@ -144,12 +146,12 @@ class _Supervisor:
             self._note(CameraState.BACKOFF, words)
             self._away_words.add(words)
 
-    def _note(self, state: CameraState, words: str) -> None:
+    def _note(self, state: CameraState, words: str, needs_attention: Attention | None = None) -> None:
         """Set the camera's state, and log its trouble when that is news."""
         # Pages show these words, and a camera may repeat in its answer whatever it was sent.
         words = mask(words)
         if self._source.state is not state or self._source.last_error != words:
-            self._source.set_state(state, words)
+            self._source.set_state(state, words, needs_attention=needs_attention)
         if words != self._last_words:
             log.warning("camera gives no pictures", camera=self._settings.name, reason=words)
             self._last_words = words

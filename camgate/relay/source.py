@@ -38,6 +38,17 @@ class CameraState(StrEnum):
     """Removed, or camgate is shutting down."""
 
 
+class Attention(StrEnum):
+    """What a person must put right, because waiting does not; the values are the API's words."""
+
+    REFUSED = "refused"
+    """The camera does not let us in, or has nothing at this path."""
+    VIDEO = "video"
+    """It offers no video that browsers can be shown."""
+    NO_RTSP = "no-rtsp"
+    """Something accepts connections, but speaks no RTSP."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatistics(StreamStatistics):
     """A camera's state and its stream's figures at one moment: plain values only, so `asdict` of it makes JSON."""
@@ -47,6 +58,8 @@ class SourceStatistics(StreamStatistics):
     state: CameraState
     last_error: str | None
     """Why it is not live, in words; None while it is."""
+    needs_attention: Attention | None
+    """Whether the last error is one that waiting does not mend; None where it does."""
     since_s: float
     """How long it has been in this state."""
     uptime_s: float
@@ -66,6 +79,7 @@ class Source:
         self.stream = Stream(name)
         self.state = CameraState.CONNECTING
         self.last_error: str | None = None
+        self.needs_attention: Attention | None = None
         self.changed_at_s = trio.current_time()
         self.sessions = 0
         self.changes = Changes()
@@ -92,11 +106,18 @@ class Source:
             self.stream.set_format(video_format)
             self._announce()
 
-    def set_state(self, state: CameraState, error: str | None = None) -> None:
-        """Change the state. The last error stays until another one, or until the camera is live again."""
+    def set_state(
+        self, state: CameraState, error: str | None = None, *, needs_attention: Attention | None = None
+    ) -> None:
+        """Change the state. The last error stays until another one, or until the camera is live again.
+
+        needs_attention: what the error asks of a person; it stays as long as the error does.
+        """
         shown_error = None if state is CameraState.LIVE else error or self.last_error
         if state is self.state and shown_error == self.last_error:
             return
+        if shown_error != self.last_error:
+            self.needs_attention = needs_attention
         if state is not self.state:
             self.state = state
             self.changed_at_s = trio.current_time()
@@ -126,6 +147,7 @@ class Source:
             title=self.title,
             state=self.state,
             last_error=self.last_error,
+            needs_attention=self.needs_attention,
             since_s=since_s,
             uptime_s=since_s if self.state is CameraState.LIVE else 0.0,
             reconnects=self.reconnects,

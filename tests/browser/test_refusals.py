@@ -7,15 +7,21 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from camgate.base.errors import RemoteError
-from camgate.ingest.errors import CameraHungUp, CameraMute, CredentialsNoLongerTaken, UnsupportedVideo
+from camgate.ingest.errors import (
+    CameraHungUp,
+    CameraMute,
+    CredentialsNoLongerTaken,
+    UnsupportedVideo,
+    attention_for,
+)
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack, UnexpectedStatus
 from tests.browser.processes import CameraProcess, CamgateProcess
 from tests.browser.viewer import Viewer
 
 WORDS = """
-async ([state, error]) => {
+async ([state, error, attention]) => {
   const { explain } = await import("/static/words.js");
-  const camera = { name: "front", state, last_error: error };
+  const camera = { name: "front", state, last_error: error, needs_attention: attention };
   return explain({ state: "idle", camera: "front" }, { serverAnswers: true, get: () => camera });
 }
 """
@@ -117,7 +123,7 @@ def test_an_unknown_camera_is_asked_for_once_and_leads_to_the_others(viewer: Vie
 def test_what_waiting_does_not_mend_is_no_absence(viewer: Viewer, error: RemoteError, headline: str) -> None:
     viewer.open("/")
     for state in ("backoff", "connecting"):
-        words = viewer.page.evaluate(WORDS, [state, str(error)])
+        words = viewer.page.evaluate(WORDS, [state, str(error), attention_for(error)])
         assert words["headline"] == headline
         assert str(error)[1:] in words["detail"]
         assert "return by itself" not in words["detail"]
@@ -132,5 +138,5 @@ def test_what_waiting_does_not_mend_is_no_absence(viewer: Viewer, error: RemoteE
     ],
 )
 def test_what_passes_by_itself_is_absence(viewer: Viewer, error: RemoteError) -> None:
-    words = viewer.open("/").page.evaluate(WORDS, ["backoff", str(error)])
+    words = viewer.open("/").page.evaluate(WORDS, ["backoff", str(error), attention_for(error)])
     assert words["headline"] == "The camera is away"

@@ -140,6 +140,7 @@ def camera_facts(name: str) -> dict[str, object]:
         "title": name.title(),
         "state": "live",
         "last_error": None,
+        "needs_attention": None,
         "codec": "H264",
         "width": 1280,
         "height": 720,

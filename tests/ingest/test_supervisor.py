@@ -127,6 +127,27 @@ async def test_a_camera_that_repeats_the_password_does_not_tell_it_to_viewers(
     forget_secrets()
 
 
+@pytest.mark.parametrize(
+    ("camera", "answers", "attention"),
+    [
+        (FakeCamera(username="admin", password="another"), {}, "refused"),
+        (FakeCamera(), {"DESCRIBE": 404}, "refused"),
+        (FakeCamera(), {"DESCRIBE": 403}, "refused"),
+        (FakeCamera(codec="H265"), {}, "video"),
+        (FakeCamera(), {"OPTIONS": None}, "no-rtsp"),
+        (FakeCamera(), {"SETUP": 503}, None),
+        (FakeCamera(), {"PLAY": None}, None),
+    ],
+)
+async def test_what_waiting_does_not_mend_asks_for_attention(
+    camera: FakeCamera, answers: dict[str, int | None], attention: str | None, autojump_clock: trio.testing.MockClock
+) -> None:
+    camera.answers |= answers
+    async with supervised(camera, password=PASSWORD) as watcher:
+        await watcher.wait(BACKOFF)
+        assert watcher.source.statistics().needs_attention == attention
+
+
 async def test_a_camera_that_hangs_is_tried_again_without_much_delay(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
     camera.answers["OPTIONS"] = 0

@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from camgate.relay.errors import CameraOffline
-from camgate.relay.source import CameraState, Source
+from camgate.relay.source import Attention, CameraState, Source
 from tests.fakes.frames import VIDEO_FORMAT, make_frame
 
 
@@ -32,11 +32,15 @@ async def test_readers_outlive_sessions() -> None:
 
 async def test_the_error_stays_until_the_camera_is_live(autojump_clock: trio.testing.MockClock) -> None:
     source = Source("front")
-    source.set_state(CameraState.BACKOFF, "wrong user name or password")
+    source.set_state(CameraState.BACKOFF, "wrong user name or password", needs_attention=Attention.REFUSED)
     source.set_state(CameraState.CONNECTING)
     assert source.last_error == "wrong user name or password"
+    assert source.statistics().needs_attention == "refused"
     source.set_state(CameraState.LIVE)
-    assert source.last_error is None
+    assert (source.last_error, source.statistics().needs_attention) == (None, None)
+    source.set_state(CameraState.BACKOFF, "no RTSP", needs_attention=Attention.NO_RTSP)
+    source.set_state(CameraState.BACKOFF, "gone")
+    assert source.needs_attention is None
 
 
 async def test_since_counts_from_the_change_of_state(autojump_clock: trio.testing.MockClock) -> None:

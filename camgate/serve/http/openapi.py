@@ -7,6 +7,7 @@ from camgate.serve.http.problem import MEDIA_TYPE
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+_ATTENTION = ["refused", "video", "no-rtsp"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
 
@@ -134,6 +135,11 @@ def _schemas() -> dict[str, Any]:
                 "title": text,
                 "state": {"type": "string", "enum": _STATES},
                 "last_error": text,
+                "needs_attention": {
+                    "type": ["string", "null"],
+                    "enum": [*_ATTENTION, None],
+                    "description": "What a person must put right, as waiting does not; last_error says it in words.",
+                },
                 "codec": text,
                 "width": count,
                 "height": count,

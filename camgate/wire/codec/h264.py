@@ -177,12 +177,6 @@ class H264Depacketizer:
             self._fragments[self._owned_fragments :] = [b"".join(self._fragments[self._owned_fragments :])]
             self._owned_fragments = len(self._fragments)
 
-    def flush(self) -> list[Frame]:
-        """Return the frame that no marker or later packet has completed; for the end of a stream."""
-        frames: list[Frame] = []
-        self._end_access_unit(frames)
-        return frames
-
     def statistics(self) -> H264Statistics:
         return H264Statistics(
             ssrc=self._ssrc,
