@@ -1,6 +1,7 @@
 """What the kernel says of this process: processor time wanted, memory used, memory there is. Linux's /proc and cgroups.
 
-Each reading opens, reads and closes one small file: 10-20 us, a few times a second. No state.
+Each reading opens, reads and closes one small file, without what Python's own files do beside it: 5 us, ten times a
+second. No state.
 """
 
 import os
@@ -8,6 +9,7 @@ import time
 from pathlib import Path
 
 _PROC = Path("/proc")
+_MOST_BYTES = 4_096
 _CGROUPS = Path("/sys/fs/cgroup")
 
 
@@ -19,7 +21,7 @@ def wanted_s(proc: Path = _PROC) -> float:
     """
     try:
         # Documentation/scheduler/sched-stats.rst: nanoseconds on a processor, nanoseconds waiting for one, turns.
-        ran_ns, waited_ns, _ = (proc / "thread-self" / "schedstat").read_bytes().split()
+        ran_ns, waited_ns, _ = _read(proc / "thread-self" / "schedstat").split()
     except (OSError, ValueError):
         return time.thread_time()
     return (int(ran_ns) + int(waited_ns)) / 1e9
@@ -29,10 +31,18 @@ def memory_bytes(proc: Path = _PROC) -> int:
     """Return the resident memory of this process; 0 where the kernel does not say."""
     try:
         # proc_pid_statm(5): pages, the second number is the resident ones.
-        pages = (proc / "self" / "statm").read_bytes().split()[1]
+        pages = _read(proc / "self" / "statm").split()[1]
     except OSError:
         return 0
     return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def _read(file: Path) -> bytes:
+    number = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(number, _MOST_BYTES)
+    finally:
+        os.close(number)
 
 
 def memory_allowed_bytes(proc: Path = _PROC, cgroups: Path = _CGROUPS) -> int:
