@@ -34,6 +34,7 @@ REPEAT_FLIGHT_S = 0.1
 """Until a flight that is not answered is sent again, then twice as long, and so on. OpenSSL begins with 1 s, a black
 second at every fifth join where a tenth is lost."""
 _CERTIFICATE_RENEWAL = datetime.timedelta(days=1)
+_MODE_RELEASE_BUFFERS = 0x10  # SSL_CTX_set_mode(3); pyOpenSSL does not name it
 _MAX_RECORD_BYTES = 16_384
 _RECORD_HEADER_BYTES = 13
 
@@ -85,6 +86,8 @@ class _SharingCertificate(RTCCertificate):
             self._context = super()._create_ssl_context(srtp_profiles)
             # A context's own cache would keep thousands of sessions, none of which a browser ever resumes.
             self._context.set_session_cache_mode(SSL.SESS_CACHE_OFF)
+            # Between two datagrams an association needs no read buffer of 16 kB.
+            self._context.set_mode(_MODE_RELEASE_BUFFERS)
         return self._context
 
 

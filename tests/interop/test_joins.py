@@ -1,0 +1,218 @@
+"""Many who come and go: none is refused in a storm, and nobody who has left is remembered."""
+
+import gc
+import json
+import tracemalloc
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+from trio_websocket import wrap_client_stream
+
+from camgate.bench.cameras import HOST, CamerasSettings
+from camgate.bench.clip import ClipSettings
+from camgate.bench.link import open_talking_child
+from camgate.bench.processes import usage
+from camgate.bench.server import BenchServer, open_server
+from camgate.bench.signaling import Access, build_offer
+from camgate.bench.viewer import Viewer
+from camgate.config.model import CameraSettings, Settings, WebRtcSettings
+from camgate.engine import Engine
+from camgate.relay.registry import Registry
+from camgate.relay.source import CameraState, Source
+from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.serve.webrtc.peer import SILENCE_TIMEOUT_S
+from camgate.wire.codec.frame import Frame
+from tests.fakes.command import camgate
+from tests.fakes.frames import VIDEO_FORMAT, make_frame
+from tests.fakes.h264 import PPS, SPS
+from tests.fakes.http import Server, running_server
+from tests.fakes.visitors import Visitors, reading
+
+pytestmark = pytest.mark.interop
+
+SMALL = ClipSettings(width=320, height=180, fps=10, bitrate_bps=300_000, gop_s=0.5)
+PATIENCE_S = 60.0
+STORM = ["--size", "320x180", "--bitrate", "0.2", "--fps", "10", "--gop", "1", "--viewers", "10", "--seconds", "1"]
+
+JOINS = 1000
+WARM_JOINS = 300
+"""Until then memory still grows: heaps find their size, modules are loaded with their first use."""
+GROWTH = 1.10
+
+PYTHONS_OWN = ("builtins", "weakref")
+CYCLES = 10
+BYTES_A_CYCLE = 1_000
+"""Of a cycle's 60 kB or more: tables and caches grow in steps."""
+
+
+def test_a_storm_of_joins_fails_nobody(tmp_path: Path) -> None:
+    """100 joins a second for 5 s; what they do to the others' delay is the benchmark's to print."""
+    outcome = camgate("bench", *STORM, "--storm", "500", "--storm-rate", "100", "--json", directory=tmp_path)
+    assert outcome.code == 0, outcome.out + outcome.err
+    storm = json.loads(outcome.out)["storm"]
+    assert storm["joined"]["viewers"] == storm["joined"]["connected"] == storm["joined"]["key_frames_seen"] == 500
+    assert storm["joined"]["errors"] == 0, storm["joined"]["first_error"]
+
+
+async def test_a_thousand_joins_and_leaves_leave_no_memory() -> None:
+    async with _small_server() as server:
+        visitors = Visitors(server.whep % 0)
+        await visitors.visit_together(WARM_JOINS)
+        await _wait_empty(server)
+        before = usage(server.child.pid).memory_bytes
+        await visitors.visit_together(JOINS)
+        await _wait_empty(server)
+        after = usage(server.child.pid).memory_bytes
+    assert visitors.count == WARM_JOINS + JOINS
+    assert after <= before * GROWTH, f"{before / 1e6:.1f} MB before, {after / 1e6:.1f} MB after"
+
+
+@asynccontextmanager
+async def _small_server() -> AsyncIterator[BenchServer]:
+    wanted = CamerasSettings(cameras=1, clip=SMALL).as_message()
+    async with open_talking_child("cameras", "camgate.bench.cameras", wanted) as cameras:
+        port = (await cameras.receive(PATIENCE_S))["port"]
+        async with open_server(port, 1, max_viewers=1000) as server:
+            await cameras.send({"serve": True})
+            await server.wait_live()
+            yield server
+
+
+async def _wait_empty(server: BenchServer) -> None:
+    with trio.fail_after(PATIENCE_S):
+        while (await server.cameras())[0]["viewers"]:  # noqa: ASYNC110 (another process)
+            await trio.sleep(0.1)
+
+
+@pytest.fixture
+def leaping_clock() -> trio.testing.MockClock:
+    """Goes as clocks do, as there are threads and sockets, and leaps where it is told to."""
+    return trio.testing.MockClock(rate=1.0)
+
+
+class House:
+    """The server's parts in this process, where what they keep can be counted."""
+
+    def __init__(self, endpoint: Endpoint, http: Server, clock: trio.testing.MockClock) -> None:
+        self._endpoint = endpoint
+        self._http = http
+        self._clock = clock
+        self._visitors = Visitors(f"http://127.0.0.1:{http.port}/whep/front")
+
+    async def watch_and_leave(self) -> None:
+        """As most do."""
+        await self._visitors.visit()
+
+    async def ask_and_never_come(self) -> None:
+        """An offer, and nothing after it."""
+        async with reading(self._visitors.viewer()) as (viewer, _):
+            await viewer._signal()
+
+    async def fall_deaf_amid_the_handshake(self) -> None:
+        """ICE works; the server's part of the handshake is never heard."""
+        async with reading(self._visitors.viewer(Deaf)) as (viewer, _):
+            with trio.move_on_after(0.2):
+                await viewer.join()
+            assert viewer.connected_s is None
+
+    async def drop_the_websocket(self) -> None:
+        """An offer by WebSocket, whose connection breaks after the answer."""
+        offer = build_offer(Access(ufrag="abcd", pwd="p" * 22, fingerprint="AB" + 31 * ":CD", address=HOST, port=9))
+        async with await trio.open_tcp_stream(HOST, self._http.port) as stream, trio.open_nursery() as nursery:
+            socket = await wrap_client_stream(nursery, stream, f"{HOST}:{self._http.port}", "/ws")
+            await socket.send_message(json.dumps({"type": "offer", "id": "v", "camera": "front", "sdp": offer}))
+            while json.loads(await socket.get_message())["type"] != "answer":
+                pass
+            await trio.aclose_forcefully(stream)
+            nursery.cancel_scope.cancel()
+
+    async def wait_empty(self) -> None:
+        """Let time pass until all who left or never came are given up."""
+        for _ in range(int(SILENCE_TIMEOUT_S + PATIENCE_S)):
+            self._clock.jump(1)
+            await trio.testing.wait_all_tasks_blocked(0.005)
+        assert self._endpoint.viewer_count == 0
+        assert not self._endpoint._by_ufrag
+        assert not self._endpoint._by_path
+
+
+class Deaf(Viewer):
+    """Hears nothing from its own ClientHello on."""
+
+    def drain(self) -> None:
+        if self._dtls is None:
+            super().drain()
+        else:
+            self.sock.recv(2048)
+
+
+@asynccontextmanager
+async def _house(web: Path, clock: trio.testing.MockClock) -> AsyncIterator[House]:
+    source, registry, endpoint = Source("front"), Registry(), Endpoint()
+    registry.add(source)
+    source.begin_session()
+    source.set_format(VIDEO_FORMAT)
+    source.set_state(CameraState.LIVE)
+    key = make_frame(0, key=True, size=20_000)
+    source.publish(Frame((SPS, PPS, *key.nals), key.rtp_time, key.arrival_s, key.is_key))
+    for number in range(1, 10):
+        source.publish(make_frame(number, size=2_000))
+    settings = Settings(
+        cameras={"front": CameraSettings(name="front", url="rtsp://192.0.2.1/")},
+        webrtc=WebRtcSettings(advertise=(HOST,)),
+    )
+    endpoint.bind(0)
+    try:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(endpoint.run)
+            async with running_server(Engine(settings, registry, endpoint), web) as http:
+                yield House(endpoint, http, clock)
+            nursery.cancel_scope.cancel()
+    finally:
+        endpoint.close()
+
+
+def _census() -> Counter[str]:
+    """Count objects by class, but for what Python itself keeps: isinstance has a cache for each abstract class."""
+    gc.collect()
+    classes = (type(each) for each in gc.get_objects())
+    return Counter(f"{cls.__module__}.{cls.__qualname__}" for cls in classes if cls.__module__ not in PYTHONS_OWN)
+
+
+async def test_nobody_who_left_or_never_came_is_remembered(
+    tmp_path: Path, leaping_clock: trio.testing.MockClock
+) -> None:
+    async with _house(tmp_path, leaping_clock) as house:
+
+        async def cycle() -> None:
+            for way in (
+                house.watch_and_leave,
+                house.ask_and_never_come,
+                house.fall_deaf_amid_the_handshake,
+                house.drop_the_websocket,
+            ):
+                with trio.fail_after(PATIENCE_S):
+                    await way()
+
+        async def come_and_go() -> int:
+            for _ in range(CYCLES):
+                await cycle()
+            await house.wait_empty()
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+        await come_and_go()
+        before = _census()
+        tracemalloc.start()
+        try:
+            bytes_before = await come_and_go()
+            bytes_after = await come_and_go()
+        finally:
+            tracemalloc.stop()
+    assert {kind: count for kind, count in (_census() - before).items() if count >= CYCLES} == {}
+    assert bytes_after - bytes_before < CYCLES * BYTES_A_CYCLE
