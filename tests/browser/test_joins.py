@@ -51,6 +51,8 @@ def test_pictures_come_on_when_sequence_numbers_wrap(
 
 def test_the_page_says_that_it_waits_for_a_key_frame(viewer: Viewer, server: CamgateProcess) -> None:
     viewer.eventually(lambda: server.camera("big")["gop_s"], "two key frames")
+    # Not at the end of one, when the picture would come before the words.
+    viewer.eventually(lambda: server.camera("big")["cache_frames"] > 0, "a new group of pictures")
     viewer.eventually(lambda: server.camera("big")["cache_frames"] == 0, "a group of pictures that is not kept")
     viewer.open("/camera/big")
     words = viewer.wait_words("Waiting for the camera's next key frame")
