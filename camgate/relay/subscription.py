@@ -42,6 +42,10 @@ class Subscription:
         self.closed = False
 
     @property
+    def queued_frames(self) -> int:
+        return len(self._backlog)
+
+    @property
     def queued_bytes(self) -> int:
         return self._backlog_bytes
 

@@ -251,6 +251,11 @@ class DtlsSession:
                 self.receive_datagram(self._arriving.receive_nowait())
         return handshake.keys()
 
+    @property
+    def waiting(self) -> int:
+        """How many datagrams the handshake has not looked at."""
+        return self._to_handshake.statistics().current_buffer_used
+
     def receive_datagram(self, data: bytes) -> None:
         """Take a DTLS datagram from the network. Sets `closed_by_peer` on close_notify."""
         if self._is_closed:

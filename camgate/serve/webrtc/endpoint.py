@@ -21,7 +21,7 @@ from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics
-from camgate.serve.webrtc.sender import Sender
+from camgate.serve.webrtc.sender import Sender, SenderStatistics
 from camgate.serve.webrtc.turns import Turns
 from camgate.wire.ice import stun
 
@@ -54,6 +54,13 @@ class EndpointStatistics:
     """Sent away, as they flooded us."""
     send_full: int
     send_errors: int
+    paths: int
+    """Pairs of a viewer's and an own address that we know now."""
+    senders: int
+    """Streams that were watched since their camera was added."""
+    tasks_to_start: int
+    steps_waiting: int
+    """Of joins, for their turn."""
 
 
 class Endpoint:
@@ -278,6 +285,8 @@ class Endpoint:
             watch.look(now, self._unknown + self._malformed, self._lost())
             for peer in self.peers():
                 peer.check_silence(now, watch.silence_timeout_s(now))
+            for sender in self.senders():
+                sender.look_for_end()
 
     def _lost(self) -> int:
         return sum(udp.lost() for udp in self._sockets)
@@ -293,7 +302,15 @@ class Endpoint:
             self._cut_off,
             sum(udp.send_full for udp in self._sockets),
             sum(udp.send_errors for udp in self._sockets),
+            len(self._by_path),
+            len(self._senders),
+            self._to_start.statistics().current_buffer_used,
+            self.turns.waiting,
         )
+
+    def sender_statistics(self) -> list[SenderStatistics]:
+        """Take a snapshot of every stream that is watched or was."""
+        return [sender.statistics() for sender in self.senders()]
 
     def peer_statistics(self) -> list[PeerStatistics]:
         """Take a snapshot of every viewer."""

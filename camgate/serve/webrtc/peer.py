@@ -80,6 +80,10 @@ class PeerStatistics:
     srtp_profile: str | None
     age_s: float
     refused: Refused
+    paths: int
+    """Addresses that it was heard from."""
+    records_waiting: int
+    """DTLS datagrams that its handshake has not looked at."""
     media: ViewerStatistics | None
 
 
@@ -414,5 +418,14 @@ class Peer:
         age = trio.current_time() - self._since_s
         refused = self._allowance.refused()
         return PeerStatistics(
-            self.label, self.camera, self.state, self.address, self._srtp_profile, age, refused, media
+            self.label,
+            self.camera,
+            self.state,
+            self.address,
+            self._srtp_profile,
+            age,
+            refused,
+            len(self.paths),
+            self._dtls.waiting,
+            media,
         )

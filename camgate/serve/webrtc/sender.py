@@ -8,6 +8,7 @@ import secrets
 import time
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import trio
 
@@ -32,6 +33,23 @@ RING_TICKS = 2 * CLOCK_HZ
 REPORT_INTERVAL_S = 1.0
 MAX_START_SEQUENCE = 0x7FFF
 """A first sequence number in the lower half leaves the receiver no doubt about the rollover counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class SenderStatistics:
+    """What a stream's sender keeps now."""
+
+    name: str
+    viewers: int
+    frames_queued: int
+    bytes_queued: int
+    """Waiting to be sent, each counted once however many viewers there are."""
+    frames_dropped: int
+    frames_shed: int
+    ring_packets: int
+    """Kept for retransmission."""
+    cached_packets: int
+    """Of the key-frame cache, cut for bursts."""
 
 
 class Sender:
@@ -85,6 +103,8 @@ class Sender:
         while True:
             # A viewer may come and be gone again before this task gets its turn.
             while not self._viewers:
+                if self.stream.closed:
+                    return
                 await self._wanted.wait()
             with trio.CancelScope() as self._idle, self.stream.subscribe() as subscription:
                 self._subscription = subscription
@@ -115,6 +135,11 @@ class Sender:
         if self._running:
             self._join(viewer)
         self._wanted.set()
+
+    def look_for_end(self) -> None:
+        """See whether the stream was closed, which a sender that rests is not told. Called now and then."""
+        if self.stream.closed:
+            self._wanted.set()
 
     def remove(self, viewer: Viewer) -> None:
         """Stop sending to a viewer; the last one's leaving ends the subscription."""
@@ -259,6 +284,20 @@ class Sender:
 
     def _bytes_per_s(self) -> float:
         return self.stream.bitrate_bps(trio.current_time()) / 8
+
+    def statistics(self) -> SenderStatistics:
+        """Take a snapshot."""
+        queue = self._subscription
+        return SenderStatistics(
+            self.name,
+            len(self._viewers),
+            queue.queued_frames if queue else 0,
+            queue.queued_bytes if queue else 0,
+            queue.dropped_frames if queue else 0,
+            queue.shed_frames if queue else 0,
+            self._ring_packets,
+            sum(map(len, self._payloads.values())),
+        )
 
     def load_bytes_per_s(self, now: float) -> float:
         """How much there is to send to all viewers together; this and what follows is what `load.shedding` looks at."""

@@ -53,6 +53,12 @@ class ViewerStatistics:
     loss_fraction: float
     jitter_s: float
     round_trip_s: float | None
+    frames_waiting: int
+    """For its own task: of a burst, or behind one."""
+    frames_kept: int
+    """Of its last burst, for retransmission."""
+    repeats_waiting: int
+    """Packets that it asked for, and that its pace holds back."""
 
 
 class Viewer:
@@ -318,4 +324,7 @@ class Viewer:
             self.loss_fraction,
             self.jitter_s,
             self.round_trip_s,
+            len(self.bursting or ()),
+            len(self.own_frames),
+            self.pace.repeats if self.pace is not None else 0,
         )

@@ -389,6 +389,36 @@ async def test_silence_ends_a_viewer() -> None:
         assert "never connected" in await peer.wait_closed()
 
 
+async def test_a_sender_at_rest_ends_with_its_camera(autojump_clock: trio.testing.MockClock) -> None:
+    async with _endpoint() as endpoint:
+        stream = Stream("front")
+        endpoint.sender(stream)
+        await trio.sleep(5)
+        assert [each.name for each in endpoint.sender_statistics()] == ["front"]
+        stream.close()
+        await trio.sleep(2)
+        assert endpoint.sender_statistics() == []
+        assert endpoint.statistics().senders == 0
+
+
+async def test_what_is_kept_shows_in_statistics(connect: Connect) -> None:
+    async with _endpoint() as endpoint:
+        peer = _add(endpoint)
+        assert endpoint.statistics().tasks_to_start > 0
+        await _settle()
+        client = await connect(endpoint)
+        await client.check(peer)
+        await client.receive()
+        statistics = endpoint.statistics()
+        assert (statistics.viewers, statistics.paths, statistics.senders) == (1, 1, 1)
+        assert (statistics.tasks_to_start, statistics.steps_waiting) == (0, 0)
+        [snapshot] = endpoint.peer_statistics()
+        assert (snapshot.paths, snapshot.records_waiting) == (1, 0)
+        for _ in range(3):
+            peer._dtls.receive_datagram(b"\x16" * 60)
+        assert endpoint.peer_statistics()[0].records_waiting == 2, "its task has the first one"
+
+
 def test_states_are_total_and_end() -> None:
     assert set(TRANSITIONS) == set(PeerState)
     assert TRANSITIONS[PeerState.CLOSED] == frozenset()

@@ -483,3 +483,27 @@ async def test_what_frames_cost_is_told_to_the_load_meter(autojump_clock: MockCl
         assert scene.sending.busy_s > before[1]
         assert scene.sending.take_worst_delay_s() == 0.0, "virtual time stands still while sending"
         assert len(receivers) == 2
+
+
+async def test_what_a_sender_keeps_shows_in_statistics(autojump_clock: MockClock) -> None:
+    async with _scene(gop=10) as scene:
+        await scene.frames(3)
+        receiver = scene.join()
+        await scene.frames(4)
+        statistics = scene.sender.statistics()
+        packets = len(receiver.take())
+        assert (statistics.viewers, statistics.frames_queued, statistics.bytes_queued) == (1, 0, 0)
+        assert statistics.ring_packets + statistics.cached_packets >= packets
+        assert statistics.cached_packets > 0
+        kept = receiver.viewer.statistics()
+        assert (kept.frames_waiting, kept.repeats_waiting) == (0, 0)
+        assert kept.frames_kept >= 3
+        for _ in range(2):
+            scene.camera.frame()
+        assert scene.sender.statistics().frames_queued == 2
+        assert scene.sender.statistics().bytes_queued > 2 * 2_000
+        await scene.frames(200)
+        assert receiver.viewer.statistics().frames_kept == 0, "nobody asks for it so late"
+        scene.sender.remove(receiver.viewer)
+        rest = scene.sender.statistics()
+        assert (rest.viewers, rest.ring_packets, rest.cached_packets) == (0, 0, 0)
