@@ -110,6 +110,22 @@ def test_pictures_that_cannot_be_decoded_show_that_the_camera_lives() -> None:
     assert (track.last_picture_s, track.last_frame_s) == (3.0, 0.0)
 
 
+def test_nothing_keeps_a_read_alive() -> None:
+    track = receiver()
+    fragments = [b"\x7c\x85" + KEY_SLICE[1:], b"\x7c\x05 middle", b"\x7c\x05 middle", b"\x7c\x45 end"]
+    frames = []
+    for number, payload in enumerate([SETS, *fragments]):
+        packet = rtp(number, payload=payload)
+        if number < len(fragments):
+            packet = packet[:1] + bytes([packet[1] & 0x7F]) + packet[2:]
+        read = bytearray(packet)
+        with memoryview(read) as view:
+            frames += track.receive_packets([(4, view)], 1.0)
+        # A bytearray that is still looked at cannot grow.
+        read.append(0)
+    assert [frame.nals for frame in frames] == [(SPS, PPS, KEY_SLICE + b" middle middle end")]
+
+
 def test_the_report_goes_to_the_channel_after_where_the_camera_named_only_one() -> None:
     assert receiver().rtcp_channel == 5
 
