@@ -44,9 +44,9 @@ from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalfo
 
 FULL_RETRY_S = 10.0
 
-MAX_WAITING_STEPS = 200
-"""A join has about ten steps, and gets at least twenty a second (`serve.webrtc.turns`): who comes later would wait for
-ten seconds, and the handshakes of those before with it."""
+MAX_STEP_WAIT_S = 1.0
+"""A join has about ten steps and 15 s. When each has to wait for longer than this (`serve.webrtc.turns`), one more
+viewer would be connected late, and make others too late."""
 JOINS_RETRY_S = 3.0
 
 
@@ -89,10 +89,10 @@ class Engine:
             admission.count_refused("max_viewers")
             raise TooManyViewers(limit, retry_after_s=FULL_RETRY_S)
         admission.check(viewers, trio.current_time())
-        waiting = self._endpoint.turns.waiting
-        if waiting >= MAX_WAITING_STEPS:
+        turns = self._endpoint.turns
+        if turns.wait_s(trio.current_time()) > MAX_STEP_WAIT_S:
             admission.count_refused("joins")
-            raise TooManyJoins(waiting, retry_after_s=JOINS_RETRY_S)
+            raise TooManyJoins(turns.waiting, retry_after_s=JOINS_RETRY_S)
 
     def _add_viewer(
         self,

@@ -20,17 +20,23 @@ class Turns:
 
     def __init__(self) -> None:
         self._lock = trio.Lock()
+        self._since_s: dict[object, float] = {}
         self._frames = 0
         self._between_frames = trio.Event()
 
     async def take(self) -> None:
         """Wait for a turn; it ends at the task's next checkpoint."""
-        # Taking a lock is a checkpoint, and giving it back wakes the next one in the pass after this.
-        async with self._lock:
-            if self._frames:
-                with trio.move_on_after(PATIENCE_S):
-                    while self._frames:
-                        await self._between_frames.wait()
+        me = object()
+        self._since_s[me] = trio.current_time()
+        try:
+            # Taking a lock is a checkpoint, and giving it back wakes the next one in the pass after this.
+            async with self._lock:
+                if self._frames:
+                    with trio.move_on_after(PATIENCE_S):
+                        while self._frames:
+                            await self._between_frames.wait()
+        finally:
+            del self._since_s[me]
 
     @contextmanager
     def live(self) -> Iterator[None]:
@@ -47,4 +53,8 @@ class Turns:
     @property
     def waiting(self) -> int:
         """How many tasks wait for their turn."""
-        return self._lock.statistics().tasks_waiting
+        return len(self._since_s)
+
+    def wait_s(self, now: float) -> float:
+        """How long the first of them has waited; 0 when none does."""
+        return max(0.0, now - next(iter(self._since_s.values()))) if self._since_s else 0.0

@@ -1,5 +1,6 @@
 """Live frames first, then one heavy step a pass, whoever waited longest before the others."""
 
+import pytest
 import trio
 import trio.lowlevel
 import trio.testing
@@ -33,7 +34,7 @@ async def test_one_step_goes_in_each_pass_in_order() -> None:
             for number in range(20):
                 nursery.start_soon(passes.step, number)
                 await trio.testing.wait_all_tasks_blocked()  # else Trio starts them in any order
-            assert turns.waiting == 19
+            assert turns.waiting == 20
         nursery.start_soon(passes.run)
         while len(passes.steps) < 20:
             await trio.lowlevel.checkpoint()
@@ -79,3 +80,19 @@ async def test_who_gives_up_holds_up_nobody(autojump_clock: trio.testing.MockClo
     with trio.fail_after(PATIENCE_S):
         await turns.take()
     assert turns.waiting == 0
+    assert turns.wait_s(trio.current_time()) == 0
+
+
+async def test_the_wait_is_that_of_the_first_in_the_row(autojump_clock: trio.testing.MockClock) -> None:
+    turns = Turns()
+    async with trio.open_nursery() as nursery:
+        with turns.live():
+            nursery.start_soon(turns.take)
+            await trio.sleep(PATIENCE_S / 2)
+            nursery.start_soon(turns.take)
+            await trio.sleep(PATIENCE_S / 4)
+            assert turns.waiting == 2
+            assert turns.wait_s(trio.current_time()) == pytest.approx(0.75 * PATIENCE_S)
+            await trio.sleep(PATIENCE_S / 2)
+            assert turns.waiting == 1
+            assert turns.wait_s(trio.current_time()) == pytest.approx(0.75 * PATIENCE_S)
