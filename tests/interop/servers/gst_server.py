@@ -11,12 +11,12 @@ Row 0 is the picture's number, row 1 the Unix time of drawing in milliseconds mo
 """
 
 import argparse
-import json
 import signal
 import sys
 import time
 
 import gi
+from reports import report
 
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
@@ -66,10 +66,6 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--parameter-sets", choices=("in-band", "sdp"), default="in-band")
     parser.add_argument("--file", help="serve this Matroska file of H.264 instead of the live picture")
     return parser.parse_args()
-
-
-def report(event: str, **fields: object) -> None:
-    print(json.dumps({"event": event, **fields}), flush=True)
 
 
 def stop(loop: GLib.MainLoop):
