@@ -33,7 +33,7 @@ def _has_gst_rtsp_server() -> bool:
         "needed = ('appsrc', 'x264enc', 'h264parse', 'rtph264pay', 'matroskademux')\n"
         "raise SystemExit(not all(map(Gst.ElementFactory.find, needed)))"
     )
-    if not os.access(SYSTEM_PYTHON, os.X_OK):
+    if not os.access(SYSTEM_PYTHON, os.X_OK) or shutil.which("gst-launch-1.0") is None:
         return False
     return subprocess.run([SYSTEM_PYTHON, "-c", script], capture_output=True, check=False).returncode == 0
 
@@ -49,9 +49,11 @@ GST_RTSP_SERVER = Tool(
         "gstreamer1.0-plugins-good",
         "gstreamer1.0-plugins-bad",
         "gstreamer1.0-plugins-ugly",
+        "gstreamer1.0-tools",
     ),
 )
 CHROMIUM = Tool("chromium", lambda: shutil.which("chromium") is not None, ("chromium",))
+TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM)
 
 
 def require_tool(tool: Tool) -> None:

@@ -13,6 +13,8 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
+from tests.fakes.tools import TOOLS
+
 ROOT = Path(__file__).resolve().parents[2]
 MODULES = sorted((ROOT / "camgate").rglob("*.py"))
 MAX_FILE_LINES = 500
@@ -121,3 +123,9 @@ def test_every_module_says_what_it_is(path: Path) -> None:
     assert docstring
     if text.count("\n") > MAX_FILE_LINES:
         assert "lines" in docstring, f"over {MAX_FILE_LINES} lines: the docstring should say why the file is long"
+
+
+def test_what_tests_need_is_installed_for_them() -> None:
+    installed = set((ROOT / "tests" / "install-system-packages").read_text().split())
+    for tool in TOOLS:
+        assert set(tool.packages) <= installed, f"packages for {tool.name} are missing in tests/install-system-packages"
