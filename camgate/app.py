@@ -29,8 +29,8 @@ from camgate.ingest.intake import open_intake
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source
-from camgate.serve.http.listeners import open_listeners
 from camgate.serve.http.server import serve_http
+from camgate.serve.listeners import open_listeners
 from camgate.serve.webrtc.endpoint import Endpoint
 
 log = get_logger("app")

@@ -20,7 +20,7 @@ import trio_asyncio
 from camgate.bench.link import Link, link_to_parent
 from camgate.bench.signaling import Server, SignalingFailed
 from camgate.bench.viewer import Viewer, ViewerSettings
-from camgate.serve.webrtc.datagrams import UDP_SEGMENT
+from camgate.serve.datagrams import UDP_SEGMENT
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.wire.ice import stun
 from camgate.wire.rtp import rtcp

@@ -8,7 +8,7 @@ import pylibsrtp
 import trio
 
 from camgate.relay.stream import Stream
-from camgate.serve.webrtc.datagrams import Address, Route
+from camgate.serve.datagrams import Address, Route
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile

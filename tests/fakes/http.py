@@ -13,8 +13,8 @@ from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from camgate.config.model import ServerSettings
 from camgate.serve.http.engine import MediaEngine
-from camgate.serve.http.listeners import open_listeners
 from camgate.serve.http.server import serve_http
+from camgate.serve.listeners import open_listeners
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 30.0

@@ -11,8 +11,8 @@ import trio
 from aiortc.rtcdtlstransport import RTCCertificate
 
 from camgate.relay.stream import Stream
+from camgate.serve.datagrams import Route
 from camgate.serve.webrtc import burst
-from camgate.serve.webrtc.datagrams import Route
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import pylibsrtp
 
-from camgate.serve.webrtc.datagrams import Route
+from camgate.serve.datagrams import Route
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.srtp_keys import derive_gcm

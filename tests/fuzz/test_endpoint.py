@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camgate.relay.stream import Stream
-from camgate.serve.webrtc.datagrams import UdpSocket
+from camgate.serve.datagrams import UdpSocket
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerState

@@ -19,9 +19,9 @@ from camgate.serve.http.connection import Connection, hypercorn_config
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate
-from camgate.serve.http.listeners import addresses, are_all_loopback
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.problem import Problem
+from camgate.serve.listeners import addresses, are_all_loopback
 
 log = get_logger("serve.http")
 

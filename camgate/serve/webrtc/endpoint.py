@@ -15,8 +15,8 @@ import trio
 from camgate.base.log import get_logger
 from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
+from camgate.serve.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.attention import Attention
-from camgate.serve.webrtc.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 
-from camgate.serve.webrtc.datagrams import MAX_SEGMENTS
+from camgate.serve.datagrams import segment_runs
 
 MAX_PACKET_BYTES = 1_200
 """RTP and SRTP together: passes VPNs and PPPoE, and is what browsers use themselves."""
@@ -112,7 +112,7 @@ class FrameBuffer:
             self.slots.append((payload, view[start:body], view[body : start + size]))
             start += size
         self.batches: list[Batch] = [
-            ((view[begin:end],), segment_bytes, packets) for begin, end, segment_bytes, packets in _runs(sizes)
+            ((view[begin:end],), segment_bytes, packets) for begin, end, segment_bytes, packets in segment_runs(sizes)
         ]
 
     def renumber(self, offset: int) -> None:
@@ -123,23 +123,3 @@ class FrameBuffer:
             for position in self._header_offsets:
                 _SEQUENCE.pack_into(self._buffer, position + 2, sequence & 0xFFFF)
                 sequence += 1
-
-
-def _runs(sizes: list[int]) -> list[tuple[int, int, int, int]]:
-    """Group packets for GSO: all of a run have one size, but the last may be shorter.
-
-    Returns (first byte, end byte, segment size or 0 for a single packet, packets).
-    """
-    runs = []
-    first = begin = 0
-    while first < len(sizes):
-        size = sizes[first]
-        end, stop = first + 1, begin + size
-        while end < len(sizes) and sizes[end] <= size and end - first < MAX_SEGMENTS:
-            stop += sizes[end]
-            end += 1
-            if sizes[end - 1] < size:
-                break
-        runs.append((begin, stop, size if end - first > 1 else 0, end - first))
-        first, begin = end, stop
-    return runs

@@ -15,9 +15,9 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
+from camgate.serve.datagrams import PathKey, Route
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.budget import Allowance, Refused
-from camgate.serve.webrtc.datagrams import PathKey, Route
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
 from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
 from camgate.serve.webrtc.packets import HeaderProfile

@@ -8,8 +8,8 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from camgate.relay.stream import Stream
+from camgate.serve.datagrams import Route
 from camgate.serve.webrtc import burst
-from camgate.serve.webrtc.datagrams import Route
 from camgate.serve.webrtc.sender import Sender
 from camgate.serve.webrtc.viewer import KEY_FRAME_REQUEST_INTERVAL_S
 from camgate.wire.codec.frame import Frame

@@ -11,8 +11,8 @@ import trio
 import trio.testing
 
 from camgate.relay.stream import Stream
+from camgate.serve.datagrams import Route, UdpSocket
 from camgate.serve.webrtc.budget import CHECK_BURST
-from camgate.serve.webrtc.datagrams import Route, UdpSocket
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import (

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.serve.webrtc.datagrams import MAX_SEGMENTS
+from camgate.serve.datagrams import MAX_SEGMENTS
 from camgate.serve.webrtc.packets import GCM_TAG_BYTES, FrameBuffer, HeaderProfile, PacketizedFrame
 from camgate.wire.rtp.packet import parse_rtp_untrusted
 

@@ -6,7 +6,7 @@ import socket
 import pytest
 import trio
 
-from camgate.serve.http.listeners import DEAD_AFTER_S, addresses, are_all_loopback, open_listeners
+from camgate.serve.listeners import DEAD_AFTER_S, addresses, are_all_loopback, open_listeners
 
 
 async def test_a_port_in_use_is_named() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from camgate.serve.webrtc.datagrams import UDP_SEGMENT, Route, UdpSocket
+from camgate.serve.datagrams import UDP_SEGMENT, Route, UdpSocket
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The TCP sockets that HTTP listens on, opened before anything is served so that failures show at the start."""
+"""The TCP sockets that HTTP and RTSP listen on, opened before anything is served so that failures show at the start."""
 
 from collections.abc import Sequence
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from camgate.base.log import get_logger
 
-log = get_logger("webrtc.datagrams")
+log = get_logger("serve.datagrams")
 
 UDP_SEGMENT = 103  # linux/udp.h; Python's socket module does not name it
 SO_MEMINFO = 55  # asm-generic/socket.h
@@ -160,6 +160,26 @@ class Route:
     def send(self, datagram: bytes) -> bool:
         """Send one datagram."""
         return self.socket.send([datagram], 0, self)
+
+
+def segment_runs(sizes: list[int]) -> list[tuple[int, int, int, int]]:
+    """Group packets for GSO: all of a run have one size, but the last may be shorter.
+
+    Returns (first byte, end byte, segment size or 0 for a single packet, packets).
+    """
+    runs = []
+    first = begin = 0
+    while first < len(sizes):
+        size = sizes[first]
+        end, stop = first + 1, begin + size
+        while end < len(sizes) and sizes[end] <= size and end - first < MAX_SEGMENTS:
+            stop += sizes[end]
+            end += 1
+            if sizes[end - 1] < size:
+                break
+        runs.append((begin, stop, size if end - first > 1 else 0, end - first))
+        first, begin = end, stop
+    return runs
 
 
 def local_address(received: Ancillary) -> bytes:
