@@ -14,6 +14,8 @@ from typing import Never
 
 import trio
 
+from camgate.ingest.link import Link
+
 CROWD = 64
 """From so many cameras on, what arrives is gathered. Below it is read as it comes: with 20, gathering saved nothing."""
 
@@ -47,7 +49,7 @@ class Arrivals:
                 found = await self._call_readers()
 
     @contextmanager
-    def watch(self, connection: socket.socket, read_now: ReadNow) -> Iterator[None]:
+    def watch(self, connection: socket.socket | Link, read_now: ReadNow) -> Iterator[None]:
         """Have `read_now` called, for the time of the block, whenever `connection` has something to read.
 
         A reader that leaves something unread is called again.

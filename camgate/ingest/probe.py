@@ -16,7 +16,7 @@ from camgate.config.model import CameraSettings
 from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import UnsupportedVideo
 from camgate.ingest.intake import open_intake
-from camgate.ingest.session import play_camera
+from camgate.ingest.play import play_camera
 from camgate.relay.splice import Splice
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame

@@ -12,9 +12,6 @@ from typing import Never, Protocol
 
 import trio
 
-from camgate.base.log import get_logger
-from camgate.base.place import place
-from camgate.config.model import CameraSettings
 from camgate.ingest.arrivals import Arrivals
 from camgate.ingest.errors import (
     CameraHungUp,
@@ -22,10 +19,9 @@ from camgate.ingest.errors import (
     CameraMute,
     CameraStalled,
     NoKeyFrame,
-    UnsupportedScheme,
     UnsupportedVideo,
 )
-from camgate.ingest.intake import Intake
+from camgate.ingest.link import Link
 from camgate.ingest.receive import TrackReceiver
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -33,11 +29,7 @@ from camgate.wire.codec.h264 import PACKET_COST_BYTES
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
-from camgate.wire.rtsp.policies import ClientPolicies
 from camgate.wire.rtsp.track import Track, first_video_track
-from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted
-
-log = get_logger("ingest.session")
 
 READ_BYTES = 256 * 1024
 """One read takes a whole key frame of most cameras."""
@@ -58,8 +50,6 @@ HANG_UP_S = 1.0
 
 GOODBYE_SILENCE_S = 0.25
 """A camera that is silent for so long after TEARDOWN sends nothing any more, so nothing can be left unread."""
-
-MAX_REDIRECTS = 3
 
 MAX_EARLY_BYTES = 8 << 20
 """Kept from before the answer to PLAY: room for any key frame that the depacketiser takes."""
@@ -89,21 +79,21 @@ class SessionSink(Protocol):
 
 
 class Session:
-    """Plays the first H.264 track of the camera at the other end of `connection`, which the session closes.
+    """Plays the first H.264 track of the camera at the other end of `link`, which the session closes.
 
     arrivals: who says when there is something to read. stall_timeout_s: longest time without a picture while playing.
     """
 
     def __init__(
         self,
-        connection: socket.socket,
+        link: Link,
         client: RtspClient,
         sink: SessionSink,
         *,
         arrivals: Arrivals,
         stall_timeout_s: float,
     ) -> None:
-        self._connection = connection
+        self._link = link
         self._arrivals = arrivals
         self._client = client
         self._sink = sink
@@ -133,7 +123,7 @@ class Session:
         self._client.start(now)
         try:
             self._turn(now)
-            with self._arrivals.watch(self._connection, self._read_now):
+            with self._arrivals.watch(self._link, self._read_now):
                 while True:
                     with trio.CancelScope(deadline=self._deadline_s) as self._sleep:
                         await trio.sleep_forever()
@@ -180,7 +170,7 @@ class Session:
         """Read what has arrived. The hot path: no task switch, no object a packet."""
         for _ in range(READS_PER_TURN):
             try:
-                count = self._connection.recv_into(_read_buffer)
+                count = self._link.recv_into(_read_buffer)
             except BlockingIOError:
                 break
             if not count:
@@ -249,7 +239,7 @@ class Session:
     def _flush(self, now: float) -> None:
         """Send without waiting: a camera that does not read must not keep us from reading."""
         with suppress(BlockingIOError):
-            self._unsent = self._unsent[self._connection.send(self._unsent) :]
+            self._unsent = self._unsent[self._link.send(self._unsent) :]
         if len(self._unsent) > MAX_UNSENT_BYTES:
             raise CameraHungUp("the camera does not read what it is sent")
         self._unsent_at_s = now + UNSENT_RETRY_S if self._unsent else math.inf
@@ -263,22 +253,26 @@ class Session:
         with trio.move_on_after(HANG_UP_S, shield=True), suppress(OSError, RtspRemoteError):
             self._client.teardown(trio.current_time())
             await self._send_goodbye(self._unsent + self._client.data_to_send())
-        trio.lowlevel.notify_closing(self._connection)
-        self._connection.close()
+        trio.lowlevel.notify_closing(self._link)
+        self._link.close()
 
     async def _send_goodbye(self, data: bytes) -> None:
         if not data:
             return
         while data:
-            await trio.lowlevel.wait_writable(self._connection)
-            data = data[self._connection.send(data) :]
+            await trio.lowlevel.wait_writable(self._link)
+            with suppress(BlockingIOError):
+                data = data[self._link.send(data) :]
         # To close with bytes unread would send a reset, which can overtake the TEARDOWN (RFC 1122, 4.2.2.13).
-        self._connection.shutdown(socket.SHUT_WR)
+        self._link.shutdown(socket.SHUT_WR)
         while True:
             with trio.move_on_after(GOODBYE_SILENCE_S) as silence:
-                await trio.lowlevel.wait_readable(self._connection)
-            if silence.cancelled_caught or not self._connection.recv_into(_read_buffer):
+                await trio.lowlevel.wait_readable(self._link)
+            if silence.cancelled_caught:
                 return
+            with suppress(BlockingIOError):
+                if not self._link.recv_into(_read_buffer):
+                    return
 
 
 def drop_oldest(packets: list[tuple[int, bytes | memoryview]], max_bytes: int) -> None:
@@ -289,32 +283,6 @@ def drop_oldest(packets: list[tuple[int, bytes | memoryview]], max_bytes: int) -
         if room < 0:
             del packets[: at + 1]
             return
-
-
-async def play_camera(settings: CameraSettings, connection: socket.socket, sink: SessionSink, intake: Intake) -> Never:
-    """Play the camera at the other end of `connection`, and wherever it redirects to, until that ends.
-
-    Takes over the connection. Ends by an error of the RemoteError family, or of our own.
-    """
-    url = split_url_untrusted(settings.url)
-    for _ in range(MAX_REDIRECTS):
-        try:
-            await _open_session(settings, url, connection, sink, intake.arrivals).run()
-        except CameraMoved as moved:
-            url = split_url_untrusted(moved.url)
-            if url.scheme != "rtsp":
-                raise UnsupportedScheme(url.scheme) from moved
-            log.info("camera redirects", camera=settings.name, address=place(url.host, url.port))
-            connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
-    await _open_session(settings, url, connection, sink, intake.arrivals).run()
-
-
-def _open_session(
-    settings: CameraSettings, url: RtspUrl, connection: socket.socket, sink: SessionSink, arrivals: Arrivals
-) -> Session:
-    policies = ClientPolicies(response_timeout_s=settings.connect_timeout_s)
-    client = RtspClient(str(url), username=settings.username, password=settings.password, policies=policies)
-    return Session(connection, client, sink, arrivals=arrivals, stall_timeout_s=settings.stall_timeout_s)
 
 
 def choose_track(tracks: tuple[Track, ...]) -> Track:

@@ -30,7 +30,7 @@ from camgate.ingest.errors import (
 )
 from camgate.ingest.intake import Intake
 from camgate.ingest.knock import wait_open
-from camgate.ingest.session import play_camera
+from camgate.ingest.play import play_camera
 from camgate.relay.source import Attention, CameraState, Source
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame

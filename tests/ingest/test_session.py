@@ -1,91 +1,25 @@
 """A session alone, against the scripted camera: what it plays, what it notices, how it leaves."""
 
 import socket
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 
 import pytest
 import trio
 import trio.testing
 
-from camgate.base.errors import RemoteError
-from camgate.config.model import CameraSettings
 from camgate.ingest.errors import (
     CameraHungUp,
-    CameraMoved,
     CameraMute,
     CameraStalled,
     NoKeyFrame,
-    UnsupportedScheme,
     UnsupportedVideo,
 )
 from camgate.ingest.intake import open_intake
-from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, MAX_REDIRECTS, drop_oldest, play_camera
-from camgate.wire.codec.format import VideoFormat
-from camgate.wire.codec.frame import Frame
+from camgate.ingest.play import play_camera
+from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, drop_oldest
 from camgate.wire.rtp.rtcp import ReceiverReport, parse_rtcp_untrusted
 from camgate.wire.rtsp.errors import AuthenticationFailed, ResponseTimeout, UnexpectedStatus
-from camgate.wire.rtsp.events import Described
-from camgate.wire.rtsp.track import Track
 from tests.fakes.camera import GOP_FRAMES, FakeCamera
-
-VIRTUAL_LIMIT_S = 1000
-"""Virtual time for ever is real time for ever: what should have ended by then has failed."""
-
-
-class Sink:
-    """A session's listener that keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.described: list[Described] = []
-        self.playing: list[Track] = []
-        self.formats: list[VideoFormat] = []
-        self.frames: list[Frame] = []
-
-    def on_described(self, camera: Described) -> None:
-        self.described.append(camera)
-
-    def on_playing(self, track: Track) -> None:
-        self.playing.append(track)
-
-    def on_format(self, video: VideoFormat) -> None:
-        self.formats.append(video)
-
-    def on_frames(self, frames: list[Frame]) -> None:
-        self.frames += frames
-
-
-def settings(camera: FakeCamera, password: str | None = None) -> CameraSettings:
-    username = None if password is None else "admin"
-    return CameraSettings(name="front", url="rtsp://192.0.2.7/stream", username=username, password=password)
-
-
-@asynccontextmanager
-async def serving(camera: FakeCamera) -> AsyncIterator[None]:
-    with trio.fail_after(VIRTUAL_LIMIT_S):
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(camera.run)
-            yield
-            nursery.cancel_scope.cancel()
-
-
-async def play(camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None) -> None:
-    connection = await camera.dial("192.0.2.7", 554, 5)
-    async with open_intake(camera.dial) as intake:
-        await play_camera(settings(camera, password), connection, sink or Sink(), intake)
-
-
-async def play_for(camera: FakeCamera, seconds: float, **kwargs: Sink) -> None:
-    with trio.move_on_after(seconds):
-        await play(camera, **kwargs)
-
-
-async def error_of(camera: FakeCamera, password: str | None = None) -> RemoteError:
-    async with serving(camera):
-        try:
-            await play(camera, password=password)
-        except RemoteError as error:
-            return error
+from tests.fakes.sessions import Sink, error_of, play, play_for, serving, settings
 
 
 async def test_frames_of_the_h264_track_reach_the_sink_in_order(autojump_clock: trio.testing.MockClock) -> None:
@@ -212,40 +146,12 @@ async def test_a_codec_that_cannot_be_passed_on_is_named(autojump_clock: trio.te
     assert "H.265" in str(error)
 
 
-HERE, ELSEWHERE = "rtsp://192.0.2.7/stream", "rtsp://198.51.100.9:8554/elsewhere"
-
-
-async def test_redirects_are_followed_so_many_times_and_no_more(autojump_clock: trio.testing.MockClock) -> None:
-    camera = FakeCamera()
-    camera.redirects = {HERE: ELSEWHERE, ELSEWHERE: ELSEWHERE}
-    assert isinstance(await error_of(camera), CameraMoved)
-    assert camera.dialled == [("192.0.2.7", 554)] + [("198.51.100.9", 8554)] * MAX_REDIRECTS
-
-
-async def test_a_redirect_leads_to_pictures(autojump_clock: trio.testing.MockClock) -> None:
-    camera, sink = FakeCamera(), Sink()
-    camera.redirects = {HERE: ELSEWHERE}
-    async with serving(camera):
-        await play_for(camera, 2.0, sink=sink)
-    assert sink.frames
-    assert camera.open_connections == 0
-
-
 async def test_pictures_without_a_key_frame_are_given_up_with_words(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
     camera.sends_key_frames = False
     error = await error_of(camera)
     assert isinstance(error, NoKeyFrame)
     assert KEY_FRAME_PATIENCE_S <= trio.current_time() <= KEY_FRAME_PATIENCE_S + 6
-
-
-async def test_a_redirect_to_another_protocol_is_said(autojump_clock: trio.testing.MockClock) -> None:
-    camera = FakeCamera()
-    camera.redirects = {HERE: "rtsps://198.51.100.9/elsewhere"}
-    error = await error_of(camera)
-    assert isinstance(error, UnsupportedScheme)
-    assert "rtsps" in str(error)
-    assert len(camera.dialled) == 1
 
 
 async def test_pictures_ahead_of_the_answer_to_play_are_kept(autojump_clock: trio.testing.MockClock) -> None:

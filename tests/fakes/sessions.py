@@ -1,0 +1,74 @@
+"""A session against a `FakeCamera`, as tests run it: for a while, or until it fails."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import trio
+
+from camgate.base.errors import RemoteError
+from camgate.config.model import CameraSettings
+from camgate.ingest.intake import open_intake
+from camgate.ingest.play import play_camera
+from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.frame import Frame
+from camgate.wire.rtsp.events import Described
+from camgate.wire.rtsp.track import Track
+from tests.fakes.camera import FakeCamera
+
+VIRTUAL_LIMIT_S = 1000
+"""Virtual time for ever is real time for ever: what should have ended by then has failed."""
+
+
+class Sink:
+    """A session's listener that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.described: list[Described] = []
+        self.playing: list[Track] = []
+        self.formats: list[VideoFormat] = []
+        self.frames: list[Frame] = []
+
+    def on_described(self, camera: Described) -> None:
+        self.described.append(camera)
+
+    def on_playing(self, track: Track) -> None:
+        self.playing.append(track)
+
+    def on_format(self, video: VideoFormat) -> None:
+        self.formats.append(video)
+
+    def on_frames(self, frames: list[Frame]) -> None:
+        self.frames += frames
+
+
+def settings(camera: FakeCamera, password: str | None = None) -> CameraSettings:
+    username = None if password is None else "admin"
+    return CameraSettings(name="front", url="rtsp://192.0.2.7/stream", username=username, password=password)
+
+
+@asynccontextmanager
+async def serving(camera: FakeCamera) -> AsyncIterator[None]:
+    with trio.fail_after(VIRTUAL_LIMIT_S):
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(camera.run)
+            yield
+            nursery.cancel_scope.cancel()
+
+
+async def play(camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None) -> None:
+    connection = await camera.dial("192.0.2.7", 554, 5)
+    async with open_intake(camera.dial) as intake:
+        await play_camera(settings(camera, password), connection, sink or Sink(), intake)
+
+
+async def play_for(camera: FakeCamera, seconds: float, **kwargs: Sink) -> None:
+    with trio.move_on_after(seconds):
+        await play(camera, **kwargs)
+
+
+async def error_of(camera: FakeCamera, password: str | None = None) -> RemoteError:
+    async with serving(camera):
+        try:
+            await play(camera, password=password)
+        except RemoteError as error:
+            return error
