@@ -74,13 +74,14 @@ class Engine:
         video = wanted_video(offer)
         if video is None:
             raise BadOffer("it has no video section that is recvonly or sendrecv")
-        video_format = await source.wait_live(wait_s)
-        codec = _choose_codec(video, video_format)
-        addresses = await self._addresses.candidates(host)
-        # Others may have come while we waited.
-        self._check_room()
-        self.load.admission.admit(trio.current_time())
-        return self._add_viewer(camera, source, offer, video, codec, addresses)
+        with source.want():
+            video_format = await source.wait_live(wait_s)
+            codec = _choose_codec(video, video_format)
+            addresses = await self._addresses.candidates(host)
+            # Others may have come while we waited.
+            self._check_room()
+            self.load.admission.admit(trio.current_time())
+            return self._add_viewer(camera, source, offer, video, codec, addresses)
 
     def _check_room(self) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission

@@ -5,6 +5,7 @@ The camera's supervisor task writes it, everybody else reads it. Runs no task.
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from camgate.relay.changes import Changes
 from camgate.relay.errors import CameraOffline
 from camgate.relay.splice import Splice
 from camgate.relay.stream import Stream, StreamStatistics
+from camgate.relay.wants import Wants
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 
@@ -76,7 +78,9 @@ class Source:
     def __init__(self, name: str, *, title: str | None = None) -> None:
         self.name = name
         self.title = title or name
-        self.stream = Stream(name)
+        self.wants = Wants()
+        """Who wants this camera's pictures: its readers, and those who hold a lease (`want`)."""
+        self.stream = Stream(name, self.wants)
         self.state = CameraState.CONNECTING
         self.last_error: str | None = None
         self.needs_attention: Attention | None = None
@@ -90,6 +94,14 @@ class Source:
     @property
     def reconnects(self) -> int:
         return max(0, self.sessions - 1)
+
+    def want(self) -> AbstractContextManager[None]:
+        """Want pictures inside of a `with` block, before or without a subscription, which counts by itself.
+
+        A camera on demand is dialled with the first who wants it, so hold this while you `wait_live`, until you have
+        subscribed.
+        """
+        return self.wants.hold()
 
     def begin_session(self) -> None:
         """A new camera session delivers from now on; call it before its first frame."""

@@ -14,6 +14,7 @@ from camgate.base.log import get_logger
 from camgate.relay.keyframes import KeyFrameCache
 from camgate.relay.rate import RateMeter
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES, Subscription
+from camgate.relay.wants import Wants
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 
@@ -72,8 +73,10 @@ class StreamStatistics:
 class Stream:
     """Frames fan out from `publish` to every subscription; a slow reader loses frames, never holds up another."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, wants: Wants | None = None) -> None:
+        """wants: who wants the camera, shared by all streams of one camera; each subscription counts there."""
         self.name = name
+        self.wants = wants or Wants()
         self.format: VideoFormat | None = None
         self.closed = False
         self._subscriptions: list[Subscription] = []
@@ -118,7 +121,8 @@ class Stream:
         else:
             self._subscriptions.append(subscription)
         try:
-            yield subscription
+            with self.wants.hold():
+                yield subscription
         finally:
             if subscription in self._subscriptions:
                 self._subscriptions.remove(subscription)
@@ -150,6 +154,10 @@ class Stream:
             self._next_key_frame_request_s = now + KEY_FRAME_REQUEST_INTERVAL_S
             self._key_frame_requester()
         return True
+
+    def forget_pictures(self) -> None:
+        """Empty the key-frame cache: the camera was hung up on, and old pictures are none to start with."""
+        self._cache.clear()
 
     def close(self) -> None:
         """End the stream for good: readers get what is queued for them, then trio.EndOfChannel."""

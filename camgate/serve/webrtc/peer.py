@@ -150,7 +150,8 @@ class Peer:
     async def run(self) -> None:
         """Live: handshake, watch, say goodbye. Returns when the viewer is gone."""
         try:
-            with self._watching:
+            # From the handshake on, a camera on demand must not be hung up on: its stream is not subscribed to yet.
+            with self._watching, self._sender.stream.wants.hold():
                 await self._watch()
         except Exception:
             self.leave("internal error")
