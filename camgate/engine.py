@@ -24,11 +24,12 @@ from camgate.relay.keyframes import MAX_CACHE_BYTES, MAX_CACHE_S
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source, SourceStatistics
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES
-from camgate.serve.http.engine import Answer
+from camgate.serve.http.engine import Answer, Picture
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer
+from camgate.transcode.snapshots import Snapshots
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
@@ -43,6 +44,9 @@ from camgate.wire.sdp.fragment import Fragment, FragmentMalformed, build_fragmen
 from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalformed, parse_offer_untrusted
 
 FULL_RETRY_S = 10.0
+
+SNAPSHOT_WAIT_S = 2.0
+"""For a camera that is just being dialled."""
 
 MAX_STEP_WAIT_S = 1.0
 """A join has about ten steps and 15 s. When each has to wait for longer than this (`serve.webrtc.turns`), one more
@@ -59,7 +63,8 @@ class Engine:
         self._endpoint = endpoint
         self._addresses = AddressBook(settings.webrtc.advertise)
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
-        """Run by the app."""
+        self.snapshots = Snapshots()
+        """Both run by the app."""
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
@@ -158,6 +163,13 @@ class Engine:
         if peer is None:
             raise UnknownSession(session_id)
         return peer
+
+    async def snapshot(self, camera: str, width: int) -> Picture:
+        """Make a JPEG of the last key frame; see `serve.http.engine.MediaEngine`."""
+        source = self._registry.get(camera)
+        await source.wait_live(SNAPSHOT_WAIT_S)
+        snapshot = await self.snapshots.take(source.stream, width)
+        return Picture(snapshot.jpeg, snapshot.etag)
 
     def has_camera(self, name: str) -> bool:
         """Say whether there is such a camera."""

@@ -8,6 +8,15 @@ export const cameraAddress = (name) => below("camera", name);
 export const whepAddress = (name) => below("whep", name);
 export const camerasAddress = () => new URL("api/v1/cameras", root).href;
 
+/** @param {number} width in pixels, at the most */
+export function snapshotAddress(name, width) {
+  const address = new URL(`api/v1/cameras/${encodeURIComponent(name)}/snapshot.jpg`, root);
+  address.searchParams.set("width", width);
+  // Browsers show a poster that they have; this makes it another one.
+  address.searchParams.set("at", Date.now());
+  return address.href;
+}
+
 export function socketAddress() {
   const address = new URL("ws", root);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";

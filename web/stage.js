@@ -3,10 +3,12 @@
  * parts are found by `data-part`, and a page leaves out those that it doesn't want.
  */
 
+import { Poster } from "./poster.js";
 import { explain } from "./words.js";
 
 const CLOCK_MS = 500;
 const CONTROLS_REST_MS = 3_000;
+const POSTER_WIDTH = 1_280;
 const VOLUME_KEY = "camgate.volume";
 
 /** Keys while the focus is inside the stage, so that they never get in the way of reading. */
@@ -16,12 +18,14 @@ export class Stage {
   #root;
   #player;
   #cameras;
+  #poster;
   #restTimer = 0;
 
   constructor(root, player, cameras) {
     this.#root = root;
     this.#player = player;
     this.#cameras = cameras;
+    this.#poster = new Poster(player.video, player.camera, POSTER_WIDTH);
     this.#wireConnection();
     this.#wireSound();
     this.#wireFloating();
@@ -46,6 +50,7 @@ export class Stage {
     const player = this.#player;
     this.#root.dataset.state = player.state;
     showWords(this.#root, explain(player, this.#cameras));
+    this.#poster.look(this.#cameras.isLive(player.camera) && !["playing", "frozen"].includes(player.state));
     const retry = this.part("retry");
     const isUnknown = player.state === "failed" && player.problem.code === "unknown-camera";
     if (retry) retry.hidden = isUnknown || !["retrying", "failed"].includes(player.state);

@@ -5,6 +5,7 @@ import { Cameras } from "./cameras.js";
 import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { Player } from "./player.js";
+import { Poster } from "./poster.js";
 import { showWords } from "./stage.js";
 import { cameraState, explain, serverGone, stateName } from "./words.js";
 
@@ -14,6 +15,7 @@ const MOST_PLAYING = 25;
 const SETTLE_MS = 200;
 /** Start a little before a tile comes into view. */
 const MARGIN = "25% 0px";
+const POSTER_WIDTH = 480;
 
 const cameras = new Cameras();
 const list = document.querySelector("#tiles");
@@ -34,7 +36,9 @@ class Tile {
     this.element = template.content.firstElementChild.cloneNode(true);
     this.element.dataset.camera = name;
     this.element.querySelector("a").href = cameraAddress(name);
-    this.player = new Player(name, this.element.querySelector("video"), cameras);
+    const video = this.element.querySelector("video");
+    this.player = new Player(name, video, cameras);
+    this.poster = new Poster(video, name, POSTER_WIDTH);
     this.player.addEventListener("change", () => this.render());
     this.player.addEventListener("figures", () => this.#renderFigures());
   }
@@ -66,6 +70,7 @@ class Tile {
     const screen = this.element.querySelector(".screen");
     screen.dataset.state = this.player.state;
     showWords(screen, this.#words());
+    this.poster.look(this.visible && cameras.isLive(this.name) && !["playing", "frozen"].includes(this.player.state));
     this.#renderFigures();
   }
 

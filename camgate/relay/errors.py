@@ -55,6 +55,53 @@ class CameraOffline(ViewerError):
         return f"Camera {_shown(self.name)} sends no pictures{why}; try again in {self.retry_after_s:g} s."
 
 
+class NoSnapshot(ViewerError):
+    """The camera sends pictures, and none of them became a JPEG."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "No snapshot"
+
+    def __init__(self, name: str, reason: str, *, retry_after_s: float) -> None:
+        super().__init__(name, reason)
+        self.name = name
+        self.reason = reason
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"There is no snapshot of camera {_shown(self.name)}: {self.reason}; try again in {self.retry_after_s:g} s."
+        )
+
+
+class TooManySnapshots(ViewerError):
+    """More snapshots are asked for at once than can be made soon."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Too many snapshots"
+
+    def __init__(self, waiting: int, *, retry_after_s: float) -> None:
+        super().__init__(waiting)
+        self.waiting = waiting
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.waiting} other snapshots wait to be made; try again in {self.retry_after_s:g} s."
+
+
+class BadWidth(ViewerError):
+    """A snapshot's width that is no number of pixels, or none that is made."""
+
+    title = "Bad width"
+
+    def __init__(self, least: int, most: int) -> None:
+        super().__init__(least, most)
+        self.least = least
+        self.most = most
+
+    def __str__(self) -> str:
+        return f"width is not a whole number from {self.least} to {self.most}; leave it out for the camera's own width."
+
+
 class TooManyViewers(ViewerError):
     """The machine serves as many viewers as it may."""
 

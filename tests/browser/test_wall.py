@@ -88,3 +88,14 @@ def test_two_cameras_and_ten_viewers_at_once(new_viewer: Callable[[], Viewer]) -
     for viewer in viewers:
         viewer.wait_state("playing")
         assert viewer.offers == 1
+
+
+def test_a_still_stands_in_where_the_live_picture_does_not_come(viewer: Viewer) -> None:
+    viewer.page.route("**/whep/**", lambda route: None)
+    viewer.open("/")
+    address = viewer.eventually(lambda: viewer.video("front").get_attribute("poster"), "a poster")
+    size = (
+        "async (address) => { const i = new Image(); i.src = address; await i.decode(); return [i.width, i.height]; }"
+    )
+    assert viewer.page.evaluate(size, address) == [480, 270]
+    assert viewer.video("loading-dock").get_attribute("poster") is None

@@ -6,7 +6,7 @@ from itertools import count
 import trio
 
 from camgate.relay.errors import PreconditionFailed, UnknownCamera, UnknownSession, ViewerError
-from camgate.serve.http.engine import Answer
+from camgate.serve.http.engine import Answer, Picture
 
 ANSWER_SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n"
 RESTART_FRAGMENT = "a=ice-lite\r\na=ice-ufrag:new1\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\n"
@@ -73,6 +73,14 @@ class FakeEngine:
             return False
         self.end_viewer(session_id, "Closed by the viewer.")
         return True
+
+    async def snapshot(self, camera: str, width: int) -> Picture:
+        self._maybe_fail()
+        if camera not in self.facts:
+            raise UnknownCamera(camera)
+        if self.refusal:
+            raise self.refusal
+        return Picture(b"\xff\xd8" + str(width).encode(), f"etag-{width}")
 
     def has_camera(self, name: str) -> bool:
         self._maybe_fail()

@@ -9,11 +9,12 @@ from hypothesis import strategies as st
 from quart_trio import QuartTrio
 
 from camgate.config.model import ServerSettings
-from camgate.relay.errors import BadOffer, UnprocessableFragment
+from camgate.relay.errors import BadOffer, BadWidth, UnprocessableFragment
 from camgate.serve.http.access import AccessRules, is_same_origin, parse_authority_untrusted
 from camgate.serve.http.application import build_application
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles
+from camgate.serve.http.snapshot import MOST_WIDTH, parse_width_untrusted
 from camgate.serve.http.whep import (
     MAX_WAIT_S,
     BadWait,
@@ -39,6 +40,23 @@ def mutated(draw: st.DrawFn, valid: bytes) -> bytes:
     end = start + draw(st.integers(0, 10))
     pieces = st.binary(max_size=10) | st.text(max_size=5).map(str.encode)
     return valid[:start] + draw(pieces | st.sampled_from([b"\0", b"\r\n\r\n", b"\xff"])) + valid[end:]
+
+
+def test_widths_of_snapshots() -> None:
+    reach = Reach("snapshot width")
+
+    @given(st.integers(-100, 100_000).map(str) | st.text(max_size=10))
+    def fuzz(text: str) -> None:
+        try:
+            width = parse_width_untrusted(text)
+        except BadWidth:
+            reach.seen(text.isdecimal())
+        else:
+            reach.seen(True)
+            assert 0 < width <= MOST_WIDTH
+
+    fuzz()
+    reach.check()
 
 
 def test_offers() -> None:

@@ -17,6 +17,7 @@ from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import Response, problem_response
 from camgate.serve.http.signaling import add_signaling_routes
+from camgate.serve.http.snapshot import add_snapshot_route
 from camgate.serve.http.whep import add_whep_routes
 
 log = get_logger("serve.http")
@@ -50,6 +51,7 @@ def build_application(
     add_whep_routes(app, engine)
     add_signaling_routes(app, engine, feed, stopping)
     add_api_routes(app, engine)
+    add_snapshot_route(app, engine)
     add_page_routes(app, engine, files, settings.frame_ancestors)
     _add_error_handlers(app)
     _add_common_headers(app, rules)

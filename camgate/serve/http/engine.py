@@ -21,6 +21,14 @@ class Answer:
     """What the viewer gets, such as `H264`."""
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A snapshot. etag: names these very bytes, without quotes."""
+
+    jpeg: bytes
+    etag: str
+
+
 class MediaEngine(Protocol):
     """Cameras in, viewers out. Every failure that is the viewer's to know is a `camgate.relay.errors.ViewerError`."""
 
@@ -48,6 +56,12 @@ class MediaEngine(Protocol):
 
     async def close_viewer(self, session_id: str) -> bool:
         """End a session; False when there is no such session."""
+
+    async def snapshot(self, camera: str, width: int) -> Picture:
+        """Make a JPEG of the last key frame of `camera`, at most `width` pixels wide; 0 = as the camera sends it.
+
+        Raises: UnknownCamera, CameraOffline, NoSnapshot, TooManySnapshots.
+        """
 
     def has_camera(self, name: str) -> bool:
         """Whether there is such a camera. Cheap, as each request for one asks it first."""

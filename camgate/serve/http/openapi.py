@@ -4,6 +4,7 @@ from typing import Any
 
 import camgate
 from camgate.serve.http.problem import MEDIA_TYPE
+from camgate.serve.http.snapshot import LEAST_WIDTH, MOST_WIDTH
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
@@ -84,6 +85,20 @@ def _api_paths() -> dict[str, Any]:
             "parameters": [_ref("parameters", "name")],
             "get": _operation(
                 "Show one camera", {"200": _json("The camera", camera), "404": _ref("responses", "Problem")}
+            ),
+        },
+        "/api/v1/cameras/{name}/snapshot.jpg": {
+            "parameters": [_ref("parameters", "name")],
+            "get": _operation(
+                "The camera's last key frame as JPEG",
+                {
+                    "200": _jpeg("The picture; it is the same for a second"),
+                    "304": {"description": "As you know it"},
+                    "400": _ref("responses", "Problem"),
+                    "404": _ref("responses", "Problem"),
+                    "503": _ref("responses", "Problem"),
+                },
+                parameters=[_ref("parameters", "width")],
             ),
         },
         "/api/v1/server": {
@@ -204,12 +219,19 @@ def _parameters() -> dict[str, Any]:
         "description": "How long to hold the offer for a camera that is not live, in seconds.",
         "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0},
     }
+    width = {
+        "name": "width",
+        "in": "query",
+        "description": "How wide the picture may be, in pixels; it never becomes wider than the camera's.",
+        "schema": {"type": "integer", "minimum": LEAST_WIDTH, "maximum": MOST_WIDTH},
+    }
     if_match = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
     return {
         "camera": in_path("camera"),
         "session": in_path("session"),
         "name": in_path("name"),
         "wait": wait,
+        "width": width,
         "ifMatch": if_match,
     }
 
@@ -225,6 +247,12 @@ def _operation(summary: str, responses: dict[str, Any], **more: Any) -> dict[str
 
 def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:
     return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _jpeg(description: str) -> dict[str, Any]:
+    schema = {"type": "string", "contentEncoding": "binary"}
+    headers = {name: {"schema": {"type": "string"}} for name in ("ETag", "Cache-Control")}
+    return {"description": description, "headers": headers, "content": {"image/jpeg": {"schema": schema}}}
 
 
 def _body(media_type: str) -> dict[str, Any]:
