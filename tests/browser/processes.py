@@ -12,6 +12,7 @@ import urllib.request
 from pathlib import Path
 from typing import Any
 
+from camgate.bench.server import NO_LIMITS
 from tests.fakes.gst import SCRIPT
 from tests.fakes.tools import SYSTEM_PYTHON
 
@@ -105,23 +106,34 @@ class ClipCameraProcess:
 
 
 class CamgateProcess:
-    """`camgate run`, always with the same configuration and ports; module: what is run in its place."""
+    """`camgate run`, always with the same configuration and ports.
+
+    limits: the section of that name; by default nobody is refused, however busy the machine is that the tests run on.
+    module: what is run in camgate's place.
+    """
 
     def __init__(
-        self, folder: Path, cameras: dict[str, dict[str, str]], *, max_viewers: int = 100, module: str = "camgate"
+        self,
+        folder: Path,
+        cameras: dict[str, dict[str, str]],
+        *,
+        max_viewers: int = 100,
+        limits: dict[str, float] | None = None,
+        module: str = "camgate",
     ) -> None:
         self._module = module
         self.http_port = free_port()
         self.webrtc_port = free_port()
         self._config = folder / "camgate.toml"
         self._log = folder / "camgate.log"
-        self._config.write_text(self._toml(cameras, max_viewers))
+        self._config.write_text(self._toml(cameras, max_viewers, NO_LIMITS if limits is None else limits))
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _toml(self, cameras: dict[str, dict[str, str]], max_viewers: int) -> str:
+    def _toml(self, cameras: dict[str, dict[str, str]], max_viewers: int, limits: dict[str, float]) -> str:
         lines = [
             *("[server]", f'listen = "127.0.0.1:{self.http_port}"', f"max_viewers = {max_viewers}"),
             *("[webrtc]", f"port = {self.webrtc_port}"),
+            *("[limits]", *(f"{key} = {value}" for key, value in limits.items())),
         ]
         for name, settings in cameras.items():
             lines += [f"[cameras.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]

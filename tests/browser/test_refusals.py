@@ -57,10 +57,8 @@ def test_a_full_server_is_asked_no_earlier_than_it_says(context: BrowserContext,
 def test_a_machine_at_its_limit_says_so_and_who_watches_goes_on(
     context: BrowserContext, front_camera: CameraProcess, tmp_path: Path
 ) -> None:
-    server = CamgateProcess(tmp_path, {"front": {"url": front_camera.url}})
     # A viewer takes some thousandths of a core, so a few fit.
-    with (tmp_path / "camgate.toml").open("a") as config:
-        config.write("[limits]\nmax_load = 0.05\n")
+    server = CamgateProcess(tmp_path, {"front": {"url": front_camera.url}}, limits={"max_load": 0.05})
     server.start()
     try:
         server.wait_live("front")
