@@ -48,6 +48,9 @@ FULL_RETRY_S = 10.0
 SNAPSHOT_WAIT_S = 2.0
 """For a camera that is just being dialled."""
 
+ON_DEMAND_WAIT_S = 10.0
+"""How long an offer that names no wait is held for a camera on demand: a dial, and the camera's next key frame."""
+
 MAX_STEP_WAIT_S = 1.0
 """A join has about ten steps and 15 s. When each has to wait for longer than this (`serve.webrtc.turns`), one more
 viewer would be connected late, and make others too late."""
@@ -66,7 +69,7 @@ class Engine:
         self.snapshots = Snapshots()
         """Both run by the app."""
 
-    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
+    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
         # Before the turn, which a flood of offers would take from viewers who are half connected.
@@ -79,6 +82,8 @@ class Engine:
         video = wanted_video(offer)
         if video is None:
             raise BadOffer("it has no video section that is recvonly or sendrecv")
+        if wait_s is None:
+            wait_s = 0.0 if source.demand is None else ON_DEMAND_WAIT_S
         with source.want():
             video_format = await source.wait_live(wait_s)
             codec = _choose_codec(video, video_format)

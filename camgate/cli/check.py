@@ -14,12 +14,15 @@ from rich.table import Table
 from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
 from camgate.cli.exits import exit_codes
+from camgate.config.errors import key_in_words
 from camgate.config.exposure import KEY, exposure
 from camgate.config.load import find_config_file, load
 from camgate.config.model import CameraSettings, LoggingSettings, Settings
+from camgate.config.schema import CAMERAS
 
 AUTO = "auto"
 RESOLVE_TIMEOUT_S = 2.0
+DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 
 
 def check(
@@ -43,12 +46,21 @@ def _warnings(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     if exposed := exposure(settings.server):
         yield f"{KEY}: {exposed}; `camgate run` will want --insecure"
+    for camera in settings.cameras.values():
+        yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
         if name != AUTO and not trio.run(_resolves, name.strip("[]")):
             yield f"webrtc.advertise[{index}]: {name} does not resolve; viewers will not be told of it"
     directory = settings.logging.directory
     if settings.logging.output != "console" and (reason := why_unwritable(directory)):
         yield f"logging.directory: this user cannot write in {directory.absolute()}: {reason}"
+
+
+def _contradictions(camera: CameraSettings) -> Iterator[str]:
+    """Return what is said of a camera and means nothing beside what else is said of it."""
+    if camera.linger_s != DEFAULT_LINGER_S and not camera.on_demand:
+        key = key_in_words((CAMERAS, camera.name, "linger_s"))
+        yield f"{key}: has no effect, as the camera is always connected; add on_demand = true, or leave it out"
 
 
 async def _resolves(name: str) -> bool:

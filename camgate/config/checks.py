@@ -99,6 +99,13 @@ def seconds(low: float, high: float) -> Check[float]:
     return number(low, high, "seconds")
 
 
+def yes_or_no(value: object) -> bool:
+    """Take true or false."""
+    if not isinstance(value, bool):
+        raise Wrong(f"is {kind_of(value)}; write true or false, without quotes")
+    return value
+
+
 def one_of(*words: str) -> Check[str]:
     """Take one of the words."""
     choice = " or ".join(f'"{word}"' for word in words)

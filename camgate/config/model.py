@@ -97,6 +97,10 @@ class CameraSettings:
     """How long a connect, and each answer of the camera, may take, in seconds."""
     stall_timeout_s: float = 5.0
     """No frame for so long means that the session is dead: hang up and connect again. In seconds."""
+    on_demand: bool = False
+    """Connected only while somebody watches; otherwise always."""
+    linger_s: float = 30.0
+    """How long a camera on demand stays connected after its last viewer, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

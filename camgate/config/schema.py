@@ -18,6 +18,7 @@ from camgate.config.checks import (
     text,
     transport,
     whole_number,
+    yes_or_no,
 )
 from camgate.config.model import LimitSettings, LoggingSettings, ServerSettings, WebRtcSettings
 
@@ -82,5 +83,7 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "transport": transport,
     "connect_timeout_s": seconds(0.1, 300),
     "stall_timeout_s": seconds(0.5, 3600),
+    "on_demand": yes_or_no,
+    "linger_s": seconds(1, 86_400),
 }
 """Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""

@@ -6,8 +6,11 @@ the camera ends the session, never the stream, so viewers see a pause and then p
 While a camera is away (refused, unreachable, silent) its state is BACKOFF with the reason, and it is knocked at by bare
 TCP connects. A camera that answers and refuses gets exponential backoff, and one that refuses the login at least a
 minute, because cameras lock accounts. STALLED lasts until the next connection gives pictures or fails.
+
+A camera on demand is tried only while somebody wants it (`on_demand`), but never sooner than its backoff allows.
 """
 
+import math
 import socket
 from random import Random
 from typing import Never
@@ -30,6 +33,7 @@ from camgate.ingest.errors import (
 )
 from camgate.ingest.intake import Intake
 from camgate.ingest.knock import wait_open
+from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
 from camgate.relay.source import Attention, CameraState, Source
 from camgate.wire.codec.format import VideoFormat
@@ -60,9 +64,10 @@ async def run_camera(
     """
     supervisor = _Supervisor(settings, source, intake, random or Random(settings.name))
     try:
+        if settings.on_demand:
+            await run_on_demand(supervisor, source, settings.linger_s)
         while True:
-            delay_s = await supervisor.try_once()
-            await trio.sleep(delay_s)
+            await supervisor.try_once()
     finally:
         source.set_state(CameraState.STOPPED)
 
@@ -77,24 +82,38 @@ class _Supervisor:
         self._random = random
         self._refused = Backoff(random)
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
+        self._next_try_s = -math.inf
         self._has_logged_in = False
         self._last_words: str | None = None
         self._away_words: set[str] = set()
 
-    async def try_once(self) -> float:
-        """Connect and play until it ends; note why, and return how many seconds to wait before the next try."""
+    async def try_once(self) -> None:
+        """Connect and play until it ends, once the delay after the last failure is over; note why it ended."""
+        await self._wait_turn()
         attempt = _Attempt(self._settings, self._source)
         if self._source.state is not CameraState.STALLED:
             self._source.set_state(CameraState.CONNECTING, self._last_words)
         try:
             connection = await self._reach()
+            attempt.was_reached = True
             await play_camera(self._settings, connection, attempt, self._intake)
         except RemoteError as error:
-            return self._after_remote_error(error, attempt)
+            delay_s = self._after_remote_error(error, attempt)
+        except trio.Cancelled:
+            self._after_hang_up(attempt)
+            raise
         except Exception:
             log.exception("internal error, the camera is started again", camera=self._settings.name)
             self._note(CameraState.BACKOFF, "internal error of camgate; the log tells more")
-            return self._refused.next_delay_s()
+            delay_s = self._refused.next_delay_s()
+        self._next_try_s = trio.current_time() + delay_s
+
+    async def _wait_turn(self) -> None:
+        if trio.current_time() < self._next_try_s:
+            if self._source.state is not CameraState.STALLED:
+                # A camera on demand was idle in the meantime, and is as far away as it was before.
+                self._source.set_state(CameraState.BACKOFF)
+            await trio.sleep_until(self._next_try_s)
 
     async def _reach(self) -> socket.socket:
         """Return a connection to the camera, however long it takes to come back."""
@@ -106,23 +125,32 @@ class _Supervisor:
             self._note_away(error)
             return await wait_open(self._intake, url.host, url.port, self._note_away, self._random)
 
-    def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
-        lived_s = attempt.lived_s
-        if not isinstance(error, CameraAway):
-            # It was reached: what keeps us from it after this is news again.
-            self._away_words.clear()
+    def _after_hang_up(self, attempt: "_Attempt") -> None:
+        """Note how far a try came that we ended ourselves."""
+        self._learn(attempt)
+        if attempt.was_reached and not attempt.was_let_in:
+            # In the middle of a login, which the camera may count as a failed one.
+            self._next_try_s = trio.current_time() + self._refused.next_delay_s()
+
+    def _learn(self, attempt: "_Attempt") -> None:
         if attempt.was_live:
             # The same trouble as before is news again once pictures came in between.
             self._last_words = None
         self._has_logged_in |= attempt.was_let_in
-        if lived_s >= STABLE_S:
+        if attempt.lived_s >= STABLE_S:
             self._refused.reset()
             self._denied.reset()
+
+    def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
+        if not isinstance(error, CameraAway):
+            # It was reached: what keeps us from it after this is news again.
+            self._away_words.clear()
+        self._learn(attempt)
         if isinstance(error, AuthenticationFailed) and error.problem is REFUSED and self._has_logged_in:
             error = CredentialsNoLongerTaken()
         state = CameraState.STALLED if isinstance(error, CameraStalled) else CameraState.BACKOFF
         self._note(state, str(error), attention_for(error))
-        return self._delay_after(error, lived_s)
+        return self._delay_after(error, attempt.lived_s)
 
     def _delay_after(self, error: RemoteError, lived_s: float) -> float:
         match error:
@@ -166,6 +194,7 @@ class _Attempt:
         self._source = source
         self._live_since_s: float | None = None
         self._last_frame_s = 0.0
+        self.was_reached = False
         self.was_let_in = False
 
     @property

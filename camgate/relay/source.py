@@ -12,6 +12,7 @@ from enum import StrEnum
 import trio
 
 from camgate.relay.changes import Changes
+from camgate.relay.demand import DemandState
 from camgate.relay.errors import CameraOffline
 from camgate.relay.splice import Splice
 from camgate.relay.stream import Stream, StreamStatistics
@@ -62,6 +63,8 @@ class SourceStatistics(StreamStatistics):
     """Why it is not live, in words; None while it is."""
     needs_attention: Attention | None
     """Whether the last error is one that waiting does not mend; None where it does."""
+    demand: DemandState | None
+    """What a camera on demand is connected for; None for one that is always connected."""
     since_s: float
     """How long it has been in this state."""
     uptime_s: float
@@ -84,6 +87,7 @@ class Source:
         self.state = CameraState.CONNECTING
         self.last_error: str | None = None
         self.needs_attention: Attention | None = None
+        self.demand: DemandState | None = None
         self.changed_at_s = trio.current_time()
         self.sessions = 0
         self.changes = Changes()
@@ -136,6 +140,18 @@ class Source:
         self.last_error = shown_error
         self._announce()
 
+    def set_demand(self, demand: DemandState) -> None:
+        """Say what a camera on demand is connected for."""
+        if demand is not self.demand:
+            self.demand = demand
+            self._announce()
+
+    def set_idle(self) -> None:
+        """A camera on demand is hung up, and nobody wants it: who comes next begins with new pictures."""
+        self.set_demand(DemandState.IDLE)
+        self.set_state(CameraState.IDLE)
+        self.stream.forget_pictures()
+
     async def wait_live(self, timeout_s: float = math.inf) -> VideoFormat:
         """Return the format as soon as the camera is live. Raises CameraOffline when that takes too long."""
         with trio.move_on_after(timeout_s):
@@ -145,7 +161,9 @@ class Source:
                 if self.state is CameraState.STOPPED:
                     break
                 await self.changes.wait_changed(self.changes.revision)
-        raise CameraOffline(self.name, self.last_error, retry_after_s=OFFLINE_RETRY_AFTER_S)
+        is_dialled = self.state is CameraState.CONNECTING
+        reason = self.last_error or ("it is being connected, and has sent no picture yet" if is_dialled else None)
+        raise CameraOffline(self.name, reason, retry_after_s=OFFLINE_RETRY_AFTER_S)
 
     def close(self) -> None:
         """Stop for good: readers' subscriptions end."""
@@ -160,6 +178,7 @@ class Source:
             state=self.state,
             last_error=self.last_error,
             needs_attention=self.needs_attention,
+            demand=self.demand,
             since_s=since_s,
             uptime_s=since_s if self.state is CameraState.LIVE else 0.0,
             reconnects=self.reconnects,

@@ -148,6 +148,13 @@ def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) ->
     ]
 
 
+def test_check_explains_contradictions(tmp_path: Path, config: Path) -> None:
+    config.write_text(CONFIG + "linger_s = 60\n")
+    assert camgate("check", directory=tmp_path).err.startswith("warning: cameras.yard.linger_s: has no effect, as the")
+    config.write_text(CONFIG + "linger_s = 60\non_demand = true\n")
+    assert camgate("check", directory=tmp_path).err == ""
+
+
 def test_init_to_stdout(tmp_path: Path) -> None:
     outcome = camgate("init", "-", "--camera=a=rtsp://cam/", directory=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")

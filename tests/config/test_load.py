@@ -76,8 +76,12 @@ BAD: list[tuple[str, str]] = [
     ),
     (
         CAMERA + "colour = 1\n",
-        "camgate.toml:3: cameras.front.colour: there is no such key; there are connect_timeout_s, password, "
-        "password_file, stall_timeout_s, title, transport, url, username",
+        "camgate.toml:3: cameras.front.colour: there is no such key; there are connect_timeout_s, linger_s, "
+        "on_demand, password, password_file, stall_timeout_s, title, transport, url, username",
+    ),
+    (
+        CAMERA + 'on_demand = "yes"\n',
+        "camgate.toml:3: cameras.front.on_demand: is text in quotes; write true or false, without quotes",
     ),
     # Wrong types and values.
     (

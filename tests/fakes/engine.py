@@ -19,7 +19,7 @@ class FakeViewer:
     camera: str
     offer_sdp: str
     host: str | None
-    wait_s: float
+    wait_s: float | None
     ufrag: str = "old1"
     etag: str = "etag-1"
     fragments: list[str] = field(default_factory=list)
@@ -42,7 +42,7 @@ class FakeEngine:
         self._changed = trio.Event()
         self._numbers = count(1)
 
-    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
+    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
         self._maybe_fail()
         await self.answering.wait()
         if camera not in self.facts:
@@ -149,6 +149,7 @@ def camera_facts(name: str) -> dict[str, object]:
         "state": "live",
         "last_error": None,
         "needs_attention": None,
+        "demand": None,
         "codec": "H264",
         "width": 1280,
         "height": 720,

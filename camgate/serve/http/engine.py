@@ -32,11 +32,12 @@ class Picture:
 class MediaEngine(Protocol):
     """Cameras in, viewers out. Every failure that is the viewer's to know is a `camgate.relay.errors.ViewerError`."""
 
-    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float) -> Answer:
+    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
         """Start a viewer of `camera`.
 
         `host` is the name or address by which the browser reached us: no port, no brackets; None when it sent none.
-        `wait_s` is how long to wait for a camera that is not live.
+        `wait_s` is how long to wait for a camera that is not live. None: not at all, but for a camera on demand as long
+        as a dial takes.
         Raises: UnknownCamera, CameraOffline, TooManyViewers, MachineAtLimit, BadOffer, NoCommonCodec.
         """
 
@@ -69,7 +70,7 @@ class MediaEngine(Protocol):
     def cameras(self) -> list[dict[str, object]]:
         """Every camera, ready for JSON.
 
-        Keys, at least: name, title, state, last_error, needs_attention, codec, width, height, fps, bitrate_bps,
+        Keys, at least: name, title, state, last_error, needs_attention, demand, codec, width, height, fps, bitrate_bps,
         frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s. What is not known is None.
         """
 

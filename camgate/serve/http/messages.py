@@ -21,7 +21,8 @@ class Offer:
     id: str
     camera: str
     sdp: str
-    wait_s: float
+    wait_s: float | None
+    """None where the client names none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,9 @@ def parse_message_untrusted(text: str | bytes | None) -> Message:
 def _offer(fields: dict[str, Any]) -> Offer:
     viewer_id = _id(fields)
     camera, sdp = (_text(fields, name, viewer_id) for name in ("camera", "sdp"))
-    wait_s = fields.get("wait", 0)
+    if "wait" not in fields:
+        return Offer(viewer_id, camera, sdp, None)
+    wait_s = fields["wait"]
     # NaN fails every comparison; True is a number to Python.
     if isinstance(wait_s, bool) or not isinstance(wait_s, int | float) or not 0 <= wait_s <= MAX_WAIT_S:
         raise BadMessage(f"wait must be a number of seconds from 0 to {MAX_WAIT_S:g}", viewer_id)

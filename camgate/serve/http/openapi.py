@@ -9,6 +9,7 @@ from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ATTENTION = ["refused", "video", "no-rtsp"]
+_DEMANDS = ["idle", "dialling", "watched", "lingering"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
 
@@ -155,6 +156,11 @@ def _schemas() -> dict[str, Any]:
                     "enum": [*_ATTENTION, None],
                     "description": "What a person must put right, as waiting does not; last_error says it in words.",
                 },
+                "demand": {
+                    "type": ["string", "null"],
+                    "enum": [*_DEMANDS, None],
+                    "description": "What a camera on demand is connected for; null for one that always is.",
+                },
                 "codec": text,
                 "width": count,
                 "height": count,
@@ -216,8 +222,9 @@ def _parameters() -> dict[str, Any]:
     wait = {
         "name": "wait",
         "in": "query",
-        "description": "How long to hold the offer for a camera that is not live, in seconds.",
-        "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S, "default": 0},
+        "description": "How long to hold the offer for a camera that is not live, in seconds. Where it is absent: 10 "
+        "for a camera on demand, else 0.",
+        "schema": {"type": "number", "minimum": 0, "maximum": MAX_WAIT_S},
     }
     width = {
         "name": "width",

@@ -67,7 +67,8 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
         if request.mimetype != SDP:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
         offer = offer_untrusted(await _body())
-        wait_s = wait_s_untrusted(request.args.get("wait", "0"))
+        wait = request.args.get("wait")
+        wait_s = None if wait is None else wait_s_untrusted(wait)
         answer = await engine.answer_offer(camera, offer, host=host_name(request.headers.get("Host")), wait_s=wait_s)
         headers = {
             "Location": f"{request.path}/{answer.session_id}",

@@ -8,7 +8,7 @@ from camgate.serve.http.messages import Candidate, Close, Message, Offer, Ping, 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ('{"type":"offer","id":"v1","camera":"a","sdp":"v=0"}', Offer("v1", "a", "v=0", 0.0)),
+        ('{"type":"offer","id":"v1","camera":"a","sdp":"v=0"}', Offer("v1", "a", "v=0", None)),
         ('{"type":"offer","id":"📷","camera":"ä","sdp":"","wait":2.5,"more":[]}', Offer("📷", "ä", "", 2.5)),
         ('{"type":"candidate","id":"1","candidate":"candidate:x"}', Candidate("1", "a=candidate:x\r\n")),
         ('{"type":"candidate","id":"1","candidate":""}', Candidate("1", "a=end-of-candidates\r\n")),

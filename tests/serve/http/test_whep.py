@@ -38,7 +38,7 @@ async def test_an_offer_is_answered_with_a_session(server: Server, engine: FakeE
     assert reply.headers["etag"] == '"etag-1"'
     assert reply.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
     viewer = engine.viewers["session-1"]
-    assert (viewer.camera, viewer.offer_sdp, viewer.wait_s) == ("front", OFFER.decode(), 0)
+    assert (viewer.camera, viewer.offer_sdp, viewer.wait_s) == ("front", OFFER.decode(), None)
 
 
 async def test_a_join_costs_the_same_beside_many_cameras(server: Server, engine: FakeEngine) -> None:
@@ -59,9 +59,9 @@ async def test_the_engine_learns_which_host_the_browser_used(
     assert engine.viewers["session-1"].host == host
 
 
-@pytest.mark.parametrize(("query", "wait_s"), [("wait=7.5", 7.5), ("wait=10", 10), ("other=1", 0)])
+@pytest.mark.parametrize(("query", "wait_s"), [("wait=7.5", 7.5), ("wait=10", 10), ("wait=0", 0), ("other=1", None)])
 async def test_the_engine_learns_how_long_the_viewer_waits(
-    server: Server, engine: FakeEngine, query: str, wait_s: float
+    server: Server, engine: FakeEngine, query: str, wait_s: float | None
 ) -> None:
     assert (await post(server, f"/whep/front?{query}")).status == 201
     assert engine.viewers["session-1"].wait_s == wait_s
