@@ -15,6 +15,7 @@ from typing import Any
 import trio
 from pylibsrtp import Policy, Session
 
+from camgate.relay.splice import Splice
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc.burst import packetize
 from camgate.serve.webrtc.dtls import SrtpKeys
@@ -87,6 +88,12 @@ def depacketize(packets: list[bytes]) -> int:
     return sum(len(depacketizer.receive_packet_untrusted(packet, 0.0)) for packet in packets)
 
 
+def put_on_time(times: list[tuple[int, float]]) -> None:
+    splice = Splice()
+    for rtp_time, arrival_s in times:
+        splice.map(Frame((), rtp_time, arrival_s, False))
+
+
 async def fan_out(frames: list[Frame]) -> None:
     stream = Stream("bench")
     with stream.subscribe(max_bytes=1 << 24, max_age_s=1e9) as subscription:
@@ -146,6 +153,10 @@ def main() -> None:
     assert depacketize(packets) >= GOP_FRAMES - 1
     report("cut RTP out of the TCP stream", lambda: read_interleaved(received), len(packets), "packet")
     report("RTP packets to frames", lambda: depacketize(packets), len(packets), "packet")
+    noise = random.Random(0)
+    # A clock that is 200 ppm off, over a network that delays by up to 10 ms.
+    times = [(number * 3601 & 0xFFFFFFFF, number / FPS + noise.uniform(0, 0.01)) for number in range(5000)]
+    report("make a frame, put it on one time", lambda: put_on_time(times), len(times), "frame")
     report("frame through a reader's queue", lambda: trio.run(fan_out, frames), len(frames), "frame")
     bench_sending(frames)
     bench_joining()

@@ -11,16 +11,19 @@ class Frame:
         parameter sets (H.264: SPS and PPS before the IDR slices), so that any reader can start there.
     rtp_time: media time in clock ticks (90 kHz for video). From a depacketiser it is the camera's 32-bit RTP
         timestamp; after `relay.splice` it is unwrapped, continuous and never runs backward.
+    display_time: when the picture is to be shown, in the same time. It differs from `rtp_time`, which then only tells
+        the order, where a stream has B-frames.
+    camera_time: the camera's own 32-bit timestamp. It is data: nothing may be timed by it (see docs/design/time.md).
     arrival_s: monotonic time at which the frame's last bytes were read from the camera.
     is_key: decoding can start here.
     size_bytes: sum of the NAL units' lengths.
     """
 
-    __slots__ = ("arrival_s", "is_key", "nals", "rtp_time", "size_bytes")
+    __slots__ = ("arrival_s", "camera_time", "display_time", "is_key", "nals", "rtp_time", "size_bytes")
 
     def __init__(self, nals: tuple[bytes, ...], rtp_time: int, arrival_s: float, is_key: bool) -> None:
         self.nals = nals
-        self.rtp_time = rtp_time
+        self.rtp_time = self.display_time = self.camera_time = rtp_time
         self.arrival_s = arrival_s
         self.is_key = is_key
         self.size_bytes = sum(map(len, nals))
