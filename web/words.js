@@ -67,6 +67,10 @@ const MISTAKES = {
     headline: "The camera's video cannot be shown",
     remedy: "The picture comes by itself once the camera is set so.",
   },
+  certificate: {
+    headline: "The camera's certificate is not trusted",
+    remedy: "Write that into the camera's entry in the configuration and restart camgate, or give it a certificate.",
+  },
   "no-rtsp": {
     headline: "No camera answers at this address",
     remedy: "Look after the camera, and check its address and port in the configuration.",

@@ -20,7 +20,7 @@ from camgate.ingest.probe import probe as look_at
 
 
 def probe(
-    url: Annotated[str, typer.Argument(metavar="URL", help="rtsp://HOST[:PORT]/PATH")],
+    url: Annotated[str, typer.Argument(metavar="URL", help="rtsp://HOST[:PORT]/PATH, or rtsps://…")],
     username: Annotated[str | None, typer.Option(help="For the camera's login.")] = None,
     password_file: Annotated[
         Path | None,
@@ -28,13 +28,25 @@ def probe(
             help=f"File with the password, - for stdin. Else {PASSWORD_VARIABLE} is taken, else it is asked for."
         ),
     ] = None,
+    transport: Annotated[str, typer.Option(help="How media is to come: auto or tcp.")] = "auto",
+    tls_fingerprint: Annotated[
+        str | None, typer.Option(help="For rtsps: the only certificate to take, sha256:….", metavar="FINGERPRINT")
+    ] = None,
+    tls_insecure: Annotated[bool, typer.Option("--tls-insecure", help="For rtsps: take any certificate.")] = False,
     seconds: Annotated[float, typer.Option(min=1, max=60, help="How long to look at the pictures.")] = 6.0,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Connect to a camera and print what it offers and what a browser will get; exit code 1 where that is nothing."""
     with exit_codes():
         settings = camera_settings(
-            url, os.environ, username=username, password_file=password_file, ask_password=_ask_password
+            url,
+            os.environ,
+            username=username,
+            password_file=password_file,
+            ask_password=_ask_password,
+            transport=transport,
+            tls_fingerprint=tls_fingerprint,
+            tls_insecure=tls_insecure,
         )
         if sys.stderr.isatty():
             typer.echo(f"measuring for {seconds:g} s…", err=True)

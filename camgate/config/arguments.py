@@ -3,13 +3,14 @@
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from camgate.base.secrets import register_login
-from camgate.config.cameras import read_password, read_password_file, read_url
+from camgate.config.cameras import contradictions, read_password, read_password_file, read_url
 from camgate.config.checks import Wrong, listen_address
 from camgate.config.errors import ConfigError, Problem
-from camgate.config.model import CameraSettings, ServerSettings
+from camgate.config.model import CameraSettings, ServerSettings, Transport
+from camgate.config.schema import CAMERA_KEYS
 
 PASSWORD_VARIABLE = "CAMGATE_PASSWORD"
 
@@ -30,12 +31,15 @@ def camera_settings(
     username: str | None = None,
     password_file: Path | None = None,
     ask_password: Callable[[], str | None] = lambda: None,
+    transport: str = Transport.AUTO.value,
+    tls_fingerprint: str | None = None,
+    tls_insecure: bool = False,
 ) -> CameraSettings:
     """Return the settings of the camera at `url`. Raises ConfigError.
 
     The password comes from `password_file` (`-` is stdin), else from CAMGATE_PASSWORD in `environ`, else from the URL,
     else, where a `username` is given, from `ask_password`, which may return None for nobody there to ask.
-    `${NAME}` in the URL is replaced as in a config file.
+    `${NAME}` in the URL is replaced as in a config file. The other options are as the keys of `[cameras.NAME]`.
     """
     parts = _checked("URL", lambda: read_url(url, environ))
     password = _checked("--password-file", lambda: _password(password_file))
@@ -45,7 +49,27 @@ def camera_settings(
     username = username or parts.username
     if password:
         register_login(username or "", password)
-    return CameraSettings(name="probe", url=str(parts), username=username, password=password)
+    options = _road_options(parts.scheme, transport, tls_fingerprint, tls_insecure)
+    return CameraSettings(name="probe", url=str(parts), username=username, password=password, **options)
+
+
+def _road_options(scheme: str, transport: str, tls_fingerprint: str | None, tls_insecure: bool) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "transport": _checked("--transport", lambda: CAMERA_KEYS["transport"](transport)),
+        "tls_insecure": tls_insecure,
+    }
+    if tls_fingerprint is not None:
+        options["tls_fingerprint"] = _checked(
+            "--tls-fingerprint", lambda: CAMERA_KEYS["tls_fingerprint"](tls_fingerprint)
+        )
+    problems = (Problem("camgate", sentence, key=_argument(key)) for key, sentence in contradictions(scheme, options))
+    if found := tuple(problems):
+        raise ConfigError(found)
+    return options
+
+
+def _argument(key: str) -> str:
+    return "--" + key.replace("_", "-")
 
 
 def _password(file: Path | None) -> str | None:

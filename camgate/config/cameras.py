@@ -4,7 +4,7 @@ A password stands in `password`, in the file that `password_file` names, in the 
 was, it is registered as a secret before anything else is done with it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -13,7 +13,7 @@ from camgate.base.secrets import register_login, register_secret
 from camgate.config.checks import Wrong, camera_name, section
 from camgate.config.environment import expand
 from camgate.config.errors import KeyPath, key_in_words
-from camgate.config.model import CameraSettings
+from camgate.config.model import CameraSettings, Transport
 from camgate.config.report import Report
 from camgate.config.schema import CAMERA_KEYS, CAMERAS
 from camgate.wire.rtsp.errors import MalformedUrl
@@ -51,6 +51,8 @@ class CameraReader:
         named = self._report.attempt(path, camera_name, name)
         values = self._report.read_keys(path, table, CAMERA_KEYS)
         url = self._url(path, table, values)
+        for key, sentence in contradictions(url.scheme if url else None, values):
+            self._report.add((*path, key), sentence)
         username = self._username(path, values, url)
         password = self._password(path, values, url)
         if password is not None and username is None and url and "username" not in table:
@@ -134,12 +136,28 @@ def read_url(template: str, environ: Mapping[str, str]) -> RtspUrl:
         url = split_url_untrusted(head + login + tail)
     except MalformedUrl as error:
         raise Wrong(f"is no URL of a camera: {error.detail}; {URL_EXAMPLE}") from None
-    if url.scheme != "rtsp":
-        raise Wrong(f"{url.scheme}:// is not supported yet; {URL_EXAMPLE}")
     for value in in_head + in_tail:
         if url.host not in value and value not in url.authority:  # an address is no secret, and logs need it
             register_secret(value)
     return url
+
+
+def contradictions(scheme: str | None, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """Yield each key whose value does not go with the URL's scheme or with another key, and what to do about it.
+
+    scheme: `rtsp` or `rtsps`; None where the URL is wrong, too.
+    """
+    if scheme == "rtsp":
+        for key in ("tls_fingerprint", "tls_insecure"):
+            if values.get(key):
+                yield (
+                    key,
+                    "is given, and the url begins with rtsp://, without TLS; write rtsps://, or leave it out",
+                )
+    if values.get("tls_fingerprint") and values.get("tls_insecure"):
+        yield "tls_insecure", "is true, and tls_fingerprint is given, which trusts one certificate; write one of them"
+    if scheme == "rtsps" and values.get("transport") is Transport.UDP:
+        yield "transport", 'is "udp", which TLS does not protect, and the url begins with rtsps://; write "tcp"'
 
 
 def read_password_file(path: Path) -> str:

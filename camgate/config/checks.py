@@ -41,6 +41,7 @@ _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # CSP level 3 section 2.3.1: a host-source may begin with `*.`; nothing here can end the directive and begin another.
 _ANCESTOR = re.compile(r"'self'|'none'|\*|https?:|(?:https?://)?(?:\*\.)?[A-Za-z0-9._-]+(?::(?:[0-9]{1,5}|\*))?")
+_FINGERPRINT = re.compile(r"(?i:sha-?256)[:=]((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
 class Wrong(ValueError):
@@ -185,10 +186,19 @@ def directory(value: object) -> Path:
 
 
 def transport(value: object) -> Transport:
-    """Take the transports that there are today."""
-    if value == Transport.UDP.value:
+    """Take a word for a transport."""
+    if value in (Transport.UDP.value, Transport.HTTP.value):
         raise Wrong('is not supported yet; write "tcp" or "auto"')
     return Transport(one_of(Transport.AUTO.value, Transport.TCP.value)(value))
+
+
+def fingerprint(value: object) -> str:
+    """Take the SHA-256 fingerprint of a certificate, digits in any case and with colons between or not."""
+    right = 'write "sha256:" and 64 hexadecimal digits, as `camgate probe` shows them'
+    match = _FINGERPRINT.fullmatch(_as(text, value, right))
+    if match is None:
+        raise Wrong(f"is no fingerprint; {right}")
+    return f"sha256:{match[1].replace(':', '').lower()}"
 
 
 def camera_name(name: str) -> str:

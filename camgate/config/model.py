@@ -13,8 +13,13 @@ class Transport(Enum):
     """How media comes from the camera."""
 
     AUTO = "auto"
+    """TCP, and UDP where the camera refuses TCP."""
     TCP = "tcp"
+    """In the RTSP connection."""
     UDP = "udp"
+    """In datagrams, on a pair of ports."""
+    HTTP = "http"
+    """The RTSP connection, media in it, in two HTTP requests."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +89,7 @@ class CameraSettings:
     name: str
     """What stands in URLs and logs."""
     url: str
-    """`rtsp://HOST[:PORT]/PATH`."""
+    """`rtsp://HOST[:PORT]/PATH`, or `rtsps://` for TLS."""
     username: str | None = None
     """For the camera's login; None where it asks for none."""
     password: str | None = field(default=None, repr=False)
@@ -93,6 +98,10 @@ class CameraSettings:
     """What pages call the camera; the name where absent."""
     transport: Transport = Transport.AUTO
     """How media comes from the camera."""
+    tls_fingerprint: str | None = None
+    """`sha256:` and 64 hexadecimal digits: the only certificate to take, whoever signed it. None for authorities."""
+    tls_insecure: bool = False
+    """Take any certificate: encrypted, but by who knows whom."""
     connect_timeout_s: float = 5.0
     """How long a connect, and each answer of the camera, may take, in seconds."""
     stall_timeout_s: float = 5.0

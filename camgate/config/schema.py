@@ -7,6 +7,7 @@ from typing import Any
 from camgate.config.checks import (
     Check,
     directory,
+    fingerprint,
     frame_ancestor,
     host_name,
     list_of,
@@ -81,6 +82,8 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "password_file": text,
     "title": text,
     "transport": transport,
+    "tls_fingerprint": fingerprint,
+    "tls_insecure": yes_or_no,
     "connect_timeout_s": seconds(0.1, 300),
     "stall_timeout_s": seconds(0.5, 3600),
     "on_demand": yes_or_no,

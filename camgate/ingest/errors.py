@@ -69,15 +69,36 @@ class CameraMoved(RemoteError):
         return "the camera redirects from address to address without showing a picture"
 
 
-class UnsupportedScheme(RemoteError):
-    """The camera redirects to something else than plain RTSP."""
+class TlsFailed(RemoteError):
+    """No TLS came about on the connection. `reason`: a clause."""
 
-    def __init__(self, scheme: str) -> None:
-        super().__init__(scheme)
-        self.scheme = scheme
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
     def __str__(self) -> str:
-        return f"the camera redirects to {self.scheme}, which this version does not speak; switch it to plain RTSP"
+        return f"no TLS with the camera: {self.reason}"
+
+
+class CertificateRefused(RemoteError):
+    """The camera shows a certificate that is not trusted.
+
+    reason: why, a clause. shown: the certificate in words, ending with its fingerprint; None where it was not seen.
+    is_pinned: another one was expected by its fingerprint.
+    """
+
+    def __init__(self, reason: str, shown: str | None = None, *, is_pinned: bool = False) -> None:
+        super().__init__(reason, shown)
+        self.reason = reason
+        self.shown = shown
+        self.is_pinned = is_pinned
+
+    def __str__(self) -> str:
+        words = f"the camera's certificate is refused: {self.reason}"
+        if self.shown is None:
+            return words
+        when = "if the camera was given a new certificate" if self.is_pinned else "if it is your camera's"
+        return f'{words}. It is {self.shown}; {when}, write tls_fingerprint = "{self.shown.rpartition(" ")[2]}"'
 
 
 class UnsupportedVideo(RemoteError):
@@ -124,5 +145,7 @@ def attention_for(error: RemoteError) -> Attention | None:
             return Attention.VIDEO
         case CameraMute():
             return Attention.NO_RTSP
+        case CertificateRefused():
+            return Attention.CERTIFICATE
         case _:
             return None

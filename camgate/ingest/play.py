@@ -1,18 +1,20 @@
 """`play_camera`: from a TCP connection to a session, and on to wherever the camera sends us."""
 
 import socket
+from contextlib import suppress
 from typing import Never
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.config.model import CameraSettings
-from camgate.ingest.arrivals import Arrivals
-from camgate.ingest.errors import CameraMoved, UnsupportedScheme
+from camgate.ingest.errors import CameraAway, CameraMoved, CertificateRefused
 from camgate.ingest.intake import Intake
+from camgate.ingest.link import Link
 from camgate.ingest.session import Session, SessionSink
+from camgate.ingest.tls import look_at_certificate, open_tls
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.policies import ClientPolicies
-from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted
+from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted, without_srtp
 
 log = get_logger("ingest.play")
 
@@ -25,21 +27,48 @@ async def play_camera(settings: CameraSettings, connection: socket.socket, sink:
     Takes over the connection. Ends by an error of the RemoteError family, or of our own.
     """
     url = split_url_untrusted(settings.url)
-    for _ in range(MAX_REDIRECTS):
+    hops = 0
+    while True:
         try:
-            await _open_session(settings, url, connection, sink, intake.arrivals).run()
+            await _play_once(settings, _without_srtp(settings, url), connection, sink, intake)
         except CameraMoved as moved:
+            hops += 1
+            if hops > MAX_REDIRECTS:
+                raise
             url = split_url_untrusted(moved.url)
-            if url.scheme != "rtsp":
-                raise UnsupportedScheme(url.scheme) from moved
             log.info("camera redirects", camera=settings.name, address=place(url.host, url.port))
-            connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
-    await _open_session(settings, url, connection, sink, intake.arrivals).run()
+        connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
 
 
-def _open_session(
-    settings: CameraSettings, url: RtspUrl, connection: socket.socket, sink: SessionSink, arrivals: Arrivals
-) -> Session:
+async def _play_once(
+    settings: CameraSettings, url: RtspUrl, connection: socket.socket, sink: SessionSink, intake: Intake
+) -> Never:
+    link = await _open_link(settings, url, connection, intake)
     policies = ClientPolicies(response_timeout_s=settings.connect_timeout_s)
     client = RtspClient(str(url), username=settings.username, password=settings.password, policies=policies)
-    return Session(connection, client, sink, arrivals=arrivals, stall_timeout_s=settings.stall_timeout_s)
+    session = Session(link, client, sink, arrivals=intake.arrivals, stall_timeout_s=settings.stall_timeout_s)
+    await session.run()
+
+
+async def _open_link(settings: CameraSettings, url: RtspUrl, connection: socket.socket, intake: Intake) -> Link:
+    """Make a link of a connection, which is closed where that fails."""
+    if url.scheme != "rtsps":
+        return connection
+    try:
+        return await open_tls(connection, url.host, settings)
+    except CertificateRefused as refused:
+        if refused.shown is not None:
+            raise
+        # OpenSSL shows no certificate that it has refused: it takes another connection to tell whose it is.
+        shown = None
+        with suppress(CameraAway):
+            connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
+            shown = await look_at_certificate(connection, url.host, settings.connect_timeout_s)
+        raise CertificateRefused(refused.reason, shown) from refused
+
+
+def _without_srtp(settings: CameraSettings, url: RtspUrl) -> RtspUrl:
+    plain = without_srtp(url)
+    if plain is not url:
+        log.info("enableSrtp is left out of the camera's URL: TLS protects its media", camera=settings.name)
+    return plain

@@ -50,6 +50,8 @@ class Attention(StrEnum):
     """It offers no video that browsers can be shown."""
     NO_RTSP = "no-rtsp"
     """Something accepts connections, but speaks no RTSP."""
+    CERTIFICATE = "certificate"
+    """It shows a certificate that is not trusted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,6 +15,7 @@ import trio
 
 from camgate import __version__
 from tests.fakes.camera import FakeCamera
+from tests.fakes.certificates import make_certificate
 from tests.fakes.command import Outcome, camgate, environment
 
 PASSWORD = "hush-hush/pass@word"
@@ -261,6 +262,19 @@ async def test_probe_for_people(tmp_path: Path) -> None:
     assert re.search(r"^profile +Constrained Baseline *$", outcome.out, re.MULTILINE)
 
 
+async def test_probe_over_tls(tmp_path: Path) -> None:
+    certificate = make_certificate(tmp_path)
+    camera = FakeCamera()
+    camera.tls = certificate.context
+    refused = await probe(camera, tmp_path, "rtsps://CAMERA/live", "--seconds=1")
+    assert refused.code == 1
+    assert refused.err.count("\n") == 1
+    assert f'write tls_fingerprint = "{certificate.fingerprint}"' in refused.err
+    trusting = f"--tls-fingerprint={certificate.fingerprint}"
+    outcome = await probe(camera, tmp_path, "rtsps://CAMERA/live", "--seconds=1", trusting)
+    assert (outcome.code, outcome.err) == (0, "")
+
+
 @pytest.mark.parametrize("way", ["file", "stdin", "environment", "url", "variable"])
 async def test_probe_with_a_password(tmp_path: Path, way: str) -> None:
     (tmp_path / "pw").write_text(f"{PASSWORD}\n")
@@ -334,6 +348,8 @@ async def test_probe_with_a_wrong_password(tmp_path: Path) -> None:
             ("rtsp://cam/", "--username=admin"),
             "camgate: --username: no password given: use --password-file or CAMGATE_PASSWORD\n",
         ),
+        (("rtsp://cam/", "--tls-insecure"), "camgate: --tls-insecure: is given, and the url begins with rtsp://"),
+        (("rtsps://cam/", "--transport=smoke"), "camgate: --transport: is another word; write "),
         (("rtsp://cam/", "--password-file=nothing"), "camgate: --password-file: cannot read nothing: No such file"),
     ],
 )

@@ -10,6 +10,7 @@ from camgate.config.load import LOCAL_FILE, MAX_FILE_BYTES, find_config_file, lo
 from camgate.config.model import CameraSettings, Settings, Transport
 
 CAMERA = '[cameras.front]\nurl = "rtsp://192.0.2.10/live"\n'
+CAMERA_TLS = CAMERA.replace("rtsp:", "rtsps:")
 
 
 def settings_of(text: str, directory: Path = Path(), **environ: str) -> Settings:
@@ -77,7 +78,8 @@ BAD: list[tuple[str, str]] = [
     (
         CAMERA + "colour = 1\n",
         "camgate.toml:3: cameras.front.colour: there is no such key; there are connect_timeout_s, linger_s, "
-        "on_demand, password, password_file, stall_timeout_s, title, transport, url, username",
+        "on_demand, password, password_file, stall_timeout_s, title, tls_fingerprint, "
+        "tls_insecure, transport, url, username",
     ),
     (
         CAMERA + 'on_demand = "yes"\n',
@@ -201,8 +203,23 @@ BAD: list[tuple[str, str]] = [
         '"rtsp://HOST[:PORT]/PATH"',
     ),
     (
-        '[cameras.front]\nurl = "rtsps://cam/"',
-        'camgate.toml:2: cameras.front.url: rtsps:// is not supported yet; write "rtsp://HOST[:PORT]/PATH"',
+        CAMERA + "tls_insecure = true",
+        "camgate.toml:3: cameras.front.tls_insecure: is given, and the url begins with rtsp://, without TLS; write "
+        "rtsps://, or leave it out",
+    ),
+    (
+        CAMERA_TLS + "tls_insecure = true\ntls_fingerprint = 'sha256:" + 32 * "aB" + "'",
+        "camgate.toml:3: cameras.front.tls_insecure: is true, and tls_fingerprint is given, which trusts one "
+        "certificate; write one of them",
+    ),
+    (
+        CAMERA_TLS + "tls_insecure = 'yes'",
+        "camgate.toml:3: cameras.front.tls_insecure: is text in quotes; write true or false, without quotes",
+    ),
+    (
+        CAMERA_TLS + "tls_fingerprint = 'sha1:" + 20 * "ab" + "'",
+        'camgate.toml:3: cameras.front.tls_fingerprint: is no fingerprint; write "sha256:" and 64 hexadecimal digits, '
+        "as `camgate probe` shows them",
     ),
     (
         '[cameras.front]\nurl = ""',

@@ -87,7 +87,7 @@ def test_the_reference_loads_and_holds_the_defaults() -> None:
 
 
 def test_the_reference_names_every_key_once() -> None:
-    named = [(entry.section, entry.key) for entry in entries() if entry.value != '"rtsp://192.0.2.11/live"']
+    named = [(entry.section, entry.key) for entry in entries() if entry.value != '"rtsps://192.0.2.11/live"']
     expected = [(name, key) for name, section in SECTIONS.items() for key in section.keys]
     expected += [(CAMERAS, key) for key in CAMERA_KEYS]
     assert sorted(named) == sorted(expected)

@@ -10,6 +10,7 @@ code shares nothing with camgate's own RTSP and RTP.
 
 import base64
 import socket
+import ssl
 import struct
 from collections.abc import Iterator
 from contextlib import suppress
@@ -43,6 +44,9 @@ class Request:
     at_s: float
 
 
+ByteStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
 class FakeCamera:
     """A camera that tests switch off, freeze and spoil by setting its attributes, at any time.
 
@@ -54,10 +58,12 @@ class FakeCamera:
     floods: how many requests of its own it sends when connected, without ever reading the answers.
     sends_b_frames: every third picture is earlier in media time than the one before it.
     replays_frames: so many pictures come at once at the beginning, 5 ms of media time apart.
+    tls: with which it serves RTSPS; None for plain RTSP.
     stops_after_frames: so many pictures are sent in a connection, then it is closed.
     """
 
     def __init__(self, *, username: str | None = None, password: str | None = None, codec: str = "H264") -> None:
+        self.tls: ssl.SSLContext | None = None
         self.credentials = None if username is None else f"{username}:{password}"
         self.codec = codec
         self.away: str | None = None
@@ -110,13 +116,18 @@ class FakeCamera:
         for scope in self._scopes:
             scope.cancel()
 
+    def _protect(self, stream: trio.SocketStream) -> ByteStream:
+        if self.tls is None:
+            return stream
+        return trio.SSLStream(stream, self.tls, server_side=True, https_compatible=True)
+
     async def _serve(self, stream: trio.SocketStream) -> None:
         self.open_connections += 1
         with trio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
-                async with stream, trio.open_nursery() as nursery:
-                    await _Connection(self, stream, nursery).run()
+                async with self._protect(stream) as secured, trio.open_nursery() as nursery:
+                    await _Connection(self, secured, nursery).run()
                     nursery.cancel_scope.cancel()
             except* trio.BrokenResourceError:
                 pass
@@ -126,7 +137,7 @@ class FakeCamera:
 
 
 class _Connection:
-    def __init__(self, camera: FakeCamera, stream: trio.SocketStream, nursery: trio.Nursery) -> None:
+    def __init__(self, camera: FakeCamera, stream: ByteStream, nursery: trio.Nursery) -> None:
         self.camera = camera
         self.stream = stream
         self.nursery = nursery

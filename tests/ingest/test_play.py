@@ -3,7 +3,7 @@
 import trio
 import trio.testing
 
-from camgate.ingest.errors import CameraMoved, UnsupportedScheme
+from camgate.ingest.errors import CameraMoved, TlsFailed
 from camgate.ingest.play import MAX_REDIRECTS
 from tests.fakes.camera import FakeCamera
 from tests.fakes.sessions import Sink, error_of, play_for, serving
@@ -27,10 +27,9 @@ async def test_a_redirect_leads_to_pictures(autojump_clock: trio.testing.MockClo
     assert camera.open_connections == 0
 
 
-async def test_a_redirect_to_another_protocol_is_said(autojump_clock: trio.testing.MockClock) -> None:
+async def test_a_redirect_to_rtsps_is_followed_by_tls(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
     camera.redirects = {HERE: "rtsps://198.51.100.9/elsewhere"}
     error = await error_of(camera)
-    assert isinstance(error, UnsupportedScheme)
-    assert "rtsps" in str(error)
-    assert len(camera.dialled) == 1
+    assert isinstance(error, TlsFailed)
+    assert camera.dialled == [("192.0.2.7", 554), ("198.51.100.9", 322)]

@@ -8,7 +8,7 @@ from camgate.serve.http.snapshot import LEAST_WIDTH, MOST_WIDTH
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-_ATTENTION = ["refused", "video", "no-rtsp"]
+_ATTENTION = ["refused", "video", "no-rtsp", "certificate"]
 _DEMANDS = ["idle", "dialling", "watched", "lingering"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 

@@ -7,7 +7,7 @@ credentials, except the two fields that are made for them.
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import quote, unquote_to_bytes
 
 from camgate.wire.rtsp.errors import MalformedUrl
@@ -24,6 +24,7 @@ _HOST_PORT = re.compile(r"(?P<host>\[[0-9A-Za-z:.%_~-]+\]|[0-9A-Za-z._-]+)(?::(?
 _HOST_PORT_ENDS = re.compile(_HOST_PORT.pattern + r"(?=[/?#]|\Z)")
 _ADDRESS = re.compile(r"\[|[0-9A-Za-z_-]+\.[0-9A-Za-z]")
 _VISIBLE_ASCII = "".join(map(chr, range(0x21, 0x7F)))
+_ENABLE_SRTP = re.compile(r"([?&])enableSrtp(?:=[^&#]*)?(&|(?=#|\Z))", re.IGNORECASE)
 _SECRET_PARAMETER = re.compile(
     r"((?<![A-Za-z])(?:user|username|usr|password|passwd|pass|pwd|psw|token|auth)=)"
     # XMeye: `/user=admin_password=tlJwpbo6_channel=1_stream=0.sdp`: a value ends where the next parameter begins.
@@ -89,6 +90,15 @@ def redact(text: str) -> str:
         _, at, shown = rest.rpartition("@")
         text = f"{scheme}://{_REDACTED if at else ''}{at}{shown}"
     return _SECRET_PARAMETER.sub(rf"\1{_REDACTED}", text)
+
+
+def without_srtp(url: RtspUrl) -> RtspUrl:
+    """Return a URL without `enableSrtp` in its query, the same object where there is none.
+
+    UniFi Protect shows its URLs with it; it then sends SRTP, whose keys come by MIKEY (go2rtc#81).
+    """
+    path = _ENABLE_SRTP.sub(lambda found: found[1] if found[2] else "", url.path)
+    return url if path == url.path else replace(url, path=path)
 
 
 def base_url_untrusted(candidates: Iterable[str | None], own: RtspUrl) -> str:

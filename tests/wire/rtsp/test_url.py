@@ -13,6 +13,7 @@ from camgate.wire.rtsp.url import (
     join_control_untrusted,
     redact,
     split_url_untrusted,
+    without_srtp,
 )
 
 OWN = split_url_untrusted("rtsp://admin:s3cret@10.0.0.5:8554/cam/realmonitor?channel=1&subtype=1")
@@ -196,3 +197,20 @@ def test_schemes_without_end_cost_linear_time() -> None:
     started = time.process_time()
     assert join_control_untrusted(f"{HERE}/", "a://" * 60_000, OWN)
     assert time.process_time() - started < 1.0
+
+
+@pytest.mark.parametrize(
+    ("path", "plain"),
+    [
+        ("/s?enableSrtp", "/s"),
+        ("/s?enableSrtp&x=1", "/s?x=1"),
+        ("/s?x=1&enableSrtp", "/s?x=1"),
+        ("/s?x=1&enableSRTP=1&y=2", "/s?x=1&y=2"),
+        ("/s?x=enableSrtp", "/s?x=enableSrtp"),
+        ("/enableSrtp", "/enableSrtp"),
+    ],
+)
+def test_srtp_is_not_asked_for(path: str, plain: str) -> None:
+    url = split_url_untrusted(f"rtsps://192.0.2.7:7441{path}")
+    assert str(without_srtp(url)) == f"rtsps://192.0.2.7:7441{plain}"
+    assert (without_srtp(url) is url) == (path == plain)
