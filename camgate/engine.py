@@ -236,12 +236,12 @@ def _rounded(figures: dict[str, Any]) -> dict[str, object]:
 
 
 def _choose_codec(video: OfferedMedia, video_format: VideoFormat) -> OfferedCodec:
-    codec = choose_h264(video, video_format.profile_level_id)
+    codec = choose_h264(video, video_format.profile_level_id) if video_format.codec == "H264" else None
     if codec is None:
         offered = list(
             dict.fromkeys(c.name for c in video.codecs if c.name not in ("RTX", "RED", "ULPFEC", "FLEXFEC-03"))
         )
-        raise NoCommonCodec("H.264 (packetization-mode 1)", offered)
+        raise NoCommonCodec(video_format.label, offered)
     return codec
 
 

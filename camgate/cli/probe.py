@@ -15,7 +15,7 @@ from rich.table import Table
 from camgate.base.secrets import mask
 from camgate.cli.exits import FAILED, exit_codes
 from camgate.config.arguments import PASSWORD_VARIABLE, camera_settings
-from camgate.ingest.probe import ProbeResult, profile_name
+from camgate.ingest.probe import ProbeResult
 from camgate.ingest.probe import probe as look_at
 
 
@@ -78,8 +78,9 @@ def _facts(result: ProbeResult) -> dict[str, Any]:
         "server": mask(result.server),
         "tracks": [track.label for track in result.tracks],
         "codec": video and video.codec,
-        "profile": video and profile_name(video.profile_level_id),
-        "profile_level_id": video and video.profile_level_id,
+        "profile": video and video.profile,
+        "profile_level_id": video and (video.profile_level_id or None),
+        "level": video and video.level,
         "width": video and video.width,
         "height": video and video.height,
         "fps": _rounded(result.measured_fps, 2),

@@ -112,7 +112,7 @@ class UnsupportedVideo(RemoteError):
 
     def __str__(self) -> str:
         names = printable_list((self._NAMES.get(codec, codec) for codec in self.codecs), " and ")
-        return f"the camera sends {names}, which this version cannot pass on to browsers: set it to H.264"
+        return f"the camera sends {names}, which this version cannot pass on to browsers: set it to H.264 or H.265"
 
 
 class CameraMute(RemoteError):

@@ -43,10 +43,8 @@ NOTHING = "nothing: "
 
 VIDEO_CLOCK_HZ = 90_000
 
-CONSTRAINT_SET1 = 0x40
-
-_PROFILES = {0x42: "Baseline", 0x4D: "Main", 0x58: "Extended", 0x64: "High", 0x6E: "High 10", 0x7A: "High 4:2:2"}
-_PROFILES_FOR_BROWSERS = frozenset({0x42, 0x4D, 0x64})
+_PROFILES_FOR_BROWSERS = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
+_H265_PROFILES_FOR_BROWSERS = frozenset({"Main", "Main 10"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,22 +194,21 @@ class _Look:
         if self.format is None or not self._key_frames:
             advice = "set its key-frame interval to 1-2 s, without intra refresh"
             return f"{NOTHING}the camera sent no key frame within {KEY_FRAME_WAIT_S:g} s; {advice}"
-        shown = f"H.264 {profile_name(self.format.profile_level_id)}"
-        if self.format.width and self.format.height:
-            shown += f" {self.format.width}x{self.format.height}"
+        video = self.format
+        shown = video.label
+        if video.width and video.height:
+            shown += f" {video.width}x{video.height}"
         if self._measured_fps:
             shown += f" at {self._measured_fps:.0f} fps"
         if self._runs_backward:
             return f"a broken picture: {shown} with B-frames, which WebRTC cannot play; turn B-frames off in the camera"
-        if int(self.format.profile_level_id[:2], 16) not in _PROFILES_FOR_BROWSERS:
+        if video.codec == "H265":
+            if video.profile not in _H265_PROFILES_FOR_BROWSERS:
+                return f"{NOTHING}{shown} is a profile that browsers do not decode; set it to Main"
+            return (
+                f"{shown}, passed through to browsers that take H.265 (Safari; Chrome and Edge where the hardware"
+                " decodes it); others need H.264 from the camera"
+            )
+        if video.profile not in _PROFILES_FOR_BROWSERS:
             return f"{NOTHING}{shown} is a profile that browsers do not decode; set it to High, Main or Baseline"
         return f"{shown}, passed through"
-
-
-def profile_name(profile_level_id: str) -> str:
-    """Return the name of an H.264 profile from its six hexadecimal digits: `42e01f` is `Constrained Baseline`."""
-    profile, constraints = bytes.fromhex(profile_level_id)[:2]
-    # H.264, A.2.1.1: Baseline with constraint_set1_flag is Constrained Baseline.
-    if profile == 0x42 and constraints & CONSTRAINT_SET1:
-        return "Constrained Baseline"
-    return _PROFILES.get(profile, f"profile {profile}")

@@ -10,7 +10,8 @@ from camgate.base.errors import RemoteError
 from camgate.ingest.errors import CameraHungUp
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
-from camgate.wire.codec.h264 import H264Depacketizer, H264Statistics
+from camgate.wire.codec.video import VideoStatistics
+from camgate.wire.codec.video_codecs import video_depacketizer
 from camgate.wire.rtp.rtcp import Bye, ReportBlock, SenderReport, build_receiver_report, parse_rtcp_untrusted
 from camgate.wire.rtp.sequence import sequence_delta
 from camgate.wire.rtsp.track import Track
@@ -19,7 +20,7 @@ CNAME = "camgate"
 
 
 class TrackReceiver:
-    """Receives one H.264 track, and keeps the account that receiver reports give (RFC 3550, 6.4).
+    """Receives one video track, and keeps the account that receiver reports give (RFC 3550, 6.4).
 
     last_frame_s: when the latest whole frame came; before the first one, when receiving began.
     """
@@ -31,7 +32,7 @@ class TrackReceiver:
         self.rtcp_channel = track.rtp_channel + 1 if track.rtcp_channel is None else track.rtcp_channel
         self.last_frame_s = now
         self._began_s = now
-        self._depacketizer = H264Depacketizer(track.parameter_sets, payload_type=track.payload_type)
+        self._depacketizer = video_depacketizer(track.codec, track.parameter_sets, track.payload_type, track.fmtp)
         self._account = ReceptionAccount()
 
     @property
@@ -95,7 +96,7 @@ class ReceptionAccount:
         self._sender_report = report
         self._sender_report_s = now
 
-    def build_report(self, statistics: H264Statistics, now: float) -> bytes:
+    def build_report(self, statistics: VideoStatistics, now: float) -> bytes:
         """Return a compound RTCP packet."""
         expected = statistics.packets + statistics.packets_lost
         expected_before, lost_before = self._reported

@@ -25,7 +25,8 @@ from camgate.ingest.link import Link
 from camgate.ingest.receive import TrackReceiver
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
-from camgate.wire.codec.h264 import PACKET_COST_BYTES
+from camgate.wire.codec.video import PACKET_COST_BYTES
+from camgate.wire.codec.video_codecs import VIDEO_CODECS
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
@@ -79,7 +80,7 @@ class SessionSink(Protocol):
 
 
 class Session:
-    """Plays the first H.264 track of the camera at the other end of `link`, which the session closes.
+    """Plays the first H.264 or H.265 track of the camera at the other end of `link`, which the session closes.
 
     arrivals: who says when there is something to read. stall_timeout_s: longest time without a picture while playing.
     """
@@ -288,6 +289,6 @@ def drop_oldest(packets: list[tuple[int, bytes | memoryview]], max_bytes: int) -
 def choose_track(tracks: tuple[Track, ...]) -> Track:
     """Return the track to play; raise UnsupportedVideo or NoUsableTrack where the camera offers none."""
     videos = tuple(track.codec for track in tracks if track.media == "video" and track.codec)
-    if videos and "H264" not in videos:
+    if videos and not set(videos) & set(VIDEO_CODECS):
         raise UnsupportedVideo(videos)
-    return first_video_track(tracks)
+    return first_video_track(tracks, VIDEO_CODECS)

@@ -113,7 +113,7 @@ def test_an_unknown_camera_is_asked_for_once_and_leads_to_the_others(viewer: Vie
         (AuthenticationFailed(AuthenticationProblem.NO_CREDENTIALS, "DESCRIBE"), "The camera refuses us"),
         (UnexpectedStatus(404, "Not Found", "DESCRIBE"), "The camera refuses us"),
         (UnexpectedStatus(403, "Forbidden", "DESCRIBE"), "The camera refuses us"),
-        (UnsupportedVideo(("H265",)), "The camera's video cannot be shown"),
+        (UnsupportedVideo(("JPEG",)), "The camera's video cannot be shown"),
         (NoUsableTrack(["H264"], ["audio PCMA"]), "The camera's video cannot be shown"),
         (CameraMute("malformed RTSP"), "No camera answers at this address"),
     ],

@@ -295,7 +295,7 @@ async def test_probe_with_a_password(tmp_path: Path, way: str) -> None:
 
 
 async def test_probe_of_a_camera_that_no_browser_shows(tmp_path: Path) -> None:
-    outcome = await probe(FakeCamera(codec="H265"), tmp_path, "rtsp://CAMERA/live", "--seconds=1")
+    outcome = await probe(FakeCamera(codec="JPEG"), tmp_path, "rtsp://CAMERA/live", "--seconds=1")
     assert outcome.code == 1
     assert outcome.out.startswith("browser")
     assert "nothing: " in outcome.out.splitlines()[0]

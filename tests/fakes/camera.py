@@ -24,9 +24,17 @@ SPS = bytes.fromhex("6742c01ed900a02ff97011000003000100000300320f162e48")
 PPS = bytes.fromhex("68cb83cb20")
 """From x264: Constrained Baseline, 640x360."""
 
+H265_VPS = bytes.fromhex("40010c01ffff01600000030090000003000003003fba0240")
+H265_SPS = bytes.fromhex("42010101600000030090000003000003003fa005020171f2e5ba4a4c2e6808000003000800000300c840")
+H265_PPS = bytes.fromhex("4401c0718312")
+"""From x265: Main, 640x360."""
+
 KEY_SLICE = b"\x65\x88\x84"
 OTHER_SLICE = b"\x41\x9a\x02"
 """Beginnings of slices: first_mb_in_slice is 0, so each begins a picture."""
+
+SETS = {"H264": (SPS, PPS), "H265": (H265_VPS, H265_SPS, H265_PPS)}
+SLICES = {"H264": (KEY_SLICE, OTHER_SLICE), "H265": (b"\x26\x01\xad", b"\x02\x01\xd0")}
 
 FPS = 25
 GOP_FRAMES = 25
@@ -50,6 +58,7 @@ ByteStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
 class FakeCamera:
     """A camera that tests switch off, freeze and spoil by setting its attributes, at any time.
 
+    codec: what it sends: H264, H265, or the name of another, which it only announces.
     away: why TCP connects fail: `refused` at once, `silent` after the caller's timeout; None when they do not.
     answers: status by method instead of 200; 0 means never to answer, None to close the connection instead.
     redirects: where DESCRIBE of a URL is answered with 302, and where to.
@@ -227,8 +236,11 @@ class _Connection:
         sets = ",".join(base64.b64encode(nal).decode() for nal in (SPS, PPS))
         lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=fake", "t=0 0", "m=video 0 RTP/AVP 96", "a=control:trackID=0"]
         lines += [f"a=rtpmap:96 {self.camera.codec}/90000"]
-        if self.camera.codec == "H264":
-            lines += [f"a=fmtp:96 packetization-mode=1;profile-level-id=42c01e;sprop-parameter-sets={sets}"]
+        vps, sps, pps = (base64.b64encode(nal).decode() for nal in SETS["H265"])
+        lines += {
+            "H264": [f"a=fmtp:96 packetization-mode=1;profile-level-id=42c01e;sprop-parameter-sets={sets}"],
+            "H265": [f"a=fmtp:96 sprop-vps={vps};sprop-sps={sps};sprop-pps={pps}"],
+        }.get(self.camera.codec, [])
         return "\r\n".join([*lines, ""])
 
     async def _send_frames(self) -> None:
@@ -240,7 +252,7 @@ class _Connection:
             while number != camera.stops_after_frames:
                 if camera.sends_frames:
                     is_key = camera.sends_key_frames and number % GOP_FRAMES == 0
-                    nals = (SPS, PPS, KEY_SLICE + b"\x55" * 900) if is_key else (OTHER_SLICE + b"\x55" * 300,)
+                    nals = _picture(camera.codec, is_key=is_key)
                     step_back = 2 * TICKS_A_FRAME if camera.sends_b_frames and number % 3 == 2 else 0
                     data = b""
                     for nal in nals:
@@ -254,6 +266,11 @@ class _Connection:
                 timestamp += TICKS_A_FRAME
                 await trio.sleep(1 / FPS)
             camera.hang_up()
+
+
+def _picture(codec: str, *, is_key: bool) -> tuple[bytes, ...]:
+    key_slice, other_slice = SLICES[codec]
+    return (*SETS[codec], key_slice + b"\x55" * 900) if is_key else (other_slice + b"\x55" * 300,)
 
 
 def _interleaved_rtp(nal: bytes, sequence: int, timestamp: int, *, is_last: bool) -> bytes:

@@ -4,7 +4,7 @@ import trio.testing
 
 from camgate.config.model import CameraSettings
 from camgate.ingest.errors import CameraAway, CameraHungUp
-from camgate.ingest.probe import ProbeResult, probe, profile_name
+from camgate.ingest.probe import ProbeResult, probe
 from camgate.wire.rtsp.errors import AuthenticationFailed
 from tests.fakes.camera import GOP_FRAMES, FakeCamera
 
@@ -65,11 +65,19 @@ async def test_a_short_look_still_gives_a_result(autojump_clock: trio.testing.Mo
 
 async def test_a_codec_that_cannot_be_shown_is_a_result_not_an_error(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
-    camera.codec = "H265"
+    camera.codec = "JPEG"
     result = await look(camera)
-    assert result.browser.startswith("nothing: the camera sends H.265")
-    assert result.tracks[0].codec == "H265"
+    assert result.browser.startswith("nothing: the camera sends Motion JPEG")
+    assert result.tracks[0].codec == "JPEG"
     assert result.played is None
+
+
+async def test_h265_is_said_with_who_can_play_it(autojump_clock: trio.testing.MockClock) -> None:
+    result = await look(FakeCamera(codec="H265"))
+    assert result.is_playable
+    assert result.browser.startswith("H.265 Main 640x360 at 25 fps, passed through to browsers that take H.265")
+    assert result.format is not None
+    assert result.format.codec == "H265"
 
 
 async def test_no_key_frame_is_said(autojump_clock: trio.testing.MockClock) -> None:
@@ -108,18 +116,3 @@ async def test_what_stands_in_the_way_is_raised(autojump_clock: trio.testing.Moc
     camera.answers["PLAY"] = None
     with pytest.RaisesGroup(CameraHungUp):
         await look(camera)
-
-
-@pytest.mark.parametrize(
-    ("profile_level_id", "name"),
-    [
-        ("42e01f", "Constrained Baseline"),
-        ("42001f", "Baseline"),
-        ("4d0028", "Main"),
-        ("640032", "High"),
-        ("7a0032", "High 4:2:2"),
-        ("f40032", "profile 244"),
-    ],
-)
-def test_profiles_have_their_names(profile_level_id: str, name: str) -> None:
-    assert profile_name(profile_level_id) == name

@@ -1,1 +1,1 @@
-"""H.264: RTP packets to frames and back, parameter sets, and what they tell of the picture."""
+"""H.264 and H.265: RTP packets to frames and back, parameter sets, and what they tell of the picture."""

@@ -2,23 +2,60 @@
 
 from dataclasses import dataclass
 
+H264_CONSTRAINT_SET1 = 0x40
+
+_H264_PROFILES = {0x42: "Baseline", 0x4D: "Main", 0x58: "Extended", 0x64: "High", 0x6E: "High 10", 0x7A: "High 4:2:2"}
+_H265_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VideoFormat:
     """The format of a video track; a new object each time that the camera changes it.
 
-    sps, pps: the parameter sets of the latest key frame, without start codes (H.264: one of each).
-    profile_level_id: six hexadecimal digits as in SDP (RFC 6184 8.1).
+    codec: `H264` or `H265`, as in SDP.
+    vps, sps, pps: the parameter sets of the latest key frame, without start codes, one of each; H.264 has no VPS.
+    profile_level_id: six hexadecimal digits as in SDP (RFC 6184 8.1); empty for H.265.
+    profile_id, tier_flag, level_id: of H.265, as in SDP (RFC 7798 7.1); the level times 30. 0 for H.264.
     width, height: pixels shown, after cropping; None where the SPS cannot be read that far.
     fps: frame rate that the SPS claims; None where it claims none.
     may_reorder: the stream may hold B-frames, which browsers cannot play over WebRTC.
     """
 
     codec: str = "H264"
+    vps: bytes = b""
     sps: bytes
     pps: bytes
-    profile_level_id: str
+    profile_level_id: str = ""
+    profile_id: int = 0
+    tier_flag: int = 0
+    level_id: int = 0
     width: int | None
     height: int | None
     fps: float | None
     may_reorder: bool = False
+
+    @property
+    def profile(self) -> str:
+        """The profile's name, such as `Constrained Baseline`, `High` or `Main 10`."""
+        if self.codec == "H265":
+            return _H265_PROFILES.get(self.profile_id, f"profile {self.profile_id}")
+        return h264_profile_name(self.profile_level_id)
+
+    @property
+    def level(self) -> float:
+        """The level, such as 3.1."""
+        return self.level_id / 30 if self.codec == "H265" else int(self.profile_level_id[4:6], 16) / 10
+
+    @property
+    def label(self) -> str:
+        """Codec and profile for people: `H.264 High`, `H.265 Main`."""
+        return f"{self.codec[0]}.{self.codec[1:]} {self.profile}"
+
+
+def h264_profile_name(profile_level_id: str) -> str:
+    """Return the name of an H.264 profile from its six hexadecimal digits: `42e01f` is `Constrained Baseline`."""
+    profile, constraints = bytes.fromhex(profile_level_id)[:2]
+    # H.264, A.2.1.1: Baseline with constraint_set1_flag is Constrained Baseline.
+    if profile == 0x42 and constraints & H264_CONSTRAINT_SET1:
+        return "Constrained Baseline"
+    return _H264_PROFILES.get(profile, f"profile {profile}")

@@ -8,16 +8,14 @@ from collections.abc import Set as AbstractSet
 
 from camgate.base.errors import LocalError
 from camgate.wire.codec.h264_nal import (
-    FU_END,
-    FU_START,
     NAL_FU_A,
     NAL_REF_IDC_MASK,
     NAL_STAP_A,
     NAL_TYPE_MASK,
     PARAMETER_SETS,
 )
+from camgate.wire.codec.nal import fragment
 
-FU_HEADER_BYTES = 2
 MIN_PAYLOAD_BYTES = 16
 """Below this a fragment would be mostly headers; no path has so small an MTU."""
 
@@ -70,13 +68,5 @@ def _whole_or_fragments(nal: bytes, max_payload_bytes: int) -> list[bytes]:
 
 def _fragment(nal: bytes, max_payload_bytes: int) -> list[bytes]:
     # RFC 6184 5.8: the NAL unit's own first byte is not sent, the indicator and the FU header carry its bits.
-    indicator = nal[0] & ~NAL_TYPE_MASK | NAL_FU_A
-    nal_type = nal[0] & NAL_TYPE_MASK
-    body_bytes = len(nal) - 1
-    count = -(-body_bytes // (max_payload_bytes - FU_HEADER_BYTES))
-    size = -(-body_bytes // count)
-    middle = bytes((indicator, nal_type))
-    payloads = [middle + nal[at : at + size] for at in range(1, len(nal), size)]
-    payloads[0] = bytes((indicator, nal_type | FU_START)) + payloads[0][FU_HEADER_BYTES:]
-    payloads[-1] = bytes((indicator, nal_type | FU_END)) + payloads[-1][FU_HEADER_BYTES:]
-    return payloads
+    indicator = bytes((nal[0] & ~NAL_TYPE_MASK | NAL_FU_A,))
+    return fragment(nal, 1, indicator, nal[0] & NAL_TYPE_MASK, max_payload_bytes)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from camgate.wire.codec.bits import BitReader
 from camgate.wire.codec.errors import BitstreamMalformed, SpsMalformed
 from camgate.wire.codec.format import VideoFormat
-from camgate.wire.codec.h264_nal import NAL_AUD, NAL_PPS, NAL_SPS, NAL_TYPE_MASK, unescape
+from camgate.wire.codec.h264_nal import NAL_AUD, NAL_SPS, NAL_TYPE_MASK, PARAMETER_SETS, unescape
 from camgate.wire.codec.h264_sps import parse_sps_untrusted
 
 MAX_PARAMETER_SET_BYTES = 4096
@@ -75,6 +75,10 @@ class H264ParameterSets:
         delimiter = [nal for nal in nals[:1] if nal[0] & NAL_TYPE_MASK == NAL_AUD]
         return delimiter + needed + [nal for nal in nals[len(delimiter) :] if nal not in needed]
 
+    def among(self, nals: Sequence[bytes]) -> list[bytes]:
+        """Return the parameter sets among some NAL units, each once, in order."""
+        return list(dict.fromkeys(nal for nal in nals if nal[0] & NAL_TYPE_MASK in PARAMETER_SETS))
+
     def _find(self, slice_nal: bytes) -> tuple[bytes, bytes] | None:
         reader = BitReader(unescape(slice_nal[1:SLICE_HEADER_BYTES]))
         try:
@@ -103,15 +107,6 @@ class H264ParameterSets:
             fps=fps,
             may_reorder=may_reorder,
         )
-
-
-def is_parameter_set(nal: bytes) -> bool:
-    return nal[0] & NAL_TYPE_MASK in (NAL_SPS, NAL_PPS)
-
-
-def parameter_sets_of(nals: Sequence[bytes]) -> list[bytes]:
-    """Return the parameter sets among some NAL units, each once, in order."""
-    return list(dict.fromkeys(nal for nal in nals if is_parameter_set(nal)))
 
 
 def _id(reader: BitReader, limit: int) -> int:

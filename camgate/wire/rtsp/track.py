@@ -16,6 +16,9 @@ from camgate.wire.sdp.session import Media, SessionDescription
 _H264_PARAMETER_SETS = (7, 8)
 """NAL unit types of SPS and PPS (H.264 table 7-1)."""
 
+_H265_PARAMETER_SETS = (32, 33, 34)
+"""NAL unit types of VPS, SPS and PPS (H.265 table 7-1)."""
+
 NO_PAYLOAD_TYPE = -1
 
 
@@ -33,7 +36,8 @@ class Track:
         path: show it only through `url.redact`.
     audio_channels: 1 for mono, and for media without the notion.
     is_backchannel: this track takes sound towards the camera (ONVIF talkback); never play it.
-    parameter_sets: H.264 SPS and PPS of the session description, without start codes; often empty, only a seed.
+    parameter_sets: SPS and PPS of H.264, with VPS those of H.265, of the session description, without start codes;
+        often empty or only some of them, so they are but a seed.
     rtp_channel, rtcp_channel: interleaved channels, None before SETUP has been answered.
     """
 
@@ -56,7 +60,7 @@ class Track:
         return f"{printable(self.media)} {printable(self.codec) or 'unknown'}"
 
 
-def first_video_track(tracks: Sequence[Track], codecs: Iterable[str] = ("H264",)) -> Track:
+def first_video_track(tracks: Sequence[Track], codecs: Iterable[str] = ("H264", "H265")) -> Track:
     """Return the first video track in one of `codecs`; raise NoUsableTrack, which lists what there is, if none."""
     wanted = tuple(codecs)
     for track in tracks:
@@ -134,7 +138,12 @@ def _backchannels(description: SessionDescription) -> set[int]:
 
 
 def _parameter_sets(codec: str, fmtp: Mapping[str, str]) -> tuple[bytes, ...]:
-    if codec != "H264":
-        return ()
-    nals = decode_parameter_sets_untrusted(fmtp.get("sprop-parameter-sets", ""))
-    return tuple(nal for nal in nals if nal[0] & 0x1F in _H264_PARAMETER_SETS)
+    if codec == "H264":
+        nals = decode_parameter_sets_untrusted(fmtp.get("sprop-parameter-sets", ""))
+        return tuple(nal for nal in nals if nal[0] & 0x1F in _H264_PARAMETER_SETS)
+    if codec == "H265":
+        # RFC 7798 7.1; some cameras leave out one or two of them (go2rtc#1588).
+        texts = (fmtp.get(f"sprop-{name}", "") for name in ("vps", "sps", "pps"))
+        nals = tuple(nal for text in texts for nal in decode_parameter_sets_untrusted(text))
+        return tuple(nal for nal in nals if nal[0] >> 1 & 0x3F in _H265_PARAMETER_SETS)
+    return ()

@@ -79,7 +79,9 @@ def parse_parameters_untrusted(text: str) -> dict[str, str]:
 
 
 def decode_parameter_sets_untrusted(text: str) -> tuple[bytes, ...]:
-    """Decode `sprop-parameter-sets` (RFC 6184 §8.1): NAL units in base64, separated by commas.
+    """Decode `sprop-parameter-sets` (RFC 6184 §8.1), or `sprop-vps` and its like (RFC 7798 §7.1).
+
+    NAL units in base64, separated by commas.
 
     Tolerated: missing padding, start codes before or after a NAL unit, several NAL units in one, and what is no
     base64 at all, which is left out.

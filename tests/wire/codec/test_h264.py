@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.wire.codec import h264
+from camgate.wire.codec import video
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.h264 import H264Depacketizer
 from camgate.wire.codec.h264_nal import NAL_FU_A, split_annex_b
@@ -413,7 +413,7 @@ def test_few_late_packets_never_add_up_to_a_restart(camera: RtpWriter, started: 
 def test_many_late_packets_in_turn_are_a_new_sequence(started: H264Depacketizer) -> None:
     restarted = RtpWriter(sequence=0x9000, timestamp=77)
     frames = []
-    for _ in range(h264.MAX_LATE_PACKETS):
+    for _ in range(video.MAX_LATE_PACKETS):
         frames += receive(started, restarted.payloads([slice_nal()]))
     assert frames == []
     assert len(receive(started, restarted.packets(key_nals()))) == 1
@@ -451,7 +451,7 @@ def test_a_frame_without_end_is_bounded(camera: RtpWriter, started: H264Depacket
 def test_a_flood_of_tiny_nals_is_bounded(camera: RtpWriter, started: H264Depacketizer) -> None:
     aggregate = b"\x78" + b"\x00\x01\x09" * 5000
     receive(started, [camera.packet(aggregate) for _ in range(5)])
-    assert len(started._nals) <= h264.MAX_ACCESS_UNIT_NALS + 5000
+    assert len(started._nals) <= video.MAX_ACCESS_UNIT_NALS + 5000
 
 
 def test_frames_out_of_order_are_counted(camera: RtpWriter, started: H264Depacketizer) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from camgate.wire.codec.h264_sets import MAX_PARAMETER_SET_BYTES, H264ParameterSets, parameter_sets_of
+from camgate.wire.codec.h264_sets import MAX_PARAMETER_SET_BYTES, H264ParameterSets
 from tests.fakes.bits import BitWriter
 from tests.fakes.h264 import AUD, OTHER_PPS, OTHER_SPS, PPS, SEI, SPS, slice_nal
 
@@ -101,5 +101,5 @@ def test_what_cannot_be_a_set_is_not_kept(nal: bytes) -> None:
     assert sets.format is None
 
 
-def test_parameter_sets_of_takes_each_once() -> None:
-    assert parameter_sets_of([AUD, SPS, PPS, SEI, SPS, KEY]) == [SPS, PPS]
+def test_sets_are_found_among_others_each_once(sets: H264ParameterSets) -> None:
+    assert sets.among([AUD, SPS, PPS, SEI, SPS, KEY]) == [SPS, PPS]

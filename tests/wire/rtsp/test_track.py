@@ -1,3 +1,4 @@
+import base64
 import time
 
 import pytest
@@ -12,9 +13,11 @@ from camgate.wire.rtsp.track import (
 )
 from camgate.wire.rtsp.url import split_url_untrusted
 from camgate.wire.sdp.session import parse_sdp_untrusted
+from tests.fakes import h265
 
 OWN = split_url_untrusted("rtsp://192.0.2.1/live")
 BASE = "rtsp://192.0.2.1/base/"
+VPS, SPS, PPS = (base64.b64encode(nal).decode() for nal in h265.SETS)
 
 
 def tracks(sdp: str) -> tuple[Track, ...]:
@@ -115,14 +118,16 @@ def test_the_first_video_that_can_be_decoded_is_chosen() -> None:
         "m=video 0 RTP/AVP 35\na=rtpmap:35 H264/90000\n"
         "m=video 0 RTP/AVP 105\na=rtpmap:105 H264/90000\n"
     )
-    assert first_video_track(tracks(sdp)).index == 4
-    assert first_video_track(tracks(sdp), ["H265", "H264"]).index == 2
+    assert first_video_track(tracks(sdp)).index == 2
+    assert first_video_track(tracks(sdp), ["H264"]).index == 4
 
 
 def test_no_usable_track_lists_what_there_is() -> None:
     with pytest.raises(NoUsableTrack) as caught:
         first_video_track(tracks("m=video 0 RTP/AVP 26\nm=audio 0 RTP/AVP 8\nm=audio 0 RTP/AVP 99\n"))
-    assert str(caught.value) == ("the camera offers no H264 video; it offers: video JPEG, audio PCMA, audio unknown")
+    assert str(caught.value) == (
+        "the camera offers no H264 or H265 video; it offers: video JPEG, audio PCMA, audio unknown"
+    )
     with pytest.raises(NoUsableTrack, match="no H264 or H265 video; it offers: nothing"):
         first_video_track([], ["H264", "H265"])
 
@@ -168,6 +173,20 @@ def test_parameter_sets_of_h264(sprop: str, nals: list[int]) -> None:
     assert [nal[0] & 31 for nal in track.parameter_sets] == nals
 
 
-def test_other_codecs_have_no_h264_parameter_sets() -> None:
-    (track,) = tracks(VIDEO.replace("H264", "H265") + "a=fmtp:96 sprop-parameter-sets=aO48gA==")
+@pytest.mark.parametrize(
+    ("fmtp", "nals"),
+    [
+        (f"sprop-vps={VPS};sprop-sps={SPS};sprop-pps={PPS}", [32, 33, 34]),
+        (f"profile-id=1; sprop-pps={PPS}; sprop-sps={SPS},{SPS}", [33, 33, 34]),
+        (f"sprop-vps={PPS};sprop-parameter-sets=aO48gA==", [34]),
+        ("sprop-vps;sprop-sps=", []),
+    ],
+)
+def test_parameter_sets_of_h265(fmtp: str, nals: list[int]) -> None:
+    (track,) = tracks(VIDEO.replace("H264", "H265") + f"a=fmtp:96 {fmtp}")
+    assert [nal[0] >> 1 & 63 for nal in track.parameter_sets] == nals
+
+
+def test_other_codecs_have_no_parameter_sets() -> None:
+    (track,) = tracks(VIDEO.replace("H264", "JPEG") + "a=fmtp:96 sprop-parameter-sets=aO48gA==")
     assert track.parameter_sets == ()
