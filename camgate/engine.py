@@ -232,7 +232,13 @@ def _queues(streams: list[SourceStatistics]) -> dict[str, dict[str, float]]:
 
 
 def _rounded(figures: dict[str, Any]) -> dict[str, object]:
-    return {key: round(value, 3) if isinstance(value, float) else value for key, value in figures.items()}
+    return {key: _round(value) for key, value in figures.items()}
+
+
+def _round(value: object) -> object:
+    if isinstance(value, dict):
+        return _rounded(value)
+    return round(value, 3) if isinstance(value, float) else value
 
 
 def _choose_codec(video: OfferedMedia, video_format: VideoFormat) -> OfferedCodec:

@@ -74,6 +74,7 @@ def _facts(result: ProbeResult) -> dict[str, Any]:
     video = result.format
     return {
         "browser": result.browser,
+        "sound": result.sound,
         "address": result.address,
         "server": mask(result.server),
         "tracks": [track.label for track in result.tracks],

@@ -102,6 +102,8 @@ class CameraSettings:
     """`sha256:` and 64 hexadecimal digits: the only certificate to take, whoever signed it. None for authorities."""
     tls_insecure: bool = False
     """Take any certificate: encrypted, but by who knows whom."""
+    audio: bool = True
+    """Whether its sound is fetched, and offered to viewers."""
     connect_timeout_s: float = 5.0
     """How long a connect, and each answer of the camera, may take, in seconds."""
     stall_timeout_s: float = 5.0

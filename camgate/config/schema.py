@@ -84,6 +84,7 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "transport": transport,
     "tls_fingerprint": fingerprint,
     "tls_insecure": yes_or_no,
+    "audio": yes_or_no,
     "connect_timeout_s": seconds(0.1, 300),
     "stall_timeout_s": seconds(0.5, 3600),
     "on_demand": yes_or_no,

@@ -46,7 +46,14 @@ async def _play_once(
     link = await _open_link(settings, url, connection, intake)
     policies = ClientPolicies(response_timeout_s=settings.connect_timeout_s)
     client = RtspClient(str(url), username=settings.username, password=settings.password, policies=policies)
-    session = Session(link, client, sink, arrivals=intake.arrivals, stall_timeout_s=settings.stall_timeout_s)
+    session = Session(
+        link,
+        client,
+        sink,
+        arrivals=intake.arrivals,
+        stall_timeout_s=settings.stall_timeout_s,
+        with_audio=settings.audio,
+    )
     await session.run()
 
 

@@ -17,11 +17,12 @@ from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import UnsupportedVideo
 from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
+from camgate.ingest.receive import audio_format
 from camgate.relay.splice import Splice
-from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp.sequence import timestamp_delta
-from camgate.wire.rtsp.errors import NoUsableTrack
+from camgate.wire.rtsp.errors import NoUsableTrack, printable, printable_list
 from camgate.wire.rtsp.events import Described
 from camgate.wire.rtsp.track import Track
 from camgate.wire.rtsp.url import split_url_untrusted
@@ -43,6 +44,16 @@ NOTHING = "nothing: "
 
 VIDEO_CLOCK_HZ = 90_000
 
+_AUDIO_NAMES = {
+    "OPUS": "Opus",
+    "PCMU": "G.711 mu-law",
+    "PCMA": "G.711 A-law",
+    "G722": "G.722",
+    "MPEG4-GENERIC": "AAC",
+    "MP4A-LATM": "AAC (LATM)",
+    "G726-32": "G.726",
+    "AAL2-G726-32": "G.726",
+}
 _PROFILES_FOR_BROWSERS = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
 _H265_PROFILES_FOR_BROWSERS = frozenset({"Main", "Main 10"})
 
@@ -56,7 +67,7 @@ class ProbeResult:
     format: of the track played; None where no key frame came.
     frames: all that came. measured_fps, bitrate_bps: over `measured_s` seconds of media time, the latest.
     gop_frames, gop_s: from key frame to key frame, the latest; None where fewer than two came.
-    browser: what a browser will get, a sentence.
+    browser: what a browser will get, a sentence. sound: the same of sound.
     """
 
     address: str
@@ -71,6 +82,7 @@ class ProbeResult:
     gop_frames: int | None
     gop_s: float | None
     browser: str
+    sound: str
 
     @property
     def is_playable(self) -> bool:
@@ -108,6 +120,7 @@ class _Look:
         self._seconds = seconds
         self._described: Described | None = None
         self._played: Track | None = None
+        self._audio: AudioFormat | None = None
         self._splice = Splice()
         self._frames = 0
         self._began_s = 0.0
@@ -117,18 +130,23 @@ class _Look:
         self._last_time = 0
         self._last_timestamp = 0
         self._runs_backward = False
+        self._audio_frames = 0
         self._key_frames: list[tuple[int, int]] = []
 
     def on_described(self, camera: Described) -> None:
         self._described = camera
 
-    def on_playing(self, track: Track) -> None:
+    def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
         self._played = track
+        self._audio = audio
         self._splice.begin_session()
         self.scope.deadline = trio.current_time() + KEY_FRAME_WAIT_S
 
     def on_format(self, video: VideoFormat) -> None:
         self.format = video
+
+    def on_audio_frames(self, frames: list[Frame]) -> None:
+        self._audio_frames += len(frames)
 
     def on_frames(self, frames: list[Frame]) -> None:
         if not self._frames:
@@ -187,7 +205,22 @@ class _Look:
             gop_frames=gop and gop[0],
             gop_s=gop and gop[1],
             browser=browser,
+            sound=self._sound_sentence(self._described.tracks),
         )
+
+    def _sound_sentence(self, tracks: tuple[Track, ...]) -> str:
+        offered = [track for track in tracks if track.media == "audio" and not track.is_backchannel]
+        if self._audio is not None:
+            came = "passed through" if self._audio_frames else "but none came while camgate listened"
+            return f"{audio_name(self._audio)}, {came}"
+        if not offered:
+            return f"{NOTHING}the camera offers no sound"
+        if self._played is None:
+            return f"{NOTHING}sound goes with pictures, and there are none"
+        if any(audio_format(track).is_for_browsers for track in offered):
+            return f"{NOTHING}the camera refused its sound"
+        names = printable_list((audio_name(audio_format(track)) for track in offered), " and ")
+        return f"{NOTHING}the camera offers {names}, which browsers do not play; set it to G.711 at 8 kHz, or Opus"
 
     def browser_sentence(self) -> str:
         """Say what a browser will get of what was seen."""
@@ -212,3 +245,11 @@ class _Look:
         if video.profile not in _PROFILES_FOR_BROWSERS:
             return f"{NOTHING}{shown} is a profile that browsers do not decode; set it to High, Main or Baseline"
         return f"{shown}, passed through"
+
+
+def audio_name(audio: AudioFormat) -> str:
+    """Return an audio format as people call it: `G.711 A-law`, `AAC 16 kHz stereo`."""
+    name = _AUDIO_NAMES.get(audio.codec, printable(audio.codec) or "an unknown codec")
+    if audio.is_for_browsers:
+        return name
+    return f"{name} {audio.clock_hz / 1000:g} kHz" + (" stereo" if audio.channels == 2 else "")

@@ -1,16 +1,17 @@
-"""`TrackReceiver`: the RTP and RTCP packets of one video track in, frames and receiver reports out.
+"""`TrackReceiver`: the RTP and RTCP packets of one track in, frames and receiver reports out.
 
 Owned by the session's task. Knows no socket; the time comes in as an argument.
 """
 
 import secrets
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from typing import Generic, Protocol, TypeVar
 
 from camgate.base.errors import RemoteError
 from camgate.ingest.errors import CameraHungUp
-from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.audio import AudioDepacketizer
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
-from camgate.wire.codec.video import VideoStatistics
 from camgate.wire.codec.video_codecs import video_depacketizer
 from camgate.wire.rtp.rtcp import Bye, ReportBlock, SenderReport, build_receiver_report, parse_rtcp_untrusted
 from camgate.wire.rtp.sequence import sequence_delta
@@ -18,25 +19,79 @@ from camgate.wire.rtsp.track import Track
 
 CNAME = "camgate"
 
+FormatT_co = TypeVar("FormatT_co", VideoFormat, AudioFormat, covariant=True)
 
-class TrackReceiver:
-    """Receives one video track, and keeps the account that receiver reports give (RFC 3550, 6.4).
 
+class TrackStatistics(Protocol):
+    """What receiver reports are drawn from; every depacketiser counts it."""
+
+    @property
+    def ssrc(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def packets(self) -> int: ...
+    @property
+    def packets_lost(self) -> int: ...
+
+
+class Depacketizer(Protocol[FormatT_co]):
+    """RTP packets of one track in, frames out; see `wire.codec`."""
+
+    @property
+    def format(self) -> FormatT_co | None: ...
+    @property
+    def last_access_unit_s(self) -> float | None: ...
+    def receive_packet_untrusted(self, packet: bytes | memoryview, now: float) -> Sequence[Frame]: ...
+    def own_fragments(self) -> None: ...
+    def statistics(self) -> TrackStatistics: ...
+
+
+def receive_video(track: Track, now: float) -> "TrackReceiver[VideoFormat]":
+    """Receive the video track that the session plays; the camera's goodbye on it ends the session."""
+    depacketizer = video_depacketizer(track.codec, track.parameter_sets, track.payload_type, track.fmtp)
+    return TrackReceiver(track, depacketizer, now, on_bye=_end_session)
+
+
+def receive_audio(track: Track, now: float) -> "TrackReceiver[AudioFormat]":
+    """Receive the audio track beside it; nothing that comes on it ends the session."""
+    audio = audio_format(track)
+    return TrackReceiver(track, AudioDepacketizer(audio, payload_type=track.payload_type), now)
+
+
+def audio_format(track: Track) -> AudioFormat:
+    """Return what the session description says of an audio track."""
+    return AudioFormat(codec=track.codec, clock_hz=track.clock_rate, channels=track.audio_channels)
+
+
+def _end_session() -> None:
+    raise CameraHungUp("the camera has ended the stream (RTCP BYE)")
+
+
+class TrackReceiver(Generic[FormatT_co]):
+    """Receives one track, and keeps the account that receiver reports give (RFC 3550, 6.4).
+
+    channels: the track's own, RTP and RTCP.
     last_frame_s: when the latest whole frame came; before the first one, when receiving began.
     """
 
-    def __init__(self, track: Track, now: float) -> None:
+    def __init__(
+        self, track: Track, depacketizer: Depacketizer[FormatT_co], now: float, on_bye: Callable[[], None] | None = None
+    ) -> None:
+        """on_bye: called when the camera says that this track has ended."""
         assert track.rtp_channel is not None
         self._rtp_channel = track.rtp_channel
         # A response that names one channel only means that one and the next (RFC 2326, 12.39).
         self.rtcp_channel = track.rtp_channel + 1 if track.rtcp_channel is None else track.rtcp_channel
+        self.channels = frozenset({self._rtp_channel, self.rtcp_channel})
         self.last_frame_s = now
         self._began_s = now
-        self._depacketizer = video_depacketizer(track.codec, track.parameter_sets, track.payload_type, track.fmtp)
+        self._depacketizer: Depacketizer[FormatT_co] = depacketizer
+        self._on_bye = on_bye
         self._account = ReceptionAccount()
 
     @property
-    def format(self) -> VideoFormat | None:
+    def format(self) -> FormatT_co | None:
         """The format of the latest key frame; before the first one, that of the session description."""
         return self._depacketizer.format
 
@@ -73,8 +128,8 @@ class TrackReceiver:
         for report in reports:
             if isinstance(report, SenderReport):
                 self._account.note_sender_report(report, now)
-            elif isinstance(report, Bye):
-                raise CameraHungUp("the camera has ended the stream (RTCP BYE)")
+            elif isinstance(report, Bye) and self._on_bye is not None:
+                self._on_bye()
 
 
 class ReceptionAccount:
@@ -96,7 +151,7 @@ class ReceptionAccount:
         self._sender_report = report
         self._sender_report_s = now
 
-    def build_report(self, statistics: VideoStatistics, now: float) -> bytes:
+    def build_report(self, statistics: TrackStatistics, now: float) -> bytes:
         """Return a compound RTCP packet."""
         expected = statistics.packets + statistics.packets_lost
         expected_before, lost_before = self._reported

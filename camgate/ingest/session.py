@@ -22,8 +22,8 @@ from camgate.ingest.errors import (
     UnsupportedVideo,
 )
 from camgate.ingest.link import Link
-from camgate.ingest.receive import TrackReceiver
-from camgate.wire.codec.format import VideoFormat
+from camgate.ingest.receive import TrackReceiver, audio_format, receive_audio, receive_video
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video import PACKET_COST_BYTES
 from camgate.wire.codec.video_codecs import VIDEO_CODECS
@@ -69,8 +69,8 @@ class SessionSink(Protocol):
     def on_described(self, camera: Described) -> None:
         """The camera accepted us and says what it offers."""
 
-    def on_playing(self, track: Track) -> None:
-        """Frames of `track` will follow."""
+    def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
+        """Frames of the video `track` will follow, and frames of sound where the camera has any that can be used."""
 
     def on_format(self, video: VideoFormat) -> None:
         """The frames from now on look like this."""
@@ -78,11 +78,17 @@ class SessionSink(Protocol):
     def on_frames(self, frames: list[Frame]) -> None:
         """Whole pictures, at least one."""
 
+    def on_audio_frames(self, frames: list[Frame]) -> None:
+        """Sound, at least one frame."""
+
 
 class Session:
     """Plays the first H.264 or H.265 track of the camera at the other end of `link`, which the session closes.
 
+    Beside it the first audio track that can be used; whatever is wrong with that one costs no picture.
+
     arrivals: who says when there is something to read. stall_timeout_s: longest time without a picture while playing.
+    with_audio: False leaves sound alone.
     """
 
     def __init__(
@@ -93,14 +99,17 @@ class Session:
         *,
         arrivals: Arrivals,
         stall_timeout_s: float,
+        with_audio: bool = True,
     ) -> None:
         self._link = link
         self._arrivals = arrivals
         self._client = client
         self._sink = sink
         self._stall_timeout_s = stall_timeout_s
+        self._with_audio = with_audio
         self._unsent = b""
-        self._receiver: TrackReceiver | None = None
+        self._receiver: TrackReceiver[VideoFormat] | None = None
+        self._audio: TrackReceiver[AudioFormat] | None = None
         self._format: VideoFormat | None = None
         self._packets: list[tuple[int, bytes | memoryview]] = []
         self._report_at_s = self._watch_at_s = self._unsent_at_s = math.inf
@@ -187,8 +196,10 @@ class Session:
         self._packets = [(channel, bytes(packet)) for channel, packet in self._packets]
         drop_oldest(self._packets, MAX_EARLY_BYTES)
 
-    def _pass_on_packets(self, receiver: TrackReceiver, now: float) -> None:
+    def _pass_on_packets(self, receiver: TrackReceiver[VideoFormat], now: float) -> None:
         packets, self._packets = self._packets, []
+        if self._audio is not None:
+            packets = self._pass_on_audio(self._audio, packets, now)
         frames = receiver.receive_packets(packets, now)
         if frames:
             video = receiver.format
@@ -197,15 +208,27 @@ class Session:
                 self._sink.on_format(video)
             self._sink.on_frames(frames)
 
+    def _pass_on_audio(
+        self, audio: TrackReceiver[AudioFormat], packets: list[tuple[int, bytes | memoryview]], now: float
+    ) -> list[tuple[int, bytes | memoryview]]:
+        """Pass on the sound that is among `packets`; returns the others."""
+        channels = audio.channels
+        others = [packet for packet in packets if packet[0] not in channels]
+        if len(others) < len(packets):
+            frames = audio.receive_packets((packet for packet in packets if packet[0] in channels), now)
+            if frames:
+                self._sink.on_audio_frames(frames)
+        return others
+
     def _handle_deadlines(self, now: float) -> None:
         self._client.handle_deadline(now)
         if self._receiver is not None:
             if now >= self._watch_at_s:
                 self._watch_pictures(self._receiver, now)
             if now >= self._report_at_s:
-                self._send_report(self._receiver, now)
+                self._send_reports(self._receiver, now)
 
-    def _watch_pictures(self, receiver: TrackReceiver, now: float) -> None:
+    def _watch_pictures(self, receiver: TrackReceiver[VideoFormat], now: float) -> None:
         """Raise an error when the last picture is too old. Pictures do not move this deadline; it is moved here."""
         self._watch_at_s = receiver.last_picture_s + self._stall_timeout_s
         if now >= self._watch_at_s:
@@ -213,29 +236,34 @@ class Session:
         if now - receiver.last_frame_s >= KEY_FRAME_PATIENCE_S:
             raise NoKeyFrame(KEY_FRAME_PATIENCE_S)
 
-    def _send_report(self, receiver: TrackReceiver, now: float) -> None:
+    def _send_reports(self, receiver: TrackReceiver[VideoFormat], now: float) -> None:
         self._report_at_s = now + REPORT_INTERVAL_S
-        report = receiver.build_report(now)
-        if report is not None:
-            self._client.send_packet(receiver.rtcp_channel, report)
+        for track in (receiver, self._audio):
+            report = track and track.build_report(now)
+            if track and report:
+                self._client.send_packet(track.rtcp_channel, report)
 
     def _dispatch(self, event: Event, now: float) -> None:
         match event:
             case Described():
                 self._sink.on_described(event)
-                self._client.play([choose_track(event.tracks)], now)
+                tracks = [choose_track(event.tracks)]
+                audio = choose_audio(event.tracks) if self._with_audio else None
+                self._client.play([*tracks, audio] if audio else tracks, now)
             case Playing():
-                self._start_receiving(event.tracks[0], now)
+                self._start_receiving(event.tracks, now)
             case Redirected(url):
                 raise CameraMoved(url)
             case ServerClosed():
                 raise CameraHungUp(str(event))
 
-    def _start_receiving(self, track: Track, now: float) -> None:
-        self._receiver = TrackReceiver(track, now)
+    def _start_receiving(self, tracks: tuple[Track, ...], now: float) -> None:
+        video, *others = tracks
+        self._receiver = receive_video(video, now)
+        self._audio = receive_audio(others[0], now) if others else None
         self._watch_at_s = now + self._stall_timeout_s
         self._report_at_s = now + REPORT_INTERVAL_S
-        self._sink.on_playing(track)
+        self._sink.on_playing(video, self._audio.format if self._audio else None)
 
     def _flush(self, now: float) -> None:
         """Send without waiting: a camera that does not read must not keep us from reading."""
@@ -292,3 +320,15 @@ def choose_track(tracks: tuple[Track, ...]) -> Track:
     if videos and not set(videos) & set(VIDEO_CODECS):
         raise UnsupportedVideo(videos)
     return first_video_track(tracks, VIDEO_CODECS)
+
+
+def choose_audio(tracks: tuple[Track, ...]) -> Track | None:
+    """Return the first audio track that browsers can be given; None where there is none.
+
+    Tracks towards the camera are none, and unknown ones are left alone: a second reader of a backchannel fails on
+    Dahua, and an Amcrest doorbell's button goes dead (go2rtc).
+    """
+    for track in tracks:
+        if track.media == "audio" and not track.is_backchannel and audio_format(track).is_for_browsers:
+            return track
+    return None

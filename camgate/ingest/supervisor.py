@@ -12,6 +12,7 @@ A camera on demand is tried only while somebody wants it (`on_demand`), but neve
 
 import math
 import socket
+from dataclasses import replace
 from random import Random
 from typing import Never
 
@@ -36,7 +37,7 @@ from camgate.ingest.knock import wait_open
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
 from camgate.relay.source import Attention, CameraState, Source
-from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack
 from camgate.wire.rtsp.events import Described
@@ -86,6 +87,7 @@ class _Supervisor:
         self._has_logged_in = False
         self._last_words: str | None = None
         self._away_words: set[str] = set()
+        self._leaves_audio = False
 
     async def try_once(self) -> None:
         """Connect and play until it ends, once the delay after the last failure is over; note why it ended."""
@@ -96,7 +98,7 @@ class _Supervisor:
         try:
             connection = await self._reach()
             attempt.was_reached = True
-            await play_camera(self._settings, connection, attempt, self._intake)
+            await play_camera(self._session_settings(), connection, attempt, self._intake)
         except RemoteError as error:
             delay_s = self._after_remote_error(error, attempt)
         except trio.Cancelled:
@@ -114,6 +116,9 @@ class _Supervisor:
                 # A camera on demand was idle in the meantime, and is as far away as it was before.
                 self._source.set_state(CameraState.BACKOFF)
             await trio.sleep_until(self._next_try_s)
+
+    def _session_settings(self) -> CameraSettings:
+        return replace(self._settings, audio=False) if self._leaves_audio else self._settings
 
     async def _reach(self) -> socket.socket:
         """Return a connection to the camera, however long it takes to come back."""
@@ -146,6 +151,9 @@ class _Supervisor:
             # It was reached: what keeps us from it after this is news again.
             self._away_words.clear()
         self._learn(attempt)
+        # What breaks off between DESCRIBE and PLAY may do so for the sound's sake: the next try does without, and the
+        # one after a session that played has it again.
+        self._leaves_audio = attempt.was_let_in and not attempt.was_playing and not self._leaves_audio
         if isinstance(error, AuthenticationFailed) and error.problem is REFUSED and self._has_logged_in:
             error = CredentialsNoLongerTaken()
         state = CameraState.STALLED if isinstance(error, CameraStalled) else CameraState.BACKOFF
@@ -194,8 +202,7 @@ class _Attempt:
         self._source = source
         self._live_since_s: float | None = None
         self._last_frame_s = 0.0
-        self.was_reached = False
-        self.was_let_in = False
+        self.was_reached = self.was_let_in = self.was_playing = False
 
     @property
     def was_live(self) -> bool:
@@ -212,8 +219,10 @@ class _Attempt:
         tracks = ", ".join(track.label for track in camera.tracks)
         log.info("camera connected", camera=self._name, address=self._address, server=camera.server, tracks=tracks)
 
-    def on_playing(self, track: Track) -> None:
+    def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
+        self.was_playing = True
         self._source.begin_session()
+        self._source.begin_audio(audio)
 
     def on_format(self, video: VideoFormat) -> None:
         self._source.set_format(video)
@@ -226,3 +235,7 @@ class _Attempt:
             self._live_since_s = frames[0].arrival_s
             self._source.set_state(CameraState.LIVE)
             log.info("camera live", camera=self._name)
+
+    def on_audio_frames(self, frames: list[Frame]) -> None:
+        for frame in frames:
+            self._source.publish_audio(frame)

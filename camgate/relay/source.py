@@ -1,4 +1,4 @@
-"""One camera as the rest of camgate sees it: its stream, its state in words, its sessions joined into one time.
+"""One camera as the rest of camgate sees it: its streams, its state in words, its sessions joined into one time.
 
 The camera's supervisor task writes it, everybody else reads it. Runs no task.
 """
@@ -11,14 +11,18 @@ from enum import StrEnum
 
 import trio
 
+from camgate.relay.audio import AudioStatistics, AudioStream
 from camgate.relay.changes import Changes
 from camgate.relay.demand import DemandState
 from camgate.relay.errors import CameraOffline
 from camgate.relay.splice import Splice
 from camgate.relay.stream import Stream, StreamStatistics
 from camgate.relay.wants import Wants
-from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
+
+AUDIO_CORRECTION_S = 0.02
+"""Sound is passed on as it came: its time is moved seldom, by a usual packet's length, not a little with each one."""
 
 OFFLINE_RETRY_AFTER_S = 2.0
 """When a viewer refused for a camera that is away should ask again: about what a dial takes."""
@@ -75,10 +79,15 @@ class SourceStatistics(StreamStatistics):
     """Camera sessions begun, less the first."""
     clock_jumps: int
     """Times that the camera's clock was set while it was sending."""
+    audio: AudioStatistics | None
+    """Of its sound; None where it has none that can be used."""
 
 
 class Source:
-    """A camera's stream and state. Readers keep their subscriptions while sessions come and go."""
+    """A camera's streams and state. Readers keep their subscriptions while sessions come and go.
+
+    audio: the sound of the present session, or of the last one; None where it has none.
+    """
 
     def __init__(self, name: str, *, title: str | None = None) -> None:
         self.name = name
@@ -86,6 +95,7 @@ class Source:
         self.wants = Wants()
         """Who wants this camera's pictures: its readers, and those who hold a lease (`want`)."""
         self.stream = Stream(name, self.wants)
+        self.audio: AudioStream | None = None
         self.state = CameraState.CONNECTING
         self.last_error: str | None = None
         self.needs_attention: Attention | None = None
@@ -96,6 +106,8 @@ class Source:
         self.on_change: Callable[[], None] | None = None
         """Called after each change of state, error or format; the registry listens here."""
         self._splice = Splice()
+        self._sound: AudioStream | None = None
+        self._audio_splice = Splice()
 
     @property
     def reconnects(self) -> int:
@@ -113,6 +125,29 @@ class Source:
         """A new camera session delivers from now on; call it before its first frame."""
         self.sessions += 1
         self._splice.begin_session()
+
+    def begin_audio(self, audio: AudioFormat | None) -> None:
+        """Say what sound the new session has, after `begin_session`; None for none.
+
+        Who listens goes on listening when the format is the one of before, also where sessions without sound came in
+        between; else the old stream ends.
+        """
+        if self._sound is not None and audio is not None and self._sound.format != audio:
+            self._sound.close()
+            self._sound = None
+        if self._sound is None and audio is not None:
+            self._sound = AudioStream(self.name, audio, self.wants)
+            self._audio_splice = Splice(audio.clock_hz, least_correction_s=AUDIO_CORRECTION_S)
+        self._audio_splice.begin_session()
+        present = self._sound if audio is not None else None
+        if present is not self.audio:
+            self.audio = present
+            self._announce()
+
+    def publish_audio(self, frame: Frame) -> None:
+        """Put a frame of sound on the continuous time of its clock and hand it to all readers."""
+        if self.audio is not None:
+            self.audio.publish(self._audio_splice.map(frame))
 
     def publish(self, frame: Frame) -> None:
         """Put a frame of the present session on the continuous time and hand it to all readers."""
@@ -171,6 +206,8 @@ class Source:
         """Stop for good: readers' subscriptions end."""
         self.set_state(CameraState.STOPPED)
         self.stream.close()
+        if self._sound is not None:
+            self._sound.close()
 
     def statistics(self) -> SourceStatistics:
         since_s = trio.current_time() - self.changed_at_s
@@ -185,6 +222,7 @@ class Source:
             uptime_s=since_s if self.state is CameraState.LIVE else 0.0,
             reconnects=self.reconnects,
             clock_jumps=self._splice.jumps,
+            audio=self.audio.statistics() if self.audio is not None else None,
             **asdict(self.stream.statistics()),
         )
 

@@ -4,15 +4,14 @@ Runs no task: `publish` is called by whoever reads the camera, readers wait on t
 nothing of cameras' states (see `source`), nor of what readers do with frames.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import trio
 
-from camgate.base.log import get_logger
+from camgate.relay.fan_out import FanOut
 from camgate.relay.keyframes import KeyFrameCache
-from camgate.relay.rate import RateMeter
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES, Subscription
 from camgate.relay.wants import Wants
 from camgate.wire.codec.format import VideoFormat
@@ -24,10 +23,6 @@ VIDEO_CLOCK_HZ = 90_000
 
 KEY_FRAME_REQUEST_INTERVAL_S = 1.0
 """A camera is asked for a key frame at most so often, however many viewers want one."""
-
-DROP_LOG_INTERVAL_S = 1.0
-
-log = get_logger("relay.stream")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,26 +65,17 @@ class StreamStatistics:
     """How long the oldest frame in any reader's queue has waited."""
 
 
-class Stream:
+class Stream(FanOut):
     """Frames fan out from `publish` to every subscription; a slow reader loses frames, never holds up another."""
 
     def __init__(self, name: str, wants: Wants | None = None) -> None:
         """wants: who wants the camera, shared by all streams of one camera; each subscription counts there."""
-        self.name = name
-        self.wants = wants or Wants()
+        super().__init__(name, wants)
         self.format: VideoFormat | None = None
-        self.closed = False
-        self._subscriptions: list[Subscription] = []
         self._cache = KeyFrameCache()
-        self._meter = RateMeter()
         self._key_frames = 0
         self._last_key_time: int | None = None
         self._gop_s: float | None = None
-        self._last_arrival_s: float | None = None
-        self._dropped_frames = 0
-        self._shed_frames = 0
-        self._dropped_unlogged = 0
-        self._next_drop_log_s = float("-inf")
         self._key_frame_requester: Callable[[], None] | None = None
         self._next_key_frame_request_s = float("-inf")
 
@@ -100,42 +86,21 @@ class Stream:
         if frame.is_key:
             self._count_key_frame(frame)
         self._cache.append(frame)
-        lost = 0
-        for subscription in self._subscriptions:
-            lost += subscription.offer(frame)
-        if lost or self._dropped_unlogged:
-            self._count_dropped(lost, now)
+        self._offer(frame)
 
-    @contextmanager
     def subscribe(
         self, *, max_bytes: int = MAX_QUEUE_BYTES, max_age_s: float = MAX_QUEUE_AGE_S
-    ) -> Iterator[Subscription]:
+    ) -> AbstractContextManager[Subscription]:
         """Read the stream inside a `with` block.
 
         The first frame received continues exactly behind what `gop()` returns right after this call; when that is
         empty, it is the next key frame. max_bytes, max_age_s: how far the reader may fall behind.
         """
-        subscription = Subscription(max_bytes=max_bytes, max_age_s=max_age_s, at_key_frame=not len(self._cache))
-        if self.closed:
-            subscription.close()
-        else:
-            self._subscriptions.append(subscription)
-        try:
-            with self.wants.hold():
-                yield subscription
-        finally:
-            if subscription in self._subscriptions:
-                self._subscriptions.remove(subscription)
-            self._shed_frames += subscription.shed_frames
-            subscription.abandon()
+        return self._subscribe(max_bytes, max_age_s, at_key_frame=not len(self._cache))
 
     def gop(self) -> tuple[Frame, ...]:
         """Return the cached frames since the last key frame, that one first; empty when there are none."""
         return self._cache.frames()
-
-    def bitrate_bps(self, now: float) -> float:
-        """Return how many bits a second came in over the last seconds."""
-        return self._meter.rates(now)[1]
 
     def set_format(self, video_format: VideoFormat) -> None:
         """Say what the frames from now on look like."""
@@ -161,10 +126,7 @@ class Stream:
 
     def close(self) -> None:
         """End the stream for good: readers get what is queued for them, then trio.EndOfChannel."""
-        self.closed = True
-        for subscription in self._subscriptions:
-            subscription.close()
-        self._subscriptions.clear()
+        super().close()
         self._cache.clear()
 
     def statistics(self) -> StreamStatistics:
@@ -183,7 +145,7 @@ class Stream:
             fps=fps,
             bitrate_bps=bitrate_bps,
             gop_s=self._gop_s,
-            frame_age_s=None if self._last_arrival_s is None else max(0.0, now - self._last_arrival_s),
+            frame_age_s=self._frame_age_s(now),
             cache_frames=len(self._cache),
             cache_bytes=self._cache.size_bytes,
             cache_overflows=self._cache.overflows,
@@ -201,13 +163,3 @@ class Stream:
         if self._last_key_time is not None:
             self._gop_s = (frame.rtp_time - self._last_key_time) / VIDEO_CLOCK_HZ
         self._last_key_time = frame.rtp_time
-
-    def _count_dropped(self, lost: int, now: float) -> None:
-        self._dropped_frames += lost
-        self._dropped_unlogged += lost
-        if now >= self._next_drop_log_s:
-            log.warning(
-                "readers fell behind and skip to the next key frame", camera=self.name, lost=self._dropped_unlogged
-            )
-            self._dropped_unlogged = 0
-            self._next_drop_log_s = now + DROP_LOG_INTERVAL_S

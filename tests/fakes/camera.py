@@ -69,6 +69,9 @@ class FakeCamera:
     replays_frames: so many pictures come at once at the beginning, 5 ms of media time apart.
     tls: with which it serves RTSPS; None for plain RTSP.
     stops_after_frames: so many pictures are sent in a connection, then it is closed.
+    audio: its sound as in a=rtpmap, such as `PCMA/8000`; None for none. It leads the description, as Foscam's does.
+    audio_set_up: status that SETUP of the sound is answered with; 0 and None as in `answers`.
+    sends_audio: a packet of sound goes out with each picture while true. spoils_audio: it is garbage.
     """
 
     def __init__(self, *, username: str | None = None, password: str | None = None, codec: str = "H264") -> None:
@@ -85,6 +88,10 @@ class FakeCamera:
         self.floods = 0
         self.replays_frames = 0
         self.stops_after_frames: int | None = None
+        self.audio: str | None = None
+        self.audio_set_up: int | None = 200
+        self.sends_audio = True
+        self.spoils_audio = False
         self.dialled: list[tuple[str, int]] = []
         self.dialled_at_s: list[float] = []
         self.requests: list[Request] = []
@@ -152,6 +159,7 @@ class _Connection:
         self.nursery = nursery
         self.sending = trio.Lock()
         self.buffer = b""
+        self.audio_channel: int | None = None
 
     async def run(self) -> None:
         for number in range(self.camera.floods):
@@ -187,6 +195,9 @@ class _Connection:
         """Answer one request; return False to close the connection."""
         camera = self.camera
         status = camera.answers.get(request.method, 200)
+        is_about_audio = request.method == "SETUP" and request.url.endswith("audio")
+        if is_about_audio:
+            status = camera.audio_set_up
         if status is None:
             return False
         if status == 0:
@@ -195,6 +206,8 @@ class _Connection:
             status = 401
         if request.method == "DESCRIBE" and request.url in camera.redirects:
             status = 302
+        if is_about_audio and status == 200:
+            self.audio_channel = int(request.headers["transport"].rpartition("=")[2].partition("-")[0])
         plays = status == 200 and request.method == "PLAY"
         if plays and camera.sends_before_play_answer:
             self.nursery.start_soon(self._send_frames)
@@ -223,7 +236,7 @@ class _Connection:
             body = self._description().encode()
             headers |= {"Content-Type": "application/sdp", "Content-Base": f"{request.url}/"}
         elif request.method == "SETUP":
-            headers |= {"Transport": "RTP/AVP/TCP;unicast;interleaved=0-1", "Session": "12345678;timeout=60"}
+            headers |= {"Transport": request.headers["transport"], "Session": "12345678;timeout=60"}
         headers["Content-Length"] = str(len(body))
         lines = [f"RTSP/1.0 {status} Whatever", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         await self._send("\r\n".join(lines).encode() + body)
@@ -234,7 +247,10 @@ class _Connection:
 
     def _description(self) -> str:
         sets = ",".join(base64.b64encode(nal).decode() for nal in (SPS, PPS))
-        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=fake", "t=0 0", "m=video 0 RTP/AVP 96", "a=control:trackID=0"]
+        lines = ["v=0", "o=- 1 1 IN IP4 127.0.0.1", "s=fake", "t=0 0"]
+        if self.camera.audio is not None:
+            lines += ["m=audio 0 RTP/AVP 96", "a=control:audio", f"a=rtpmap:96 {self.camera.audio}"]
+        lines += ["m=video 0 RTP/AVP 96", "a=control:trackID=0"]
         lines += [f"a=rtpmap:96 {self.camera.codec}/90000"]
         vps, sps, pps = (base64.b64encode(nal).decode() for nal in SETS["H265"])
         lines += {
@@ -258,7 +274,7 @@ class _Connection:
                     for nal in nals:
                         data += _interleaved_rtp(nal, sequence, timestamp - step_back, is_last=nal is nals[-1])
                         sequence += 1
-                    await self._send(data)
+                    await self._send(data + self._audio_packet(number))
                     number += 1
                 if number < camera.replays_frames:
                     timestamp += REPLAY_TICKS
@@ -266,6 +282,15 @@ class _Connection:
                 timestamp += TICKS_A_FRAME
                 await trio.sleep(1 / FPS)
             camera.hang_up()
+
+    def _audio_packet(self, number: int) -> bytes:
+        camera = self.camera
+        if self.audio_channel is None or not camera.sends_audio:
+            return b""
+        packet = struct.pack("!BBHII", 0x80, 96, number & 0xFFFF, 320 * number & 0xFFFFFFFF, 0x50BD) + b"\xd5" * 320
+        if camera.spoils_audio:
+            packet = packet[: number % 12]
+        return b"$" + bytes([self.audio_channel]) + len(packet).to_bytes(2, "big") + packet
 
 
 def _picture(codec: str, *, is_key: bool) -> tuple[bytes, ...]:

@@ -162,6 +162,7 @@ def camera_facts(name: str) -> dict[str, object]:
         "viewers": 0,
         "reconnects": 0,
         "uptime_s": 60.0,
+        "audio": None,
     }
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import trio
 
@@ -9,7 +10,7 @@ from camgate.base.errors import RemoteError
 from camgate.config.model import CameraSettings
 from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
-from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.events import Described
 from camgate.wire.rtsp.track import Track
@@ -27,12 +28,15 @@ class Sink:
         self.playing: list[Track] = []
         self.formats: list[VideoFormat] = []
         self.frames: list[Frame] = []
+        self.audio: list[AudioFormat | None] = []
+        self.audio_frames: list[Frame] = []
 
     def on_described(self, camera: Described) -> None:
         self.described.append(camera)
 
-    def on_playing(self, track: Track) -> None:
+    def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
         self.playing.append(track)
+        self.audio.append(audio)
 
     def on_format(self, video: VideoFormat) -> None:
         self.formats.append(video)
@@ -40,10 +44,14 @@ class Sink:
     def on_frames(self, frames: list[Frame]) -> None:
         self.frames += frames
 
+    def on_audio_frames(self, frames: list[Frame]) -> None:
+        self.audio_frames += frames
 
-def settings(camera: FakeCamera, password: str | None = None) -> CameraSettings:
+
+def settings(camera: FakeCamera, password: str | None = None, *, audio: bool = True) -> CameraSettings:
     username = None if password is None else "admin"
-    return CameraSettings(name="front", url="rtsp://192.0.2.7/stream", username=username, password=password)
+    url = "rtsp://192.0.2.7/stream"
+    return CameraSettings(name="front", url=url, username=username, password=password, audio=audio)
 
 
 @asynccontextmanager
@@ -55,13 +63,15 @@ async def serving(camera: FakeCamera) -> AsyncIterator[None]:
             nursery.cancel_scope.cancel()
 
 
-async def play(camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None) -> None:
+async def play(
+    camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None, audio: bool = True
+) -> None:
     connection = await camera.dial("192.0.2.7", 554, 5)
     async with open_intake(camera.dial) as intake:
-        await play_camera(settings(camera, password), connection, sink or Sink(), intake)
+        await play_camera(settings(camera, password, audio=audio), connection, sink or Sink(), intake)
 
 
-async def play_for(camera: FakeCamera, seconds: float, **kwargs: Sink) -> None:
+async def play_for(camera: FakeCamera, seconds: float, **kwargs: Any) -> None:
     with trio.move_on_after(seconds):
         await play(camera, **kwargs)
 

@@ -116,3 +116,39 @@ async def test_what_stands_in_the_way_is_raised(autojump_clock: trio.testing.Moc
     camera.answers["PLAY"] = None
     with pytest.RaisesGroup(CameraHungUp):
         await look(camera)
+
+
+@pytest.mark.parametrize(
+    ("audio", "status", "sound"),
+    [
+        (None, 200, "nothing: the camera offers no sound"),
+        ("PCMA/8000", 200, "G.711 A-law, passed through"),
+        ("PCMA/8000", 403, "nothing: the camera refused its sound"),
+        (
+            "PCMU/16000/2",
+            200,
+            "nothing: the camera offers G.711 mu-law 16 kHz stereo, which browsers do not play;"
+            " set it to G.711 at 8 kHz, or Opus",
+        ),
+    ],
+)
+async def test_what_a_browser_hears(
+    autojump_clock: trio.testing.MockClock, audio: str | None, status: int, sound: str
+) -> None:
+    camera = FakeCamera()
+    camera.audio, camera.audio_set_up = audio, status
+    result = await look(camera, seconds=1)
+    assert result.sound == sound
+    assert result.is_playable
+
+
+async def test_sound_that_does_not_come_is_said(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.audio, camera.sends_audio = "G722/8000", False
+    assert (await look(camera, seconds=1)).sound == "G.722, but none came while camgate listened"
+
+
+async def test_without_pictures_there_is_no_sound(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.codec, camera.audio = "JPEG", "PCMA/8000"
+    assert (await look(camera)).sound == "nothing: sound goes with pictures, and there are none"

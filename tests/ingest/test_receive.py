@@ -3,7 +3,8 @@ import struct
 import pytest
 
 from camgate.ingest.errors import CameraHungUp
-from camgate.ingest.receive import TrackReceiver
+from camgate.ingest.receive import TrackReceiver, receive_audio, receive_video
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.rtp.rtcp import (
     ReceiverReport,
     ReportBlock,
@@ -27,18 +28,18 @@ def rtp(
     return struct.pack("!BBHII", 0x80, 0x80 | payload_type, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, ssrc) + payload
 
 
-def receiver() -> TrackReceiver:
+def receiver() -> TrackReceiver[VideoFormat]:
     track = Track(
         index=0, media="video", codec="H264", payload_type=96, clock_rate=90000, control="rtsp://c/1", rtp_channel=4
     )
-    return TrackReceiver(track, 0.0)
+    return receive_video(track, 0.0)
 
 
-def receive(track: TrackReceiver, sequences: range, **fields: int) -> None:
+def receive(track: TrackReceiver[VideoFormat], sequences: range, **fields: int) -> None:
     track.receive_packets([(4, rtp(sequence, timestamp=3600 * sequence, **fields)) for sequence in sequences], 1.0)
 
 
-def report_of(track: TrackReceiver, now: float = 1.0) -> ReportBlock:
+def report_of(track: TrackReceiver[VideoFormat], now: float = 1.0) -> ReportBlock:
     data = track.build_report(now)
     assert data is not None
     report = parse_rtcp_untrusted(data)[0]
@@ -135,3 +136,16 @@ def test_bye_ends_the_session_and_damaged_rtcp_does_not() -> None:
     assert track.receive_packets([(5, b"\x00\x01")], 1.0) == []
     with pytest.raises(CameraHungUp, match="BYE"):
         track.receive_packets([(5, build_bye(SSRC))], 1.0)
+
+
+def test_an_audio_track_gives_its_payloads_and_no_goodbye_ends_the_session() -> None:
+    track = Track(
+        index=1, media="audio", codec="PCMA", payload_type=8, clock_rate=8000, control="rtsp://c/2", rtp_channel=2
+    )
+    audio = receive_audio(track, 0.0)
+    assert audio.format == AudioFormat(codec="PCMA", clock_hz=8000)
+    assert audio.channels == {2, 3}
+    frames = audio.receive_packets([(2, rtp(7, payload_type=8, timestamp=160, payload=b"hum")), (3, build_bye(1))], 1.0)
+    assert [(frame.nals, frame.rtp_time, frame.arrival_s) for frame in frames] == [((b"hum",), 160, 1.0)]
+    report = audio.build_report(2.0)
+    assert report is not None

@@ -15,9 +15,11 @@ from camgate.ingest.errors import (
 )
 from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
-from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, drop_oldest
+from camgate.ingest.session import HANG_UP_S, KEY_FRAME_PATIENCE_S, choose_audio, drop_oldest
+from camgate.wire.codec.format import AudioFormat
 from camgate.wire.rtp.rtcp import ReceiverReport, parse_rtcp_untrusted
 from camgate.wire.rtsp.errors import AuthenticationFailed, ResponseTimeout, UnexpectedStatus
+from camgate.wire.rtsp.track import Track
 from tests.fakes.camera import GOP_FRAMES, FakeCamera
 from tests.fakes.sessions import Sink, error_of, play, play_for, serving, settings
 
@@ -199,3 +201,94 @@ async def test_a_connection_that_breaks_is_said_to_be_broken(autojump_clock: tri
         with pytest.raises(CameraMute, match="broke: Connection reset"):
             async with open_intake(FakeCamera().dial) as intake:
                 await play_camera(settings(FakeCamera()), ours, Sink(), intake)
+
+
+def test_the_sound_that_is_played_is_the_first_that_browsers_take() -> None:
+    def audio(codec: str, clock_rate: int = 8000, channels: int = 1, *, is_backchannel: bool = False) -> Track:
+        return Track(
+            index=0,
+            media="audio",
+            codec=codec,
+            payload_type=96,
+            clock_rate=clock_rate,
+            audio_channels=channels,
+            control="rtsp://c/",
+            is_backchannel=is_backchannel,
+        )
+
+    talkback, metadata = audio("OPUS", 48000, 2, is_backchannel=True), audio("VND.ONVIF.METADATA")
+    wide, stereo, aac = audio("PCMU", 16000), audio("PCMA", 8000, 2), audio("MPEG4-GENERIC", 16000)
+    assert choose_audio((talkback, metadata, wide, stereo, aac)) is None
+    for usable in (audio("PCMU"), audio("PCMA"), audio("G722"), audio("OPUS", 48000, 2)):
+        assert choose_audio((talkback, wide, usable, audio("PCMU"))) is usable
+
+
+async def test_sound_comes_beside_the_pictures(autojump_clock: trio.testing.MockClock) -> None:
+    camera, sink = FakeCamera(), Sink()
+    camera.audio = "PCMA/8000"
+    async with serving(camera):
+        await play_for(camera, 4.0, sink=sink)
+    assert camera.methods == ["OPTIONS", "DESCRIBE", "SETUP", "SETUP", "PLAY", "TEARDOWN"]
+    assert sink.audio == [AudioFormat(codec="PCMA", clock_hz=8000)]
+    assert len(sink.audio_frames) == len(sink.frames) >= 95
+    assert [frame.rtp_time for frame in sink.audio_frames[:3]] == [0, 320, 640]
+    assert all(frame.nals == (b"\xd5" * 320,) and frame.is_key for frame in sink.audio_frames)
+
+
+async def test_both_tracks_are_reported_on(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.audio = "PCMU/8000"
+    async with serving(camera):
+        await play_for(camera, 6.0)
+    reports = [parse_rtcp_untrusted(data)[0] for data in camera.reports]
+    assert {block.ssrc for report in reports for block in report.reports} == {0xCA3E7A, 0x50BD}
+
+
+@pytest.mark.parametrize("audio", ["MPEG4-GENERIC/16000", "PCMU/16000", "PCMA/8000/2", "X-UNHEARD-OF/8000"])
+async def test_sound_that_is_of_no_use_is_not_set_up(autojump_clock: trio.testing.MockClock, audio: str) -> None:
+    camera, sink = FakeCamera(), Sink()
+    camera.audio = audio
+    async with serving(camera):
+        await play_for(camera, 1.0, sink=sink)
+    assert camera.methods.count("SETUP") == 1
+    assert sink.audio == [None]
+    assert len(sink.frames) > 20
+
+
+async def test_sound_that_is_switched_off_is_not_set_up(autojump_clock: trio.testing.MockClock) -> None:
+    camera, sink = FakeCamera(), Sink()
+    camera.audio = "PCMA/8000"
+    async with serving(camera):
+        await play_for(camera, 1.0, sink=sink, audio=False)
+    assert camera.methods.count("SETUP") == 1
+    assert sink.audio == [None]
+
+
+@pytest.mark.parametrize("status", [0, 401, 403, 454, 461, 500])
+async def test_sound_that_the_camera_refuses_costs_no_picture(
+    autojump_clock: trio.testing.MockClock, status: int
+) -> None:
+    camera, sink = FakeCamera(username="admin", password="secret"), Sink()
+    camera.audio, camera.audio_set_up = "PCMA/8000", status
+    async with serving(camera):
+        await play_for(camera, 7.0, sink=sink, password="secret")
+    assert camera.methods[-2:] == ["PLAY", "TEARDOWN"]
+    assert sink.audio == [None]
+    assert len(sink.frames) > 40
+
+
+async def test_sound_that_stops_or_is_garbage_costs_no_picture(autojump_clock: trio.testing.MockClock) -> None:
+    camera, sink = FakeCamera(), Sink()
+    camera.audio = "PCMA/8000"
+    async with serving(camera), trio.open_nursery() as nursery:
+        nursery.start_soon(stop_sound, camera)
+        await play_for(camera, 30.0, sink=sink)
+    assert 25 <= len(sink.audio_frames) <= 51
+    assert len(sink.frames) > 740
+
+
+async def stop_sound(camera: FakeCamera) -> None:
+    await trio.sleep(1)
+    camera.spoils_audio = True
+    await trio.sleep(10)
+    camera.sends_audio = False

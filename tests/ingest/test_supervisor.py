@@ -407,3 +407,34 @@ async def test_no_password_reaches_the_log_or_the_state(
         assert "cAnArY-7" not in str(watcher.states)
     assert caplog.records
     assert "cAnArY-7" not in caplog.text
+
+
+async def test_a_camera_that_breaks_off_over_its_sound_is_played_without(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    camera = FakeCamera()
+    camera.audio, camera.audio_set_up = "PCMA/8000", None
+    async with supervised(camera) as watcher:
+        await watcher.wait(LIVE)
+        assert watcher.source.audio is None
+        assert len(camera.dialled) == 2
+        # Mended, and back after a break: the sound is asked for again.
+        camera.audio_set_up = 200
+        await trio.sleep(20)
+        seen = len(watcher.states)
+        camera.hang_up()
+        await watcher.wait(LIVE, since=seen)
+        assert watcher.source.audio is not None
+
+
+async def test_sound_is_published_beside_the_pictures(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.audio = "PCMA/8000"
+    async with supervised(camera) as watcher:
+        await watcher.wait(LIVE)
+        audio = watcher.source.audio
+        assert audio is not None
+        with audio.subscribe() as listener:
+            frames = [await listener.receive() for _ in range(50)]
+    assert {frame.size_bytes for frame in frames} == {320}
+    assert gaps([frame.rtp_time for frame in frames]) == [320] * 49

@@ -7,7 +7,16 @@ import trio.testing
 
 from camgate.relay.errors import CameraOffline
 from camgate.relay.source import Attention, CameraState, Source
+from camgate.wire.codec.format import AudioFormat
+from camgate.wire.codec.frame import Frame
 from tests.fakes.frames import VIDEO_FORMAT, make_frame
+
+PCMA = AudioFormat(codec="PCMA", clock_hz=8000)
+PCMU = AudioFormat(codec="PCMU", clock_hz=8000)
+
+
+def sound(number: int, arrival_s: float) -> Frame:
+    return Frame((bytes(160),), 160 * number, arrival_s, is_key=True)
 
 
 async def test_sessions_make_one_time() -> None:
@@ -116,3 +125,41 @@ async def test_statistics_are_plain_values() -> None:
     figures = json.loads(json.dumps(asdict(source.statistics())))
     assert (figures["name"], figures["title"], figures["state"]) == ("front", "Front door", "live")
     assert (figures["codec"], figures["frames"], figures["reconnects"]) == ("H264", 1, 0)
+    assert figures["audio"] is None
+    source.begin_audio(PCMA)
+    assert json.loads(json.dumps(asdict(source.statistics())))["audio"]["codec"] == "PCMA"
+
+
+async def test_who_listens_goes_on_listening_over_sessions() -> None:
+    source = Source("front")
+    source.begin_session()
+    source.begin_audio(PCMA)
+    assert source.audio is not None
+    with source.audio.subscribe() as listener:
+        source.publish_audio(sound(70_000, 10.0))
+        first = listener.receive_nowait()
+        source.begin_session()
+        source.begin_audio(None)
+        assert source.audio is None
+        source.publish_audio(sound(1, 11.0))
+        source.begin_session()
+        source.begin_audio(PCMA)
+        source.publish_audio(sound(5, 12.0))
+        assert listener.receive_nowait().rtp_time - first.rtp_time == 2 * 8000
+        # Another format is another stream.
+        source.begin_audio(PCMU)
+        assert source.audio.format is PCMU
+        with pytest.raises(trio.EndOfChannel):
+            listener.receive_nowait()
+    with source.audio.subscribe() as listener:
+        source.close()
+        with pytest.raises(trio.EndOfChannel):
+            listener.receive_nowait()
+
+
+async def test_what_a_page_should_offer_is_announced() -> None:
+    source, seen = Source("front"), []
+    source.on_change = lambda: seen.append(source.audio is not None)
+    for audio in (PCMA, PCMA, None, PCMU):
+        source.begin_audio(audio)
+    assert seen == [True, False, True]

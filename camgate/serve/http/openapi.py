@@ -173,6 +173,7 @@ def _schemas() -> dict[str, Any]:
                 "viewers": count,
                 "reconnects": count,
                 "uptime_s": number,
+                "audio": _audio_schema(),
             },
         },
         "Server": _server_schema(),
@@ -188,6 +189,27 @@ def _schemas() -> dict[str, Any]:
                 "retry_after": {"type": "number", "description": "Seconds."},
             },
         },
+    }
+
+
+def _audio_schema() -> dict[str, Any]:
+    count, number = {"type": "integer"}, {"type": "number"}
+    properties = {
+        "codec": {"type": "string"},
+        "clock_hz": count,
+        "channels": count,
+        "frames": count,
+        "bytes": count,
+        "bitrate_bps": number,
+        "frame_age_s": {"type": ["number", "null"]},
+        "listeners": count | {"description": "Viewers that are sent it, whether they have unmuted it or not."},
+        "dropped_frames": count,
+    }
+    return {
+        "type": ["object", "null"],
+        "description": "The camera's sound; null where it has none that can be used.",
+        "required": [*properties],
+        "properties": properties,
     }
 
 

@@ -19,3 +19,14 @@ class SpsMalformed(BitstreamMalformed):
 
     def __str__(self) -> str:
         return f"malformed sequence parameter set: {self.defect}"
+
+
+class AudioMalformed(RemoteError):
+    """An RTP payload that its audio format does not allow; costs the packet and nothing else."""
+
+    def __init__(self, defect: str) -> None:
+        super().__init__(defect)
+        self.defect = defect
+
+    def __str__(self) -> str:
+        return f"malformed audio data: {self.defect}"

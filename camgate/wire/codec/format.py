@@ -1,4 +1,4 @@
-"""What a video track looks like, as far as its parameter sets tell."""
+"""What a track looks like: video as far as its parameter sets tell, audio as far as the session description does."""
 
 from dataclasses import dataclass
 
@@ -59,3 +59,27 @@ def h264_profile_name(profile_level_id: str) -> str:
     if profile == 0x42 and constraints & H264_CONSTRAINT_SET1:
         return "Constrained Baseline"
     return _H264_PROFILES.get(profile, f"profile {profile}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AudioFormat:
+    """The format of an audio track.
+
+    codec: encoding name as in SDP, in capitals: `OPUS`, `PCMU`, `PCMA`, `G722`, `MPEG4-GENERIC` and so on.
+    clock_hz: of the RTP timestamps. For G722 this is 8000, although it samples 16,000 times a second (RFC 3551 4.5.2).
+    channels: as SDP has it; 2 for all Opus (RFC 7587 7).
+    config: what a decoder needs beyond that, such as AAC's AudioSpecificConfig; often empty.
+    """
+
+    codec: str
+    clock_hz: int
+    channels: int = 1
+    config: bytes = b""
+
+    @property
+    def is_for_browsers(self) -> bool:
+        """Whether browsers play it as it is: RFC 7874 3, and G.722, which all have too. G.711 at 16 kHz is not PCMU."""
+        return (self.codec, self.clock_hz, self.channels) in _FOR_BROWSERS
+
+
+_FOR_BROWSERS = frozenset({("OPUS", 48_000, 2), ("PCMU", 8_000, 1), ("PCMA", 8_000, 1), ("G722", 8_000, 1)})

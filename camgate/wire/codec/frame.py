@@ -5,12 +5,13 @@ Knows nothing of RTP packets or of who reads it.
 
 
 class Frame:
-    """One access unit (picture) of a video track, immutable by convention once it is published.
+    """One access unit (picture) of a video track, or one encoded piece of sound; immutable once it is published.
 
     nals: the NAL units in decoding order, without start codes or length prefixes. A key frame carries its
         parameter sets (H.264: SPS and PPS before the IDR slices), so that any reader can start there.
-    rtp_time: media time in clock ticks (90 kHz for video). From a depacketiser it is the camera's 32-bit RTP
-        timestamp; after `relay.splice` it is unwrapped, continuous and never runs backward.
+        Of audio: one item, what a decoder takes at a time; all audio frames are key frames.
+    rtp_time: media time in ticks of the track's clock (90 kHz for video). From a depacketiser it is the camera's
+        32-bit RTP timestamp; after `relay.splice` it is unwrapped, continuous and never runs backward.
     display_time: when the picture is to be shown, in the same time. It differs from `rtp_time`, which then only tells
         the order, where a stream has B-frames.
     camera_time: the camera's own 32-bit timestamp. It is data: nothing may be timed by it (see docs/design/time.md).

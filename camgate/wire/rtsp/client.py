@@ -152,7 +152,10 @@ class RtspClient:
         self._ask(_Exchange("OPTIONS", str(self._url)), now)
 
     def play(self, tracks: Sequence[Track], now: float) -> None:
-        """After `Described`: SETUP each of `tracks` (at least one), then PLAY; `Playing` reports success."""
+        """After `Described`: SETUP each of `tracks` (at least one), then PLAY; `Playing` reports success.
+
+        Only the first is indispensable: a later one that the camera refuses, or says nothing to, is left out.
+        """
         assert tracks, "play() needs a track"
         self._step(Input.PLAY)
         self._tracks_to_set_up = list(tracks)
@@ -225,6 +228,9 @@ class RtspClient:
             return
         if self._awaited:
             method = self._awaited.method
+            if self._may_leave_out(self._awaited):
+                self._leave_out_track(now)
+                return
             self._end()
             raise ResponseTimeout(method, self._policies.response_timeout_s)
         self._send_keepalive(now)
@@ -339,6 +345,9 @@ class RtspClient:
         if problem is AuthenticationProblem.NO_CREDENTIALS and exchange is self._keepalive:
             # What plays without a login may go on without keepalives; the watchdog over frames decides.
             return False
+        if problem is not None and self._may_leave_out(exchange):
+            # Accounts of some cameras may see and not hear.
+            return False
         if problem is not None:
             raise AuthenticationFailed(problem, exchange.method, (challenge.scheme for challenge in challenges))
         exchange.was_refused = is_refusal
@@ -371,6 +380,8 @@ class RtspClient:
             self._login.confirm()
         if exchange.method == "OPTIONS" and (response.is_success or response.status in _OPTIONS_MAY_FAIL):
             self._receive_options(response, now)
+        elif not response.is_success and self._may_leave_out(exchange):
+            self._leave_out_track(now)
         elif response.status in _REDIRECTS and location:
             self._redirect_untrusted(location)
         elif not response.is_success:
@@ -379,7 +390,7 @@ class RtspClient:
         elif exchange.method == "DESCRIBE":
             self._receive_description_untrusted(response)
         elif exchange.method == "SETUP":
-            self._receive_set_up_untrusted(response, now)
+            self._receive_set_up_untrusted(exchange, response, now)
         else:
             self._receive_play(now)
 
@@ -408,8 +419,23 @@ class RtspClient:
             )
         )
 
-    def _receive_set_up_untrusted(self, response: Response, now: float) -> None:
-        rtp_channel, rtcp_channel = self._agreed_channels_untrusted(response.headers.get("Transport") or "")
+    def _may_leave_out(self, exchange: _Exchange) -> bool:
+        """Say whether an exchange is about a track that can be done without: any but the first."""
+        return exchange.method == "SETUP" and bool(self._tracks)
+
+    def _leave_out_track(self, now: float) -> None:
+        self._awaited = None
+        self._tracks_to_set_up.pop(0)
+        self._ask_set_up(now)
+
+    def _receive_set_up_untrusted(self, exchange: _Exchange, response: Response, now: float) -> None:
+        try:
+            rtp_channel, rtcp_channel = self._agreed_channels_untrusted(response.headers.get("Transport") or "")
+        except UnsupportedTransport:
+            if not self._may_leave_out(exchange):
+                raise
+            self._leave_out_track(now)
+            return
         self._reader.channels |= {rtp_channel, rtcp_channel}
         track = self._tracks_to_set_up.pop(0)
         self._tracks.append(replace(track, rtp_channel=rtp_channel, rtcp_channel=rtcp_channel))

@@ -1,6 +1,6 @@
 import pytest
 
-from camgate.wire.codec.format import VideoFormat, h264_profile_name
+from camgate.wire.codec.format import AudioFormat, VideoFormat, h264_profile_name
 
 
 @pytest.mark.parametrize(
@@ -25,3 +25,19 @@ def test_a_format_says_what_it_is() -> None:
     main10 = VideoFormat(codec="H265", profile_id=2, level_id=123, **common)
     assert (main10.label, main10.level) == ("H.265 Main 10", 4.1)
     assert VideoFormat(codec="H265", profile_id=9, **common).profile == "profile 9"
+
+
+@pytest.mark.parametrize(
+    ("codec", "clock_hz", "channels", "is_for_browsers"),
+    [
+        ("OPUS", 48000, 2, True),
+        ("PCMU", 8000, 1, True),
+        ("PCMA", 8000, 1, True),
+        ("G722", 8000, 1, True),
+        ("PCMU", 16000, 1, False),
+        ("PCMA", 8000, 2, False),
+        ("MPEG4-GENERIC", 16000, 1, False),
+    ],
+)
+def test_what_browsers_play_as_it_is(codec: str, clock_hz: int, channels: int, is_for_browsers: bool) -> None:
+    assert AudioFormat(codec=codec, clock_hz=clock_hz, channels=channels).is_for_browsers is is_for_browsers

@@ -179,6 +179,45 @@ def test_a_camera_that_gives_all_tracks_the_same_channels_is_not_believed() -> N
     assert [(track.rtp_channel, track.rtcp_channel) for track in started.tracks] == [(0, 1), (2, 3)]
 
 
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        answer("SETUP", "403 Forbidden"),
+        answer("SETUP", "301 Moved", "Location: rtsp://elsewhere/"),
+        answer("SETUP", "401 Unauthorized", digest("1")),
+        answer("SETUP", "200 OK", "Transport: RTP/AVP/UDP;unicast;client_port=1-2"),
+    ],
+)
+def test_a_later_track_that_is_refused_is_left_out(refusal: str) -> None:
+    client, camera = make_client(), ScriptedCamera(OPTIONS + DESCRIBE + SETUP + refusal + PLAY)
+    client.start(0.0)
+    for _ in range(2):
+        client.receive_data(camera.answer(client.data_to_send()), 0.0)
+    (described,) = client.events()
+    assert isinstance(described, Described)
+    client.play(described.tracks, 0.0)
+    (started,) = converse(client, camera)
+    assert isinstance(started, Playing)
+    assert [track.rtp_channel for track in started.tracks] == [0]
+    assert camera.requests[-1].method == "PLAY"
+
+
+def test_a_later_track_that_the_camera_says_nothing_to_is_left_out() -> None:
+    client, camera = make_client(), ScriptedCamera(OPTIONS + DESCRIBE + SETUP)
+    client.start(0.0)
+    for _ in range(2):
+        client.receive_data(camera.answer(client.data_to_send()), 0.0)
+    (described,) = client.events()
+    assert isinstance(described, Described)
+    client.play(described.tracks, 0.0)
+    client.receive_data(camera.answer(client.data_to_send()), 0.0)
+    assert client.data_to_send().startswith(b"SETUP")
+    deadline = client.next_deadline()
+    assert deadline is not None
+    client.handle_deadline(deadline)
+    assert client.data_to_send().startswith(b"PLAY")
+
+
 @pytest.mark.parametrize("status", ["404 Not Found", "405 Method Not Allowed", "501 Not Implemented"])
 def test_options_may_fail(status: str) -> None:
     client, camera = make_client(), ScriptedCamera(answer("OPTIONS", status) + DESCRIBE + SETUP + PLAY)
