@@ -65,19 +65,19 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class HealthSettings:
-    """When a camera counts as unhealthy."""
+class TranscodeSettings:
+    """Making other streams of what cameras send, for browsers that do not play it."""
 
-    period_s: float = 5.0
-    """Between two looks at a camera, in seconds."""
-    misses: int = 3
-    """So many bad looks in a row make it unhealthy; one good look makes it healthy again."""
-    min_fps_share: float = 0.3
-    """A look is bad below this share of the expected frame rate; 0 to ignore the rate."""
-    max_loss_share: float = 0.1
-    """A look is bad where more than this share of the packets was lost; 1 to ignore losses."""
-    max_key_frame_age_s: float = 60.0
-    """A look is bad where the last key frame is longer ago, in seconds."""
+    max_streams: int = 4
+    """Cameras that are transcoded at a time, one more for each other codec; 0 for none."""
+    hardware: str = "auto"
+    """`auto` (whatever works), `off`, `nvenc`, `qsv` or `v4l2m2m`; software where it does not work."""
+    max_width: int = 1920
+    """A wider picture is made smaller, in pixels."""
+    max_kbps: int = 4000
+    """Of each stream that is made, in kbit/s (1,000 bits a second)."""
+    linger_s: float = 5.0
+    """How long a transcoder goes on without viewers, in seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,8 +128,6 @@ class CameraSettings:
     """Connected only while somebody watches; otherwise always."""
     linger_s: float = 30.0
     """How long a camera on demand stays connected after its last viewer, in seconds."""
-    expected_fps: float | None = None
-    """Frames a second that it should send; None for what it claims itself, or else what it has sent on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,5 +139,5 @@ class Settings:
     server: ServerSettings = ServerSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
     limits: LimitSettings = LimitSettings()
-    health: HealthSettings = HealthSettings()
+    transcode: TranscodeSettings = TranscodeSettings()
     logging: LoggingSettings = LoggingSettings()

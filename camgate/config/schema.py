@@ -21,7 +21,7 @@ from camgate.config.checks import (
     whole_number,
     yes_or_no,
 )
-from camgate.config.model import HealthSettings, LimitSettings, LoggingSettings, ServerSettings, WebRtcSettings
+from camgate.config.model import LimitSettings, LoggingSettings, ServerSettings, TranscodeSettings, WebRtcSettings
 
 CAMERAS = "cameras"
 
@@ -62,14 +62,14 @@ SECTIONS: Mapping[str, Section] = {
             "max_memory_mb": whole_number(0, 100_000_000),
         },
     ),
-    "health": Section(
-        HealthSettings,
+    "transcode": Section(
+        TranscodeSettings,
         {
-            "period_s": seconds(1, 3600),
-            "misses": whole_number(1, 1000),
-            "min_fps_share": number(0, 1),
-            "max_loss_share": number(0, 1),
-            "max_key_frame_age_s": seconds(1, 86_400),
+            "max_streams": whole_number(0, 1000),
+            "hardware": one_of("auto", "off", "nvenc", "qsv", "v4l2m2m"),
+            "max_width": whole_number(160, 8192),
+            "max_kbps": whole_number(100, 100_000),
+            "linger_s": seconds(0, 3600),
         },
     ),
     "logging": Section(
@@ -99,6 +99,5 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "stall_timeout_s": seconds(0.5, 3600),
     "on_demand": yes_or_no,
     "linger_s": seconds(1, 86_400),
-    "expected_fps": number(0.01, 240, "frames a second"),
 }
 """Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""

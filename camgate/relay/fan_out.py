@@ -25,6 +25,8 @@ class FanOut:
         self.name = name
         self.wants = wants or Wants()
         self.closed = False
+        self.behind_s = 0.0
+        """How much later than the camera's own its frames arrive, in seconds: of what is transcoded, lately."""
         self._subscriptions: list[Subscription] = []
         self._meter = RateMeter()
         self._last_arrival_s: float | None = None
@@ -49,10 +51,9 @@ class FanOut:
             self._shed_frames += subscription.shed_frames
             subscription.abandon()
 
-    @property
-    def frames(self) -> int:
-        """How many frames were published."""
-        return self._meter.frames
+    def note_behind(self, behind_s: float) -> None:
+        """Take note of how much later than the camera's own a frame came."""
+        self.behind_s = self.behind_s + (behind_s - self.behind_s) / 16 if self.behind_s else behind_s
 
     def bitrate_bps(self, now: float) -> float:
         """Return how many bits a second came in over the last seconds."""
@@ -73,8 +74,7 @@ class FanOut:
         if lost or self._dropped_unlogged:
             self._count_dropped(lost, frame.arrival_s)
 
-    def frame_age_s(self, now: float) -> float | None:
-        """Return how long ago the last frame arrived; None before the first."""
+    def _frame_age_s(self, now: float) -> float | None:
         return None if self._last_arrival_s is None else max(0.0, now - self._last_arrival_s)
 
     def _count_dropped(self, lost: int, now: float) -> None:

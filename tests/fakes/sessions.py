@@ -1,6 +1,6 @@
 """A session against a `FakeCamera`, as tests run it: for a while, or until it fails."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -10,7 +10,6 @@ from camgate.base.errors import RemoteError
 from camgate.config.model import CameraSettings
 from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
-from camgate.relay.source import Reception
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.events import Described
@@ -38,9 +37,6 @@ class Sink:
     def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
         self.playing.append(track)
         self.audio.append(audio)
-
-    def on_reception(self, read: Callable[[], Reception]) -> None:
-        pass
 
     def on_format(self, video: VideoFormat) -> None:
         self.formats.append(video)

@@ -21,18 +21,7 @@ FIGURES_INTERVAL_S = 1.0
 """How often figures (bit rate, viewers) go out while somebody listens; states go out as they change."""
 STATES_INTERVAL_S = 0.05
 """Changes within this time go out together: hundreds of cameras dialled at a start would else cost a pass each."""
-STATE_KEYS = (
-    "title",
-    "state",
-    "last_error",
-    "needs_attention",
-    "healthy",
-    "health_reason",
-    "demand",
-    "codec",
-    "width",
-    "height",
-)
+STATE_KEYS = ("title", "state", "last_error", "needs_attention", "demand", "codec", "width", "height")
 """What goes out at once when it changes; all else are figures."""
 
 

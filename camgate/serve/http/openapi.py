@@ -77,13 +77,7 @@ def _api_paths() -> dict[str, Any]:
     camera = {"$ref": "#/components/schemas/Camera"}
     status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
     return {
-        "/healthz": {
-            "get": _operation(
-                "Is the process alive, and with `verbose`: how are its cameras",
-                {"200": _json("It is", {"$ref": "#/components/schemas/Alive"})},
-                parameters=[_ref("parameters", "verbose")],
-            )
-        },
+        "/healthz": {"get": _operation("Is the process alive", {"200": _json("It is", status)})},
         "/readyz": {"get": _operation("May viewers be sent here", {"200": _json("They may", status)})},
         "/api/v1/cameras": {
             "get": _operation("List the cameras", {"200": _json("All cameras", {"type": "array", "items": camera})})
@@ -162,8 +156,6 @@ def _schemas() -> dict[str, Any]:
                     "enum": [*_ATTENTION, None],
                     "description": "What a person must put right, as waiting does not; last_error says it in words.",
                 },
-                "healthy": {"type": "boolean", "description": "False after several bad looks in a row ([health])."},
-                "health_reason": text,
                 "demand": {
                     "type": ["string", "null"],
                     "enum": [*_DEMANDS, None],
@@ -173,15 +165,8 @@ def _schemas() -> dict[str, Any]:
                 "width": count,
                 "height": count,
                 "fps": number,
-                "expected_fps": number,
                 "bitrate_bps": number,
-                "loss": {"type": "number", "description": "Share of the packets lost between the latest two looks."},
-                "packets": {"type": "integer"},
-                "packets_lost": {"type": "integer"},
-                "frames_damaged": {"type": "integer"},
-                "frames_skipped": {"type": "integer"},
                 "frame_age_s": number,
-                "key_frame_age_s": number,
                 "gop_s": number,
                 "cache_frames": count,
                 "gop_outgrows_cache": {"type": "boolean"},
@@ -191,7 +176,6 @@ def _schemas() -> dict[str, Any]:
                 "audio": _audio_schema(),
             },
         },
-        "Alive": _alive_schema(),
         "Server": _server_schema(),
         "Problem": {
             "type": "object",
@@ -226,21 +210,6 @@ def _audio_schema() -> dict[str, Any]:
         "description": "The camera's sound; null where it has none that can be used.",
         "required": [*properties],
         "properties": properties,
-    }
-
-
-def _alive_schema() -> dict[str, Any]:
-    counts = {name: {"type": "integer"} for name in ("total", "healthy", "unhealthy")}
-    facts = {"name": {"type": "string"}, "state": {"type": "string", "enum": _STATES}}
-    camera = facts | {"health_reason": {"type": "string"}}
-    return {
-        "type": "object",
-        "required": ["status"],
-        "properties": {
-            "status": {"type": "string", "const": "alive"},
-            "cameras": {"type": "object", "required": [*counts], "properties": counts},
-            "unhealthy": {"type": "array", "items": {"type": "object", "required": [*camera], "properties": camera}},
-        },
     }
 
 
@@ -285,20 +254,12 @@ def _parameters() -> dict[str, Any]:
         "description": "How wide the picture may be, in pixels; it never becomes wider than the camera's.",
         "schema": {"type": "integer", "minimum": LEAST_WIDTH, "maximum": MOST_WIDTH},
     }
-    verbose = {
-        "name": "verbose",
-        "in": "query",
-        "description": "Tell of the cameras as well. The status is 200 all the same.",
-        "allowEmptyValue": True,
-        "schema": {"type": "string"},
-    }
     if_match = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
     return {
         "camera": in_path("camera"),
         "session": in_path("session"),
         "name": in_path("name"),
         "wait": wait,
-        "verbose": verbose,
         "width": width,
         "ifMatch": if_match,
     }
