@@ -28,7 +28,7 @@ def probe(
             help=f"File with the password, - for stdin. Else {PASSWORD_VARIABLE} is taken, else it is asked for."
         ),
     ] = None,
-    transport: Annotated[str, typer.Option(help="How media is to come: auto or tcp.")] = "auto",
+    transport: Annotated[str, typer.Option(help="How media is to come: auto, tcp or udp.")] = "auto",
     tls_fingerprint: Annotated[
         str | None, typer.Option(help="For rtsps: the only certificate to take, sha256:….", metavar="FINGERPRINT")
     ] = None,

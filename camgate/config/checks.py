@@ -187,9 +187,9 @@ def directory(value: object) -> Path:
 
 def transport(value: object) -> Transport:
     """Take a word for a transport."""
-    if value in (Transport.UDP.value, Transport.HTTP.value):
-        raise Wrong('is not supported yet; write "tcp" or "auto"')
-    return Transport(one_of(Transport.AUTO.value, Transport.TCP.value)(value))
+    if value == Transport.HTTP.value:
+        raise Wrong('is not supported yet; write "auto", "tcp" or "udp"')
+    return Transport(one_of(Transport.AUTO.value, Transport.TCP.value, Transport.UDP.value)(value))
 
 
 def fingerprint(value: object) -> str:

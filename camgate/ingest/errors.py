@@ -101,6 +101,43 @@ class CertificateRefused(RemoteError):
         return f'{words}. It is {self.shown}; {when}, write tls_fingerprint = "{self.shown.rpartition(" ")[2]}"'
 
 
+class UdpSilent(RemoteError):
+    """The camera agreed to send over UDP, and nothing came for `silent_s` seconds."""
+
+    def __init__(self, silent_s: float) -> None:
+        super().__init__(silent_s)
+        self.silent_s = silent_s
+
+    def __str__(self) -> str:
+        return (
+            f"the camera plays, but no UDP packet came within {self.silent_s:g} s:"
+            ' a firewall or NAT keeps them; write transport = "tcp" or "auto"'
+        )
+
+
+class NoUdpPorts(RemoteError):
+    """This machine has no pair of UDP ports left for the camera's media."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"no pair of UDP ports can be had on this machine: {self.reason}"
+
+
+class NoTransportWorks(RemoteError):
+    """The camera was asked for TCP and for UDP. `tcp`, `udp`: what became of each."""
+
+    def __init__(self, tcp: RemoteError, udp: RemoteError) -> None:
+        super().__init__(tcp, udp)
+        self.tcp = tcp
+        self.udp = udp
+
+    def __str__(self) -> str:
+        return f"over TCP: {self.tcp}; over UDP: {self.udp}"
+
+
 class UnsupportedVideo(RemoteError):
     """The camera shows pictures, but in no codec that this version can pass on. `codecs`: their RTP names."""
 

@@ -1,6 +1,7 @@
 """`Intake`: what all cameras of a process share: how and in which pace they are dialled, how their sockets are read."""
 
-from collections.abc import AsyncIterator
+import socket
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -9,21 +10,25 @@ import trio
 from camgate.ingest.arrivals import Arrivals
 from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.pace import Pace
+from camgate.ingest.udp import UdpMedia
+
+OpenUdp = Callable[[socket.socket], UdpMedia]
 
 
 @dataclass(frozen=True, slots=True)
 class Intake:
-    """dial: how TCP connections are opened; tests bring their own."""
+    """dial, open_udp: how TCP connections are opened, and UDP ports beside them; tests bring their own."""
 
     dial: Dial
+    open_udp: OpenUdp = UdpMedia.beside
     pace: Pace = field(default_factory=Pace)
     arrivals: Arrivals = field(default_factory=Arrivals)
 
 
 @asynccontextmanager
-async def open_intake(dial: Dial = dial_tcp) -> AsyncIterator[Intake]:
+async def open_intake(dial: Dial = dial_tcp, open_udp: OpenUdp = UdpMedia.beside) -> AsyncIterator[Intake]:
     """Run an intake for the time of the block, which ends before it does: all its cameras are to be gone by then."""
-    intake = Intake(dial)
+    intake = Intake(dial, open_udp)
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(intake.arrivals.run)

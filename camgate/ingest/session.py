@@ -23,13 +23,14 @@ from camgate.ingest.errors import (
 )
 from camgate.ingest.link import Link
 from camgate.ingest.receive import TrackReceiver, audio_format, receive_audio, receive_video
+from camgate.ingest.udp import UdpMedia
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video import PACKET_COST_BYTES
 from camgate.wire.codec.video_codecs import VIDEO_CODECS
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
-from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
+from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed, UdpSetUp
 from camgate.wire.rtsp.track import Track, first_video_track
 
 READ_BYTES = 256 * 1024
@@ -88,7 +89,7 @@ class Session:
     Beside it the first audio track that can be used; whatever is wrong with that one costs no picture.
 
     arrivals: who says when there is something to read. stall_timeout_s: longest time without a picture while playing.
-    with_audio: False leaves sound alone.
+    with_audio: False leaves sound alone. udp: where media is to come; None to have it over the link.
     """
 
     def __init__(
@@ -100,8 +101,10 @@ class Session:
         arrivals: Arrivals,
         stall_timeout_s: float,
         with_audio: bool = True,
+        udp: UdpMedia | None = None,
     ) -> None:
         self._link = link
+        self._udp = udp
         self._arrivals = arrivals
         self._client = client
         self._sink = sink
@@ -126,6 +129,8 @@ class Session:
                 raise
             raise CameraMute(str(error)) from error
         finally:
+            if self._udp is not None:
+                self._udp.close()
             await self._hang_up()
 
     async def _run(self) -> Never:
@@ -154,8 +159,23 @@ class Session:
                 else:
                     self._turn(now)
             except Exception as error:
-                self._failure = error
-                self._sleep.cancel()
+                self._fail(error)
+
+    def _take_datagrams(self, packets: list[tuple[int, bytes | memoryview]], now: float) -> None:
+        """Take packets that came over UDP, in the same way."""
+        if self._failure is None:
+            try:
+                self._packets += packets
+                if self._receiver is not None and self._udp is not None and not self._udp.is_holding:
+                    self._pass_on_packets(self._receiver, now)
+                else:
+                    self._turn(now)
+            except Exception as error:
+                self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._failure = error
+        self._sleep.cancel()
 
     def _turn(self, now: float) -> None:
         """Obey the clock, dispatch events, pass on pictures, flush, find the next deadline: all in this one place."""
@@ -171,7 +191,11 @@ class Session:
         if self._unsent:
             self._flush(now)
         deadline_s = min(
-            self._client.next_deadline() or math.inf, self._report_at_s, self._watch_at_s, self._unsent_at_s
+            self._client.next_deadline() or math.inf,
+            self._report_at_s,
+            self._watch_at_s,
+            self._unsent_at_s,
+            self._udp.next_deadline() if self._udp is not None else math.inf,
         )
         if deadline_s != self._deadline_s:
             self._deadline_s = self._sleep.deadline = deadline_s
@@ -222,6 +246,8 @@ class Session:
 
     def _handle_deadlines(self, now: float) -> None:
         self._client.handle_deadline(now)
+        if self._udp is not None:
+            self._packets += self._udp.handle_deadline(now)
         if self._receiver is not None:
             if now >= self._watch_at_s:
                 self._watch_pictures(self._receiver, now)
@@ -241,7 +267,8 @@ class Session:
         for track in (receiver, self._audio):
             report = track and track.build_report(now)
             if track and report:
-                self._client.send_packet(track.rtcp_channel, report)
+                send = self._client.send_packet if self._udp is None else self._udp.send_report
+                send(track.rtcp_channel, report)
 
     def _dispatch(self, event: Event, now: float) -> None:
         match event:
@@ -249,7 +276,10 @@ class Session:
                 self._sink.on_described(event)
                 tracks = [choose_track(event.tracks)]
                 audio = choose_audio(event.tracks) if self._with_audio else None
-                self._client.play([*tracks, audio] if audio else tracks, now)
+                self._play([*tracks, audio] if audio else tracks, now)
+            case UdpSetUp(index, transport):
+                assert self._udp is not None
+                self._udp.set_up(index, transport)
             case Playing():
                 self._start_receiving(event.tracks, now)
             case Redirected(url):
@@ -257,12 +287,20 @@ class Session:
             case ServerClosed():
                 raise CameraHungUp(str(event))
 
+    def _play(self, tracks: list[Track], now: float) -> None:
+        ports = None
+        if self._udp is not None:
+            ports = self._udp.open(len(tracks), self._arrivals, self._take_datagrams)
+        self._client.play(tracks, now, client_ports=ports)
+
     def _start_receiving(self, tracks: tuple[Track, ...], now: float) -> None:
         video, *others = tracks
         self._receiver = receive_video(video, now)
         self._audio = receive_audio(others[0], now) if others else None
         self._watch_at_s = now + self._stall_timeout_s
         self._report_at_s = now + REPORT_INTERVAL_S
+        if self._udp is not None:
+            self._udp.start(now)
         self._sink.on_playing(video, self._audio.format if self._audio else None)
 
     def _flush(self, now: float) -> None:

@@ -36,6 +36,7 @@ from camgate.ingest.intake import Intake
 from camgate.ingest.knock import wait_open
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
+from camgate.ingest.transports import Transports
 from camgate.relay.source import Attention, CameraState, Source
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -81,6 +82,7 @@ class _Supervisor:
         self._source = source
         self._intake = intake
         self._random = random
+        self._transports = Transports(settings.transport)
         self._refused = Backoff(random)
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
         self._next_try_s = -math.inf
@@ -98,7 +100,7 @@ class _Supervisor:
         try:
             connection = await self._reach()
             attempt.was_reached = True
-            await play_camera(self._session_settings(), connection, attempt, self._intake)
+            await play_camera(self._session_settings(), connection, attempt, self._intake, self._transports)
         except RemoteError as error:
             delay_s = self._after_remote_error(error, attempt)
         except trio.Cancelled:

@@ -3,7 +3,6 @@
 import json
 import select
 import socket
-from collections import deque
 from typing import Any
 
 from camgate.transcode.messages import Kind, MessageReader, pack
@@ -17,26 +16,28 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._reader = MessageReader()
-        self._waiting: deque[tuple[Kind, bytes]] = deque()
+        self._next: tuple[Kind, bytes] | None = None
 
     def receive(self) -> tuple[Kind, bytes]:
         """Wait for the next message."""
-        while not self._waiting:
+        message, self._next = self._next or self._reader.next_message(), None
+        while message is None:
             self._read()
-        return self._waiting.popleft()
+            message = self._reader.next_message()
+        return message
 
-    def waiting(self) -> int:
-        """Return how many more messages are here already."""
-        while select.select([self._sock], [], [], 0)[0]:
-            self._read()
-        return len(self._waiting)
+    def has_more(self) -> bool:
+        """Say whether another whole message is here already."""
+        while self._next is None:
+            self._next = self._reader.next_message()
+            if self._next is None:
+                if not select.select([self._sock], [], [], 0)[0]:
+                    return False
+                self._read()
+        return True
 
     def send(self, kind: Kind, *parts: bytes) -> None:
-        self.send_packed(pack(kind, *parts))
-
-    def send_packed(self, message: bytes) -> None:
-        """Send a message that is made up already."""
-        self._sock.sendall(message)
+        self._sock.sendall(pack(kind, *parts))
 
     def send_json(self, kind: Kind, value: dict[str, Any]) -> None:
         self.send(kind, json.dumps(value).encode())
@@ -46,5 +47,3 @@ class Channel:
         if not data:
             raise EOFError
         self._reader.receive_data(data)
-        while (message := self._reader.next_message()) is not None:
-            self._waiting.append(message)

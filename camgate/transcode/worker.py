@@ -9,8 +9,6 @@ import os
 import resource
 import socket
 import sys
-from collections.abc import Callable, Mapping
-from typing import Any
 
 import av
 
@@ -18,7 +16,6 @@ from camgate.base.errors import CamgateError
 from camgate.transcode.channel import Channel
 from camgate.transcode.jpeg import make_jpeg
 from camgate.transcode.messages import SNAPSHOT_HEAD, Kind
-from camgate.transcode.video import run_video
 
 
 def main() -> None:
@@ -31,12 +28,12 @@ def main() -> None:
         _, body = channel.receive()
         setup = json.loads(body)
         os.nice(setup["nice"])
-        TASKS[setup["task"]](channel, setup)
+        TASKS[setup["task"]](channel)
     except (EOFError, ConnectionError):
         pass
 
 
-def run_snapshots(channel: Channel, setup: dict[str, Any]) -> None:
+def run_snapshots(channel: Channel) -> None:
     """Answer each SNAPSHOT with PICTURE or FAILED."""
     while True:
         _, body = channel.receive()
@@ -49,7 +46,7 @@ def run_snapshots(channel: Channel, setup: dict[str, Any]) -> None:
             channel.send(Kind.PICTURE, picture)
 
 
-TASKS: Mapping[str, Callable[[Channel, dict[str, Any]], None]] = {"snapshots": run_snapshots, "video": run_video}
+TASKS = {"snapshots": run_snapshots}
 
 if __name__ == "__main__":
     main()

@@ -226,8 +226,9 @@ BAD: list[tuple[str, str]] = [
         "camgate.toml:2: cameras.front.url: is empty; write text, or leave the key out",
     ),
     (
-        CAMERA + "transport = 'udp'",
-        'camgate.toml:3: cameras.front.transport: is not supported yet; write "tcp" or "auto"',
+        CAMERA_TLS + "transport = 'udp'",
+        'camgate.toml:3: cameras.front.transport: is "udp", which TLS does not protect, and the url begins with '
+        'rtsps://; write "tcp"',
     ),
     (
         CAMERA + "password = 'canary'",

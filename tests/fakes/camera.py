@@ -19,6 +19,7 @@ from dataclasses import dataclass
 import trio
 
 from camgate.ingest.errors import CameraAway
+from tests.fakes.udp import FakeUdp, split_interleaved
 
 SPS = bytes.fromhex("6742c01ed900a02ff97011000003000100000300320f162e48")
 PPS = bytes.fromhex("68cb83cb20")
@@ -68,6 +69,7 @@ class FakeCamera:
     sends_b_frames: every third picture is earlier in media time than the one before it.
     replays_frames: so many pictures come at once at the beginning, 5 ms of media time apart.
     tls: with which it serves RTSPS; None for plain RTSP.
+    udp: how it sends over UDP; None where it does not. refuses_tcp: it answers 461 to whoever wants media over TCP.
     stops_after_frames: so many pictures are sent in a connection, then it is closed.
     audio: its sound as in a=rtpmap, such as `PCMA/8000`; None for none. It leads the description, as Foscam's does.
     audio_set_up: status that SETUP of the sound is answered with; 0 and None as in `answers`.
@@ -75,6 +77,8 @@ class FakeCamera:
     """
 
     def __init__(self, *, username: str | None = None, password: str | None = None, codec: str = "H264") -> None:
+        self.udp: FakeUdp | None = None
+        self.refuses_tcp = False
         self.tls: ssl.SSLContext | None = None
         self.credentials = None if username is None else f"{username}:{password}"
         self.codec = codec
@@ -124,6 +128,8 @@ class FakeCamera:
     async def run(self) -> None:
         """Serve every connection until cancelled."""
         async with trio.open_nursery() as nursery:
+            if self.udp is not None:
+                nursery.start_soon(self.udp.run)
             async for connection in self._receive:
                 nursery.start_soon(self._serve, trio.SocketStream(trio.socket.from_stdlib_socket(connection)))
 
@@ -160,6 +166,9 @@ class _Connection:
         self.sending = trio.Lock()
         self.buffer = b""
         self.audio_channel: int | None = None
+        self.udp: FakeUdp | None = None
+        self.transport = ""
+        self.is_set_up = False
 
     async def run(self) -> None:
         for number in range(self.camera.floods):
@@ -206,8 +215,8 @@ class _Connection:
             status = 401
         if request.method == "DESCRIBE" and request.url in camera.redirects:
             status = 302
-        if is_about_audio and status == 200:
-            self.audio_channel = int(request.headers["transport"].rpartition("=")[2].partition("-")[0])
+        if request.method == "SETUP" and status == 200:
+            status = self._set_up(request.headers["transport"], is_about_audio=is_about_audio)
         plays = status == 200 and request.method == "PLAY"
         if plays and camera.sends_before_play_answer:
             self.nursery.start_soon(self._send_frames)
@@ -216,6 +225,24 @@ class _Connection:
         if plays and not camera.sends_before_play_answer:
             self.nursery.start_soon(self._send_frames)
         return request.method != "TEARDOWN"
+
+    def _set_up(self, transport: str, *, is_about_audio: bool) -> int:
+        """Take note of how a track is to be sent; return the status to answer."""
+        wants_udp = "client_port" in transport
+        if self.camera.refuses_tcp if not wants_udp else self.camera.udp is None:
+            return 461
+        channel = int(transport.rpartition("=")[2].partition("-")[0])
+        self.transport = transport
+        if wants_udp:
+            self.udp = self.camera.udp
+            assert self.udp is not None
+            if not self.is_set_up:
+                self.udp.begin()
+            self.transport, channel = self.udp.set_up(transport)
+        self.is_set_up = True
+        if is_about_audio:
+            self.audio_channel = channel
+        return 200
 
     def _is_logged_in(self, request: Request) -> bool:
         if self.camera.credentials is None:
@@ -236,10 +263,17 @@ class _Connection:
             body = self._description().encode()
             headers |= {"Content-Type": "application/sdp", "Content-Base": f"{request.url}/"}
         elif request.method == "SETUP":
-            headers |= {"Transport": request.headers["transport"], "Session": "12345678;timeout=60"}
+            headers |= {"Transport": self.transport, "Session": "12345678;timeout=60"}
         headers["Content-Length"] = str(len(body))
         lines = [f"RTSP/1.0 {status} Whatever", *(f"{name}: {value}" for name, value in headers.items()), "", ""]
         await self._send("\r\n".join(lines).encode() + body)
+
+    async def _send_media(self, data: bytes) -> None:
+        if self.udp is None:
+            await self._send(data)
+        else:
+            for channel, packet in split_interleaved(data):
+                self.udp.send(channel, packet)
 
     async def _send(self, data: bytes) -> None:
         async with self.sending:
@@ -274,7 +308,7 @@ class _Connection:
                     for nal in nals:
                         data += _interleaved_rtp(nal, sequence, timestamp - step_back, is_last=nal is nals[-1])
                         sequence += 1
-                    await self._send(data + self._audio_packet(number))
+                    await self._send_media(data + self._audio_packet(number))
                     number += 1
                 if number < camera.replays_frames:
                     timestamp += REPLAY_TICKS

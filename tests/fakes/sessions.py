@@ -7,9 +7,11 @@ from typing import Any
 import trio
 
 from camgate.base.errors import RemoteError
-from camgate.config.model import CameraSettings
+from camgate.config.model import CameraSettings, Transport
 from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
+from camgate.ingest.transports import Transports
+from camgate.ingest.udp import UdpMedia
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.events import Described
@@ -48,10 +50,12 @@ class Sink:
         self.audio_frames += frames
 
 
-def settings(camera: FakeCamera, password: str | None = None, *, audio: bool = True) -> CameraSettings:
+def settings(
+    camera: FakeCamera, password: str | None = None, *, audio: bool = True, transport: Transport = Transport.AUTO
+) -> CameraSettings:
     username = None if password is None else "admin"
     url = "rtsp://192.0.2.7/stream"
-    return CameraSettings(name="front", url=url, username=username, password=password, audio=audio)
+    return CameraSettings(name="front", url=url, username=username, password=password, audio=audio, transport=transport)
 
 
 @asynccontextmanager
@@ -64,11 +68,19 @@ async def serving(camera: FakeCamera) -> AsyncIterator[None]:
 
 
 async def play(
-    camera: FakeCamera, *, sink: Sink | None = None, password: str | None = None, audio: bool = True
+    camera: FakeCamera,
+    *,
+    sink: Sink | None = None,
+    password: str | None = None,
+    audio: bool = True,
+    transport: Transport = Transport.AUTO,
+    transports: Transports | None = None,
 ) -> None:
     connection = await camera.dial("192.0.2.7", 554, 5)
-    async with open_intake(camera.dial) as intake:
-        await play_camera(settings(camera, password, audio=audio), connection, sink or Sink(), intake)
+    open_udp = camera.udp.open_udp if camera.udp is not None else UdpMedia.beside
+    async with open_intake(camera.dial, open_udp) as intake:
+        options = settings(camera, password, audio=audio, transport=transport)
+        await play_camera(options, connection, sink or Sink(), intake, transports)
 
 
 async def play_for(camera: FakeCamera, seconds: float, **kwargs: Any) -> None:
@@ -76,9 +88,11 @@ async def play_for(camera: FakeCamera, seconds: float, **kwargs: Any) -> None:
         await play(camera, **kwargs)
 
 
-async def error_of(camera: FakeCamera, password: str | None = None) -> RemoteError:
+async def error_of(
+    camera: FakeCamera, password: str | None = None, *, transport: Transport = Transport.AUTO
+) -> RemoteError:
     async with serving(camera):
         try:
-            await play(camera, password=password)
+            await play(camera, password=password, transport=transport)
         except RemoteError as error:
             return error

@@ -1,4 +1,4 @@
-"""`RtspClient`: one RTSP connection in the client role (RFC 2326), media interleaved in its TCP stream.
+"""`RtspClient`: one RTSP connection in the client role (RFC 2326), media interleaved in its TCP stream or beside it.
 
 Sans-IO: the shell in `camgate.ingest` owns the socket and the clock. Its loop: feed what was read, send
 `data_to_send()`, look at `events()`, take the packets, wait until data or `next_deadline()`.
@@ -23,7 +23,7 @@ from camgate.wire.rtsp.errors import (
     WrongState,
     printable,
 )
-from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed
+from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed, UdpSetUp
 from camgate.wire.rtsp.headers import (
     DEFAULT_SESSION_TIMEOUT_S,
     Transport,
@@ -35,6 +35,7 @@ from camgate.wire.rtsp.interleaved import InterleavedReader, Packets, interleave
 from camgate.wire.rtsp.message import REASONS, Headers, Message, Request, Response, encode_message
 from camgate.wire.rtsp.policies import ClientPolicies, KeepaliveMethod
 from camgate.wire.rtsp.states import Input, State, next_state
+from camgate.wire.rtsp.statistics import RtspClientStatistics
 from camgate.wire.rtsp.track import Track, aggregate_url_untrusted, read_tracks_untrusted
 from camgate.wire.rtsp.url import base_url_untrusted, redact, split_url_untrusted
 from camgate.wire.sdp.session import MalformedSdp, parse_sdp_untrusted
@@ -53,31 +54,6 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 
 _METHODS = "OPTIONS, GET_PARAMETER, SET_PARAMETER, ANNOUNCE, REDIRECT, TEARDOWN"
 """What a server may ask of us: all of it is answered with 200 (gortsplib#93)."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RtspClientStatistics:
-    """A snapshot of one connection's counters.
-
-    unknown_channel_packets: interleaved frames on channels that were never set up.
-    resyncs, garbage_bytes: how often the start of the next frame had to be searched for, and what was skipped.
-    unmatched_responses: answers to no request of ours that is still open.
-    reauthentications: 401 answers after which the request was repeated with another nonce.
-    """
-
-    state: str
-    bytes_received: int
-    packets_received: int
-    unknown_channel_packets: int
-    resyncs: int
-    garbage_bytes: int
-    requests_sent: int
-    responses_received: int
-    unmatched_responses: int
-    server_requests: int
-    keepalives_sent: int
-    keepalives_answered: int
-    reauthentications: int
 
 
 @dataclass(slots=True)
@@ -133,6 +109,7 @@ class RtspClient:
         self._aggregate_url = str(self._url)
         self._tracks_to_set_up: list[Track] = []
         self._tracks: list[Track] = []
+        self._client_ports: Sequence[tuple[int, int]] | None = None
         self._session_id: str | None = None
         self._session_timeout_s = DEFAULT_SESSION_TIMEOUT_S
 
@@ -151,14 +128,18 @@ class RtspClient:
         self._step(Input.START)
         self._ask(_Exchange("OPTIONS", str(self._url)), now)
 
-    def play(self, tracks: Sequence[Track], now: float) -> None:
+    def play(
+        self, tracks: Sequence[Track], now: float, *, client_ports: Sequence[tuple[int, int]] | None = None
+    ) -> None:
         """After `Described`: SETUP each of `tracks` (at least one), then PLAY; `Playing` reports success.
 
         Only the first is indispensable: a later one that the camera refuses, or says nothing to, is left out.
+        client_ports: a pair of UDP ports a track, to have media there; None to have it in this connection.
         """
         assert tracks, "play() needs a track"
         self._step(Input.PLAY)
         self._tracks_to_set_up = list(tracks)
+        self._client_ports = client_ports
         self._ask_set_up(now)
 
     def teardown(self, now: float) -> None:
@@ -285,7 +266,10 @@ class RtspClient:
             # Parrot plays only with a Range (gortsplib client.go).
             self._ask(_Exchange("PLAY", self._aggregate_url, (("Range", "npt=0.000-"),)), now)
             return
-        transport = Transport(interleaved=self._free_channels())
+        if self._client_ports is None:
+            transport = Transport(interleaved=self._free_channels())
+        else:
+            transport = Transport(protocol="RTP/AVP", client_port=self._client_ports[len(self._tracks)])
         url = self._tracks_to_set_up[0].control
         self._ask(_Exchange("SETUP", url, (("Transport", str(transport)),)), now)
 
@@ -430,13 +414,12 @@ class RtspClient:
 
     def _receive_set_up_untrusted(self, exchange: _Exchange, response: Response, now: float) -> None:
         try:
-            rtp_channel, rtcp_channel = self._agreed_channels_untrusted(response.headers.get("Transport") or "")
+            rtp_channel, rtcp_channel = self._agreed_way_untrusted(response.headers.get("Transport") or "")
         except UnsupportedTransport:
             if not self._may_leave_out(exchange):
                 raise
             self._leave_out_track(now)
             return
-        self._reader.channels |= {rtp_channel, rtcp_channel}
         track = self._tracks_to_set_up.pop(0)
         self._tracks.append(replace(track, rtp_channel=rtp_channel, rtcp_channel=rtcp_channel))
         # Some cameras change the id from one SETUP to the next; the first one counts (retina's SessionIdPolicy).
@@ -446,14 +429,28 @@ class RtspClient:
             self._session_timeout_s = session.timeout_s
         self._ask_set_up(now)
 
-    def _agreed_channels_untrusted(self, header: str) -> tuple[int, int]:
+    def _agreed_way_untrusted(self, header: str) -> tuple[int, int]:
+        """Return the channels that a track's packets will have, read from the answer's Transport header."""
+        if self._client_ports is not None:
+            return self._agreed_ports_untrusted(header)
         asked = self._free_channels()
         transport = next(iter(parse_transports_untrusted(header)), Transport())
         if transport.names_udp:
             raise UnsupportedTransport(header)
         # RFC 2326 §12.39: the server may choose other channels than we asked for.
         given = transport.interleaved or asked
-        return asked if self._reader.channels & set(given) else given
+        rtp_channel, rtcp_channel = asked if self._reader.channels & set(given) else given
+        self._reader.channels |= {rtp_channel, rtcp_channel}
+        return rtp_channel, rtcp_channel
+
+    def _agreed_ports_untrusted(self, header: str) -> tuple[int, int]:
+        """Report from where a track will come over UDP, and return the channels that stand for its two ports."""
+        transport = next(iter(parse_transports_untrusted(header)), Transport(protocol="RTP/AVP"))
+        if transport.interleaved is not None or not transport.is_unicast or transport.protocol.upper().endswith("/TCP"):
+            raise UnsupportedTransport(header)
+        index = len(self._tracks)
+        self._events.append(UdpSetUp(index, transport))
+        return 2 * index, 2 * index + 1
 
     def _receive_play(self, now: float) -> None:
         self._step(Input.PLAY_ACCEPTED)

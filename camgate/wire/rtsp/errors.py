@@ -146,7 +146,7 @@ class UnexpectedStatus(RtspRemoteError):
         403: "this user may not see this stream",
         404: "check the path of the URL",
         453: "the camera serves as many viewers as it can; close another one",
-        461: "the camera does not send over TCP",
+        461: "the camera does not send media in the way it was asked for",
         503: "the camera is busy or at its limit of viewers",
     }
 

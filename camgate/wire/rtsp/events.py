@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from camgate.wire.rtsp.headers import Transport
 from camgate.wire.rtsp.track import Track
 
 
@@ -22,8 +23,19 @@ class Described:
 
 
 @dataclass(frozen=True, slots=True)
+class UdpSetUp:
+    """The camera will send a track over UDP: `transport` says from where, as far as it knows itself.
+
+    index: position among the tracks of `RtspClient.play`.
+    """
+
+    index: int
+    transport: Transport
+
+
+@dataclass(frozen=True, slots=True)
 class Playing:
-    """PLAY was accepted. `tracks` are the ones set up, with their interleaved channels."""
+    """PLAY was accepted. `tracks` are the ones set up, with their channels: interleaved, or 0-1, 2-3 … for UDP."""
 
     tracks: tuple[Track, ...]
     session_timeout_s: float
@@ -50,4 +62,4 @@ class ServerClosed:
         return f"the camera closed the connection{where}"
 
 
-Event = Described | Playing | Redirected | ServerClosed
+Event = Described | UdpSetUp | Playing | Redirected | ServerClosed

@@ -269,7 +269,8 @@ def test_media_before_the_answer_to_play_is_kept() -> None:
         (OPTIONS + answer("DESCRIBE", "302 Moved"), "the camera answered 302 Moved to DESCRIBE"),
         (
             OPTIONS + DESCRIBE + answer("SETUP", "461 No way\x01 for password=s3cret"),
-            "the camera answered 461 No way? for password=*** to SETUP: the camera does not send over TCP",
+            "the camera answered 461 No way? for password=*** to SETUP: the camera does not send media in the way it"
+            " was asked for",
         ),
         (OPTIONS + DESCRIBE + SETUP + answer("PLAY", "455 Not now"), "the camera answered 455 Not now to PLAY"),
     ],
