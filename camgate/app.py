@@ -6,6 +6,7 @@ Task tree (each line is owned by the one above it):
       http          connections, camera feed                      (serve.http.serve_http)
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
       load          looks at the machine ten times a second       (load.LoadWatch.run)
+      transcoders   a task a stream that is made of another       (transcode.TranscoderPool.run)
       snapshots     hands key frames to a worker process          (transcode.Snapshots.run)
       intake        reads the sockets of all cameras               (ingest.open_intake)
       cameras       a supervisor each                              (ingest.run_camera)
@@ -71,6 +72,7 @@ async def _run_parts(
         await nursery.start(endpoint.run)
         nursery.start_soon(engine.load.run)
         nursery.start_soon(engine.snapshots.run)
+        nursery.start_soon(engine.transcoders.run)
         for camera in settings.cameras.values():
             source = Source(camera.name, title=camera.title)
             registry.add(source)

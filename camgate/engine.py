@@ -29,6 +29,7 @@ from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer
+from camgate.transcode.pool import TranscoderPool
 from camgate.transcode.snapshots import Snapshots
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.sdp.answer import (
@@ -67,7 +68,8 @@ class Engine:
         self._addresses = AddressBook(settings.webrtc.advertise)
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
         self.snapshots = Snapshots()
-        """Both run by the app."""
+        self.transcoders = TranscoderPool(settings.transcode)
+        """All three run by the app."""
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""

@@ -65,6 +65,22 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TranscodeSettings:
+    """Making other streams of what cameras send, for browsers that do not play it."""
+
+    max_streams: int = 4
+    """Cameras that are transcoded at a time, one more for each other codec; 0 for none."""
+    hardware: str = "auto"
+    """`auto` (whatever works), `off`, `nvenc`, `qsv` or `v4l2m2m`; software where it does not work."""
+    max_width: int = 1920
+    """A wider picture is made smaller, in pixels."""
+    max_kbps: int = 4000
+    """Of each stream that is made, in kbit/s (1,000 bits a second)."""
+    linger_s: float = 5.0
+    """How long a transcoder goes on without viewers, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoggingSettings:
     """Where log lines go."""
 
@@ -123,4 +139,5 @@ class Settings:
     server: ServerSettings = ServerSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
     limits: LimitSettings = LimitSettings()
+    transcode: TranscodeSettings = TranscodeSettings()
     logging: LoggingSettings = LoggingSettings()

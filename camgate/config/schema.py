@@ -21,7 +21,7 @@ from camgate.config.checks import (
     whole_number,
     yes_or_no,
 )
-from camgate.config.model import LimitSettings, LoggingSettings, ServerSettings, WebRtcSettings
+from camgate.config.model import LimitSettings, LoggingSettings, ServerSettings, TranscodeSettings, WebRtcSettings
 
 CAMERAS = "cameras"
 
@@ -60,6 +60,16 @@ SECTIONS: Mapping[str, Section] = {
             "max_lag_s": seconds(0.01, 60),
             "max_delay_s": seconds(0.01, 60),
             "max_memory_mb": whole_number(0, 100_000_000),
+        },
+    ),
+    "transcode": Section(
+        TranscodeSettings,
+        {
+            "max_streams": whole_number(0, 1000),
+            "hardware": one_of("auto", "off", "nvenc", "qsv", "v4l2m2m"),
+            "max_width": whole_number(160, 8192),
+            "max_kbps": whole_number(100, 100_000),
+            "linger_s": seconds(0, 3600),
         },
     ),
     "logging": Section(

@@ -55,6 +55,24 @@ class CameraOffline(ViewerError):
         return f"Camera {_shown(self.name)} sends no pictures{why}; try again in {self.retry_after_s:g} s."
 
 
+class TooManyTranscoders(ViewerError):
+    """The viewer cannot play what the camera sends, and this machine transcodes as much as it may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Too many transcoders"
+
+    def __init__(self, max_streams: int, *, retry_after_s: float) -> None:
+        super().__init__(max_streams)
+        self.max_streams = max_streams
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"This browser does not play what the camera sends, and all {self.max_streams} places for transcoding are "
+            f"taken (transcode.max_streams); try again in {self.retry_after_s:g} s, or raise the limit."
+        )
+
+
 class NoSnapshot(ViewerError):
     """The camera sends pictures, and none of them became a JPEG."""
 

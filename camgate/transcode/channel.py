@@ -3,6 +3,7 @@
 import json
 import select
 import socket
+from collections import deque
 from typing import Any
 
 from camgate.transcode.messages import Kind, MessageReader, pack
@@ -16,28 +17,26 @@ class Channel:
     def __init__(self, sock: socket.socket) -> None:
         self._sock = sock
         self._reader = MessageReader()
-        self._next: tuple[Kind, bytes] | None = None
+        self._waiting: deque[tuple[Kind, bytes]] = deque()
 
     def receive(self) -> tuple[Kind, bytes]:
         """Wait for the next message."""
-        message, self._next = self._next or self._reader.next_message(), None
-        while message is None:
+        while not self._waiting:
             self._read()
-            message = self._reader.next_message()
-        return message
+        return self._waiting.popleft()
 
-    def has_more(self) -> bool:
-        """Say whether another whole message is here already."""
-        while self._next is None:
-            self._next = self._reader.next_message()
-            if self._next is None:
-                if not select.select([self._sock], [], [], 0)[0]:
-                    return False
-                self._read()
-        return True
+    def waiting(self) -> int:
+        """Return how many more messages are here already."""
+        while select.select([self._sock], [], [], 0)[0]:
+            self._read()
+        return len(self._waiting)
 
     def send(self, kind: Kind, *parts: bytes) -> None:
-        self._sock.sendall(pack(kind, *parts))
+        self.send_packed(pack(kind, *parts))
+
+    def send_packed(self, message: bytes) -> None:
+        """Send a message that is made up already."""
+        self._sock.sendall(message)
 
     def send_json(self, kind: Kind, value: dict[str, Any]) -> None:
         self.send(kind, json.dumps(value).encode())
@@ -47,3 +46,5 @@ class Channel:
         if not data:
             raise EOFError
         self._reader.receive_data(data)
+        while (message := self._reader.next_message()) is not None:
+            self._waiting.append(message)

@@ -4,6 +4,8 @@ Both sides use it, the worker without Trio. Knows nothing of sockets.
 """
 
 import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
 from enum import IntEnum
 
 from camgate.base.errors import RemoteError
@@ -15,6 +17,11 @@ SNAPSHOT_HEAD = struct.Struct(">8sH")
 """A SNAPSHOT's codec by its name in SDP, and width."""
 
 _HEAD = struct.Struct(">BI")
+_MEDIA_HEAD = struct.Struct(">qdB")
+_SIZE = struct.Struct(">I")
+_COUNTS = struct.Struct(">5I")
+_KEY = 1
+_UNSEEN = 2
 
 
 class Kind(IntEnum):
@@ -27,7 +34,15 @@ class Kind(IntEnum):
     PICTURE = 3
     """From the worker: a JPEG."""
     FAILED = 4
-    """From the worker: why not, in words."""
+    """From the worker: why not, in words. Of a snapshot; of a transcoder, which ends with it."""
+    MEDIA = 5
+    """A frame of the camera to the worker, one of the derived stream from it."""
+    KEY = 6
+    """To the worker: the next picture shall be a key frame."""
+    READY = 7
+    """From the worker: it waits for frames, and what it will do, as JSON. Again when that changes."""
+    TAKEN = 8
+    """From the worker, for each frame: what became of all so far."""
 
 
 class WorkerTalksNonsense(RemoteError):
@@ -35,6 +50,69 @@ class WorkerTalksNonsense(RemoteError):
 
     def __str__(self) -> str:
         return "a worker process sent something that is no message"
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """One frame on its way to or from a worker.
+
+    rtp_time, arrival_s, is_key: as in `wire.codec.frame.Frame`. is_unseen: needed by those after it, shown to nobody.
+    """
+
+    rtp_time: int
+    arrival_s: float
+    is_key: bool
+    nals: Sequence[bytes]
+    is_unseen: bool = False
+
+    def pack(self) -> bytes:
+        """Return it as a whole message."""
+        flags = _KEY * self.is_key | _UNSEEN * self.is_unseen
+        parts = [_MEDIA_HEAD.pack(self.rtp_time, self.arrival_s, flags)]
+        for nal in self.nals:
+            parts += (_SIZE.pack(len(nal)), nal)
+        return pack(Kind.MEDIA, *parts)
+
+    @classmethod
+    def unpack(cls, body: bytes) -> "Media":
+        """Read a MEDIA message's body. Raises WorkerTalksNonsense."""
+        nals = []
+        try:
+            rtp_time, arrival_s, flags = _MEDIA_HEAD.unpack_from(body)
+            at = _MEDIA_HEAD.size
+            while at < len(body):
+                start = at + _SIZE.size
+                at = start + _SIZE.unpack_from(body, at)[0]
+                nals.append(body[start:at])
+        except struct.error:
+            raise WorkerTalksNonsense from None
+        if at != len(body):
+            raise WorkerTalksNonsense
+        return cls(rtp_time, arrival_s, bool(flags & _KEY), nals, bool(flags & _UNSEEN))
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a transcoder did since it began."""
+
+    frames: int = 0
+    """Taken from camgate."""
+    broken: int = 0
+    """Of these, refused by the decoder."""
+    decoded: int = 0
+    encoded: int = 0
+    skipped: int = 0
+    """Decoded, and not encoded, because more waited already."""
+
+    def pack(self) -> bytes:
+        return _COUNTS.pack(self.frames, self.broken, self.decoded, self.encoded, self.skipped)
+
+    @classmethod
+    def unpack(cls, body: bytes) -> "Counts":
+        """Read a TAKEN message's body. Raises WorkerTalksNonsense."""
+        if len(body) != _COUNTS.size:
+            raise WorkerTalksNonsense
+        return cls(*_COUNTS.unpack(body))
 
 
 def pack(kind: Kind, *parts: bytes) -> bytes:

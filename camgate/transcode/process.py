@@ -52,8 +52,12 @@ class Worker:
 
     async def send(self, kind: Kind, *parts: bytes) -> None:
         """Send a message; waits while the worker takes nothing. Raises WorkerEnded."""
+        await self.send_packed(pack(kind, *parts))
+
+    async def send_packed(self, message: bytes) -> None:
+        """Send a message that is made up already; see `send`."""
         try:
-            await self._stream.send_all(pack(kind, *parts))
+            await self._stream.send_all(message)
         except trio.BrokenResourceError:
             raise await self._ended() from None
 

@@ -9,6 +9,8 @@ import os
 import resource
 import socket
 import sys
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import av
 
@@ -16,6 +18,7 @@ from camgate.base.errors import CamgateError
 from camgate.transcode.channel import Channel
 from camgate.transcode.jpeg import make_jpeg
 from camgate.transcode.messages import SNAPSHOT_HEAD, Kind
+from camgate.transcode.video import run_video
 
 
 def main() -> None:
@@ -28,12 +31,12 @@ def main() -> None:
         _, body = channel.receive()
         setup = json.loads(body)
         os.nice(setup["nice"])
-        TASKS[setup["task"]](channel)
+        TASKS[setup["task"]](channel, setup)
     except (EOFError, ConnectionError):
         pass
 
 
-def run_snapshots(channel: Channel) -> None:
+def run_snapshots(channel: Channel, setup: dict[str, Any]) -> None:
     """Answer each SNAPSHOT with PICTURE or FAILED."""
     while True:
         _, body = channel.receive()
@@ -46,7 +49,7 @@ def run_snapshots(channel: Channel) -> None:
             channel.send(Kind.PICTURE, picture)
 
 
-TASKS = {"snapshots": run_snapshots}
+TASKS: Mapping[str, Callable[[Channel, dict[str, Any]], None]] = {"snapshots": run_snapshots, "video": run_video}
 
 if __name__ == "__main__":
     main()

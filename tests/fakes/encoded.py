@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from fractions import Fraction
 from functools import cache
+from random import Random
 from typing import Any
 
 import av
@@ -27,10 +28,12 @@ def grey(number: int) -> int:
 
 
 @cache
-def encode(codec: str, *, pictures: int = 1, width: int = 64, height: int = 48, **options: str) -> tuple[Any, ...]:
+def encode(
+    codec: str, *, pictures: int = 1, width: int = 64, height: int = 48, noise: bool = False, **options: str
+) -> tuple[Any, ...]:
     """Return FFmpeg's packets of so many pictures, as byte stream with start codes; each has its pts in pictures.
 
-    codec: as in SDP. options: of the encoder.
+    codec: as in SDP. noise: what costs most. options: of the encoder.
     """
     name, defaults = ENCODERS[codec]
     encoder = av.CodecContext.create(name, "w")
@@ -42,7 +45,8 @@ def encode(codec: str, *, pictures: int = 1, width: int = 64, height: int = 48, 
     for number in range(pictures):
         picture = av.VideoFrame(width, height, "yuv420p")
         for plane, luma in zip(picture.planes, (grey(number), 128, 128), strict=True):
-            plane.update(bytes((luma,)) * plane.buffer_size)
+            dots = Random(number).randbytes(plane.buffer_size)
+            plane.update(dots if noise else bytes((luma,)) * plane.buffer_size)
         picture.pts, picture.time_base = number, encoder.time_base
         packets += encoder.encode(picture)
     return (*packets, *encoder.encode(None))

@@ -26,6 +26,7 @@ from camgate.relay import errors
             2,
             "camera 'front': it is dark; try again in 2 s",
         ),
+        (errors.TooManyTranscoders(4, retry_after_s=10), 503, 10, "all 4 places for transcoding are taken"),
         (errors.TooManySnapshots(64, retry_after_s=2), 503, 2, "64 other snapshots wait"),
         (errors.BadWidth(16, 8192), 400, None, "a whole number from 16 to 8192; leave it out"),
         (errors.UnknownSession("s1"), 404, None, "no viewer session 's1'"),

@@ -267,7 +267,7 @@ class Sender:
         viewer.next_report_s = now + REPORT_INTERVAL_S
         viewer.forget_burst(now)
         viewer.judge_path(now)
-        age_ticks = int((now - frame.arrival_s) * CLOCK_HZ)
+        age_ticks = int((now - frame.arrival_s + self.stream.behind_s) * CLOCK_HZ)
         viewer.send_report((self._timestamp(frame) + age_ticks) & 0xFFFFFFFF, time.time(), self.stream.name)
 
     def _timestamp(self, frame: Frame) -> int:

@@ -12,7 +12,7 @@ _H265_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Ex
 class VideoFormat:
     """The format of a video track; a new object each time that the camera changes it.
 
-    codec: `H264` or `H265`, as in SDP.
+    codec: `H264` or `H265`, as in SDP; `VP8` of a stream that we made, which has none of what parameter sets tell.
     vps, sps, pps: the parameter sets of the latest key frame, without start codes, one of each; H.264 has no VPS.
     profile_level_id: six hexadecimal digits as in SDP (RFC 6184 8.1); empty for H.265.
     profile_id, tier_flag, level_id: of H.265, as in SDP (RFC 7798 7.1); the level times 30. 0 for H.264.
@@ -39,17 +39,21 @@ class VideoFormat:
         """The profile's name, such as `Constrained Baseline`, `High` or `Main 10`."""
         if self.codec == "H265":
             return _H265_PROFILES.get(self.profile_id, f"profile {self.profile_id}")
+        if self.codec == "VP8":
+            return ""
         return h264_profile_name(self.profile_level_id)
 
     @property
     def level(self) -> float:
-        """The level, such as 3.1."""
+        """The level, such as 3.1; 0 for VP8, which has none."""
+        if self.codec == "VP8":
+            return 0.0
         return self.level_id / 30 if self.codec == "H265" else int(self.profile_level_id[4:6], 16) / 10
 
     @property
     def label(self) -> str:
-        """Codec and profile for people: `H.264 High`, `H.265 Main`."""
-        return f"{self.codec[0]}.{self.codec[1:]} {self.profile}"
+        """Codec and profile for people: `H.264 High`, `H.265 Main`, `VP8`."""
+        return "VP8" if self.codec == "VP8" else f"{self.codec[0]}.{self.codec[1:]} {self.profile}"
 
 
 def h264_profile_name(profile_level_id: str) -> str:

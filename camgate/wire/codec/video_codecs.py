@@ -9,9 +9,10 @@ from camgate.wire.codec.h264_payload import packetize_h264
 from camgate.wire.codec.h265 import H265Depacketizer
 from camgate.wire.codec.h265_payload import packetize_h265
 from camgate.wire.codec.video import VideoDepacketizer
+from camgate.wire.codec.vp8_payload import packetize_vp8
 
 VIDEO_CODECS = ("H264", "H265")
-"""Names as in SDP."""
+"""What cameras send, by its name in SDP. Transcoding makes VP8 besides."""
 
 
 def video_depacketizer(
@@ -32,6 +33,8 @@ def video_depacketizer(
 
 def packetize_for_browsers(codec: str, nals: Sequence[bytes], max_payload_bytes: int) -> list[bytes]:
     """Return the RTP payloads of one access unit, in order, without what no browser needs."""
+    if codec == "VP8":
+        return packetize_vp8(nals[0], max_payload_bytes)
     if codec == "H265":
         return packetize_h265(nals, max_payload_bytes, without=h265_nal.NOT_FOR_BROWSERS)
     return packetize_h264(nals, max_payload_bytes, without=h264_nal.NOT_FOR_BROWSERS)

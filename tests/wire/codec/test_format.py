@@ -24,6 +24,8 @@ def test_a_format_says_what_it_is() -> None:
     assert (high.label, high.level) == ("H.264 High", 4.0)
     main10 = VideoFormat(codec="H265", profile_id=2, level_id=123, **common)
     assert (main10.label, main10.level) == ("H.265 Main 10", 4.1)
+    vp8 = VideoFormat(codec="VP8", **common)
+    assert (vp8.label, vp8.profile, vp8.level) == ("VP8", "", 0)
     assert VideoFormat(codec="H265", profile_id=9, **common).profile == "profile 9"
 
 

@@ -18,6 +18,10 @@ def test_each_codec_has_its_own_parts(codec: str) -> None:
     assert len(packetize_for_browsers(codec, nals, 1000)) == 2
 
 
+def test_what_we_make_of_vp8_is_only_for_browsers() -> None:
+    assert packetize_for_browsers("VP8", (bytes(100),), 80) == [b"\x10" + bytes(50), bytes(51)]
+
+
 @pytest.mark.parametrize("value", ["", "0", "3"])
 def test_decoding_order_numbers_are_read_where_they_are_announced(value: str) -> None:
     camera = h265.H265Writer(with_don=value == "3")
