@@ -28,7 +28,7 @@ from camgate.serve.http.engine import Answer, Picture
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
-from camgate.serve.webrtc.peer import IceCredentials, Peer
+from camgate.serve.webrtc.peer import IceCredentials, Peer, Sound
 from camgate.transcode.pool import TranscoderPool
 from camgate.transcode.snapshots import Snapshots
 from camgate.wire.codec.format import VideoFormat
@@ -37,8 +37,10 @@ from camgate.wire.sdp.answer import (
     LocalTransport,
     SentTrack,
     build_answer,
+    choose_audio,
     choose_h264,
     host_candidates,
+    wanted_audio,
     wanted_video,
 )
 from camgate.wire.sdp.fragment import Fragment, FragmentMalformed, build_fragment, parse_fragment_untrusted
@@ -116,6 +118,11 @@ class Engine:
         codec: OfferedCodec,
         addresses: list[str],
     ) -> Answer:
+        heard = wanted_audio(offer, video)
+        audio_codec = choose_audio(heard, source.audio.format) if heard and source.audio else None
+        sound = None
+        if source.audio is not None and audio_codec is not None:
+            sound = Sound(self._endpoint.audio_sender(source.audio), audio_codec.payload_type)
         extensions = {uri: number for uri, number in video.extensions.items() if uri == PLAYOUT_DELAY_URI}
         peer = self._endpoint.add_peer(
             camera,
@@ -123,11 +130,14 @@ class Engine:
             HeaderProfile(codec.payload_type, extensions.get(PLAYOUT_DELAY_URI, 0)),
             IceCredentials(offer.ice_ufrag, offer.ice_pwd),
             offer.fingerprints,
+            sound,
         )
-        peer.mid = video.mid
+        tracks = {video.mid: SentTrack(codec, peer.ssrc, camera, extensions)}
+        if heard is not None and audio_codec is not None and sound is not None:
+            tracks[heard.mid] = SentTrack(audio_codec, sound.sender.ssrc, camera)
+        peer.mid = next(media.mid for media in offer.media if media.mid in tracks)
         peer.addresses = addresses
-        track = SentTrack(codec, peer.ssrc, camera, extensions)
-        sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), {video.mid: track})
+        sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
         return Answer(peer.session_id, sdp, peer.etag, codec.name)
 
     def _transport(self, peer: Peer) -> LocalTransport:

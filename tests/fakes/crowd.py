@@ -12,7 +12,7 @@ from camgate.serve.datagrams import Address, Route
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
-from camgate.serve.webrtc.peer import IceCredentials
+from camgate.serve.webrtc.peer import IceCredentials, Sound
 from camgate.wire.ice import stun
 from camgate.wire.rtp import rtcp
 from tests.fakes.receiver import Receiver, srtp_keys, srtp_session
@@ -54,7 +54,14 @@ class CountingSession:
 class Person:
     """One viewer who has checked and shaken hands, and knows its keys."""
 
-    def __init__(self, endpoint: Endpoint, port: FakePort, stream: Stream, address: tuple[str, int]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        port: FakePort,
+        stream: Stream,
+        address: tuple[str, int],
+        sound: Sound | None = None,
+    ) -> None:
         self.address = address
         self.media_times: list[float] = []
         """When something of the video came."""
@@ -65,7 +72,7 @@ class Person:
         self._seen: set[bytes] = set()
         self._endpoint = endpoint
         self._port = port
-        self.peer = endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS)
+        self.peer = endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS, sound)
         self.receiver = Receiver(self.peer.ssrc)
         self.session = CountingSession(self.receiver._session)
         self._keys = srtp_keys(self.session)  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import pylibsrtp
 
 from camgate.serve.datagrams import Route
+from camgate.serve.webrtc.audio import Listener
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.srtp_keys import derive_gcm
@@ -67,11 +68,15 @@ class Receiver:
     def __init__(self, ssrc: int, *, gcm: bool = True, playout_delay_id: int = 0) -> None:
         self.socket = FakeSocket()
         self._session = srtp_session(pylibsrtp.Policy.SSRC_ANY_INBOUND, gcm=gcm)
-        keys = srtp_keys(self._session, gcm=gcm)
-        route = Route(self.socket, ("192.0.2.9", 9), [])  # type: ignore[arg-type]
-        self.viewer = Viewer(keys, route, HeaderProfile(96, playout_delay_id), ssrc)
+        self._keys = srtp_keys(self._session, gcm=gcm)
+        self._route = Route(self.socket, ("192.0.2.9", 9), [])  # type: ignore[arg-type]
+        self.viewer = Viewer(self._keys, self._route, HeaderProfile(96, playout_delay_id), ssrc)
         self.packets: list[RtpPacket] = []
         self.reports: list[RtcpPacket] = []
+
+    def listen(self, ssrc: int, payload_type: int = 8) -> Listener:
+        """Hear a second track over the same path, under the same keys."""
+        return Listener(self._keys, self._route, payload_type, ssrc)
 
     def take(self) -> list[RtpPacket]:
         """Open what came since the last call; returns its RTP packets. RTCP goes to `reports`."""

@@ -14,13 +14,15 @@ import trio
 
 from camgate.base.log import get_logger
 from camgate.load.sending import SendingMeter
+from camgate.relay.audio import AudioStream
 from camgate.relay.stream import Stream
 from camgate.serve.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.attention import Attention
+from camgate.serve.webrtc.audio import AudioSender
 from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
-from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics
+from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
 from camgate.serve.webrtc.sender import Sender, SenderStatistics
 from camgate.serve.webrtc.turns import Turns
 from camgate.wire.ice import stun
@@ -80,6 +82,7 @@ class Endpoint:
         self._by_path: dict[PathKey, Peer] = {}
         self._by_session: dict[str, Peer] = {}
         self._senders: dict[Stream, Sender] = {}
+        self._audio_senders: dict[AudioStream, AudioSender] = {}
         # Unbounded on purpose: `add_peer` must not wait, and the number of viewers is bounded before it is called.
         self._starting, self._to_start = trio.open_memory_channel[Callable[[], Awaitable[None]]](float("inf"))
         self._received = self._unknown = self._malformed = self._cut_off = 0
@@ -145,6 +148,24 @@ class Endpoint:
             if peer.is_sent_by(sender):
                 peer.leave("the stream ended")
 
+    def audio_sender(self, stream: AudioStream) -> AudioSender:
+        """Return the sender of an audio stream, started with its first use."""
+        sender = self._audio_senders.get(stream)
+        if sender is None:
+            sender = self._audio_senders[stream] = AudioSender(stream, self.sending, self.turns)
+            self._starting.send_nowait(lambda: self._run_audio_sender(sender))
+        return sender
+
+    async def _run_audio_sender(self, sender: AudioSender) -> None:
+        try:
+            await sender.run()
+        except Exception:
+            log.exception("internal error: a stream's sound failed, its viewers hear no more", camera=sender.name)
+        finally:
+            del self._audio_senders[sender.stream]
+        for peer in self.peers():
+            peer.end_sound(sender)
+
     def add_peer(
         self,
         camera: str,
@@ -152,9 +173,12 @@ class Endpoint:
         profile: HeaderProfile,
         remote: IceCredentials,
         fingerprints: tuple[tuple[str, str], ...],
+        sound: Sound | None = None,
     ) -> Peer:
         """Take in a viewer and start its task; it has the handshake's time to connect."""
-        peer = Peer(camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current(), self.turns)
+        peer = Peer(
+            camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current(), self.turns, sound
+        )
         self._by_session[peer.session_id] = peer
         self._by_ufrag[peer.local.ufrag] = peer
         self._starting.send_nowait(lambda: self._run_peer(peer))
@@ -287,6 +311,8 @@ class Endpoint:
                 peer.check_silence(now, watch.silence_timeout_s(now))
             for sender in self.senders():
                 sender.look_for_end()
+            for audio_sender in tuple(self._audio_senders.values()):
+                audio_sender.look_for_end()
 
     def _lost(self) -> int:
         return sum(udp.lost() for udp in self._sockets)

@@ -17,6 +17,7 @@ from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.serve.datagrams import PathKey, Route
 from camgate.serve.webrtc import burst
+from camgate.serve.webrtc.audio import AudioSender, Listener, ListenerStatistics
 from camgate.serve.webrtc.budget import Allowance, Refused
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
 from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
@@ -85,6 +86,16 @@ class PeerStatistics:
     records_waiting: int
     """DTLS datagrams that its handshake has not looked at."""
     media: ViewerStatistics | None
+    sound: ListenerStatistics | None
+    """None, too, for a viewer without sound."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sound:
+    """What sound a viewer is sent, and under which payload type of its offer."""
+
+    sender: AudioSender
+    payload_type: int
 
 
 class Path:
@@ -104,7 +115,7 @@ class Path:
 class Peer:
     """One viewer of one camera.
 
-    mid, addresses: what the answer said of its video section and candidates, repeated when ICE restarts.
+    mid, addresses: what the answer said of its first section and of candidates, repeated when ICE restarts.
     paths: the ways on which it has checked, the most recently heard one last. Each has an answer's source address of
     its own: a viewer takes an answer only from where it sent the check (RFC 8445 section 7.2.5.2.1).
     """
@@ -118,6 +129,7 @@ class Peer:
         fingerprints: tuple[tuple[str, str], ...],
         certificate: RTCCertificate,
         turns: Turns | None = None,
+        sound: Sound | None = None,
     ) -> None:
         self.session_id = secrets.token_urlsafe(18)
         self.camera = camera
@@ -133,6 +145,8 @@ class Peer:
         self._previous: IceCredentials | None = None
         self._remote = remote
         self._sender = sender
+        self._sound = sound
+        self._listener: Listener | None = None
         self._profile = profile
         self._path: Path | None = None
         self._wanted: Path | None = None
@@ -171,6 +185,9 @@ class Peer:
         self._move(PeerState.CONNECTED)
         log.info("viewer connected", camera=self.camera, session=self.label, address=self.address, srtp=keys.profile)
         self._sender.add(self.viewer)
+        if self._sound is not None:
+            self._listener = Listener(keys, self._path.route, self._sound.payload_type, self._sound.sender.ssrc)
+            self._sound.sender.add(self._listener)
         await burst.send_bursts(self.viewer, self._turns)
 
     def _end(self) -> None:
@@ -181,8 +198,20 @@ class Peer:
         if self.viewer is not None:
             self._sender.remove(self.viewer)
             self.viewer.send_bye()
+            self._end_sound()
         self._dtls.close()
         log.info("viewer left", camera=self.camera, session=self.label, address=self.address, reason=self.closed_reason)
+
+    def end_sound(self, sender: AudioSender) -> None:
+        """Go on without the sound of `sender`, which has ended."""
+        if self._sound is not None and self._sound.sender is sender:
+            self._end_sound()
+
+    def _end_sound(self) -> None:
+        if self._sound is not None and self._listener is not None:
+            self._sound.sender.remove(self._listener)
+            self._listener.send_bye()
+        self._sound = self._listener = None
 
     def leave(self, reason: str) -> None:
         """End the session, for `reason` in words; the goodbye goes out from the peer's own task."""
@@ -295,6 +324,8 @@ class Peer:
             self._path, self._wanted = path, None
             if self.viewer is not None:
                 self.viewer.route = path.route
+            if self._listener is not None:
+                self._listener.route = path.route
             log.debug("viewer moved", camera=self.camera, session=self.label, address=self.address)
 
     def _use(self, path: Path) -> None:
@@ -388,14 +419,25 @@ class Peer:
             )
 
     def _take_rtcp(self, viewer: Viewer, packet: rtcp.RtcpPacket) -> None:
+        """Take feedback by the SSRC that it is about: nothing can be asked for again, or anew, of sound."""
         if isinstance(packet, rtcp.Nack):
-            self._sender.receive_nack(viewer, packet)
-        elif isinstance(packet, rtcp.PictureLossIndication | rtcp.FullIntraRequest):
-            self._sender.receive_key_frame_request(viewer)
+            if packet.media_ssrc == viewer.ssrc:
+                self._sender.receive_nack(viewer, packet)
+        elif isinstance(packet, rtcp.PictureLossIndication):
+            if packet.media_ssrc == viewer.ssrc:
+                self._sender.receive_key_frame_request(viewer)
+        elif isinstance(packet, rtcp.FullIntraRequest):
+            if any(ssrc == viewer.ssrc for ssrc, _ in packet.entries):
+                self._sender.receive_key_frame_request(viewer)
         elif isinstance(packet, rtcp.ReceiverReport):
             for block in packet.reports:
-                if block.ssrc == viewer.ssrc:
-                    viewer.take_report(block)
+                self._take_report(viewer, block)
+
+    def _take_report(self, viewer: Viewer, block: rtcp.ReportBlock) -> None:
+        if block.ssrc == viewer.ssrc:
+            viewer.take_report(block)
+        elif self._sound is not None and self._listener is not None and block.ssrc == self._listener.ssrc:
+            self._listener.take_report(block, self._sound.sender.clock_hz)
 
     def _send(self, datagram: bytes) -> None:
         if self._path is not None:
@@ -429,4 +471,5 @@ class Peer:
             len(self.paths),
             self._dtls.waiting,
             media,
+            None if self._listener is None else self._listener.statistics(),
         )

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import trio
 
 from camgate.load.sending import SendingMeter
+from camgate.relay.media_time import ticks_since
 from camgate.relay.stream import Stream
 from camgate.relay.subscription import Subscription
 from camgate.serve.webrtc import burst, recovery
@@ -21,6 +22,7 @@ from camgate.serve.webrtc.pace import Found
 from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedFrame, find_frame
 from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import CLOCK_HZ, Viewer
+from camgate.serve.webrtc.wall_clock import unix_now_s
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp import rtcp
 
@@ -267,8 +269,8 @@ class Sender:
         viewer.next_report_s = now + REPORT_INTERVAL_S
         viewer.forget_burst(now)
         viewer.judge_path(now)
-        age_ticks = int((now - frame.arrival_s + self.stream.behind_s) * CLOCK_HZ)
-        viewer.send_report((self._timestamp(frame) + age_ticks) & 0xFFFFFFFF, time.time(), self.stream.name)
+        ticks = ticks_since(frame, now, CLOCK_HZ)
+        viewer.send_report((self._timestamp(frame) + ticks) & 0xFFFFFFFF, unix_now_s(), self.stream.name)
 
     def _timestamp(self, frame: Frame) -> int:
         return (frame.rtp_time + self._timestamp_offset) & 0xFFFFFFFF

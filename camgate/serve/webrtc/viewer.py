@@ -1,6 +1,5 @@
 """One viewer as the sender sees it: keys, route, numbers, and how many bytes it got. No task of its own."""
 
-import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,6 +22,7 @@ from camgate.serve.webrtc.packets import (
     find_frame,
 )
 from camgate.serve.webrtc.repeats import Repeats
+from camgate.serve.webrtc.wall_clock import unix_now_s
 from camgate.wire.rtp import rtcp
 
 RETRANSMIT_BURST_PACKETS = 600
@@ -303,7 +303,7 @@ class Viewer:
         """Take what a receiver report says of us: loss, jitter, and the round trip by LSR and DLSR (section 6.4.1)."""
         self.loss_fraction = block.fraction_lost / 256
         self.jitter_s = block.jitter / CLOCK_HZ
-        self.round_trip_s = block.round_trip_s(time.time())
+        self.round_trip_s = block.round_trip_s(unix_now_s())
 
     def unprotect_rtcp(self, data: bytes) -> bytes:
         """Open an SRTCP packet; raises pylibsrtp.Error when it is not authentic."""

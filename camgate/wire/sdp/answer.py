@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from camgate.wire.codec.format import AudioFormat
 from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia
 
 PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
@@ -61,9 +62,26 @@ class LocalTransport:
 
 def wanted_video(offer: Offer) -> OfferedMedia | None:
     """Return the first video section in which the viewer is willing to receive, or None."""
+    return _wanted(offer, "video")
+
+
+def wanted_audio(offer: Offer, video: OfferedMedia) -> OfferedMedia | None:
+    """Return the first audio section that the viewer is willing to receive over the transport of `video`, or None."""
+    audio = _wanted(offer, "audio")
+    together = audio is not None and {audio.mid, video.mid} <= set(offer.bundled_mids)
+    return audio if together else None
+
+
+def choose_audio(media: OfferedMedia, audio: AudioFormat) -> OfferedCodec | None:
+    """Choose the offered payload type that carries sound of this format as it is, or None."""
+    wanted = (audio.codec, audio.clock_hz, audio.channels)
+    return next((c for c in media.codecs if (c.name, c.clock_rate_hz, c.channels) == wanted), None)
+
+
+def _wanted(offer: Offer, kind: str) -> OfferedMedia | None:
     for media in offer.media:
         receives = media.direction.value in ("recvonly", "sendrecv")
-        if media.kind == "video" and receives and not media.rejected:
+        if media.kind == kind and receives and not media.rejected:
             return media
     return None
 
@@ -144,13 +162,14 @@ def _accepted(media: OfferedMedia, transport: LocalTransport, track: SentTrack) 
         "a=rtcp-mux",
         "a=sendonly",
         f"a=msid:{track.stream} {track.stream}-{media.kind}",
-        f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate_hz}",
+        f"a=rtpmap:{codec.payload_type} {codec.name}/{codec.clock_rate_hz}" + ("/2" if codec.channels == 2 else ""),
     ]
     if codec.parameters:
         # sps-pps-idr-in-keyframe would promise a form of key frames that cameras do not always keep.
         kept = (f"{k}={v}" for k, v in codec.parameters.items() if k != "sps-pps-idr-in-keyframe")
         lines.append(f"a=fmtp:{codec.payload_type} {';'.join(kept)}")
-    lines += [f"a=rtcp-fb:{codec.payload_type} {name}" for name in _FEEDBACK if name in codec.feedback]
+    feedback = _FEEDBACK if media.kind == "video" else ()
+    lines += [f"a=rtcp-fb:{codec.payload_type} {name}" for name in feedback if name in codec.feedback]
     lines += [f"a=extmap:{number} {uri}" for uri, number in track.extensions.items()]
     return [
         *lines,

@@ -47,13 +47,17 @@ class Direction(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OfferedCodec:
-    """One payload type of a media section: `name` in capitals, `clock_rate_hz`, its fmtp and feedback lines."""
+    """One payload type of a media section: `name` in capitals, `clock_rate_hz`, its fmtp and feedback lines.
+
+    channels: of audio.
+    """
 
     payload_type: int
     name: str
     clock_rate_hz: int
     parameters: dict[str, str] = field(default_factory=dict)
     feedback: tuple[str, ...] = ()
+    channels: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +230,7 @@ def _codecs_untrusted(section: _Section, formats: list[str]) -> Iterator[Offered
     unread = {payload_type for payload_type in formats if _is_payload_type(payload_type)}
     for payload_type, value in _keyed(section.values("rtpmap")):
         name, _, rest = value.partition("/")
-        clock_rate = rest.partition("/")[0]
+        clock_rate, _, channels = rest.partition("/")
         if payload_type not in unread:
             continue
         # Each once: to read the same long a=fmtp for every repetition would cost quadratic time.
@@ -239,6 +243,7 @@ def _codecs_untrusted(section: _Section, formats: list[str]) -> Iterator[Offered
             int(clock_rate),
             parse_format_parameters(parameters.get(payload_type, "")),
             tuple(feedback.get(payload_type, []) + everywhere),
+            2 if channels == "2" else 1,
         )
 
 

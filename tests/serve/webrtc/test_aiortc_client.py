@@ -1,7 +1,9 @@
 """A second WebRTC implementation as the viewer: aiortc decodes the pictures, in order, from the first one on."""
 
 import asyncio
+import itertools
 import json
+from array import array
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -31,9 +33,10 @@ from camgate.relay.stream import Stream
 from camgate.serve.webrtc import endpoint, numbering
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.sender import Sender
-from camgate.wire.codec.format import VideoFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from tests.fakes.engine import server_facts
+from tests.fakes.tone import TONE_HZ, TONE_LEVEL, pitch_hz, tone
 
 PICTURES = 10
 HANG_S = 60
@@ -138,6 +141,54 @@ async def test_pictures_count_up_from_the_first_cached_one(scene: Scene) -> None
     with trio.fail_after(HANG_S):
         for peer in scene.endpoint.peers():
             assert await peer.wait_closed() == "the viewer left"
+
+
+async def _listen(scene: Scene, seconds: float) -> list[int]:
+    """Listen with aiortc, pictures offered too; returns the samples of so many seconds."""
+
+    async def answer(offer: str) -> str:
+        return (await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=10)).sdp
+
+    async def play() -> list[int]:
+        pc = RTCPeerConnection(RTCConfiguration(iceServers=[]))
+        tracks = {}
+        pc.on("track", lambda track: tracks.update({track.kind: track}))
+        for kind in ("video", "audio"):
+            pc.addTransceiver(kind, direction="recvonly")
+        await pc.setLocalDescription(await pc.createOffer())
+        offer = pc.localDescription.sdp
+        sdp = await asyncio.to_thread(trio.from_thread.run, answer, offer, trio_token=token)
+        await pc.setRemoteDescription(RTCSessionDescription(sdp, "answer"))
+        samples: list[int] = []
+        while len(samples) < 8_000 * seconds:
+            sound = await tracks["audio"].recv()
+            assert sound.sample_rate == 8_000
+            samples += array("h", bytes(sound.planes[0]))[: sound.samples]
+        assert (await tracks["video"].recv()).width == WIDTH
+        await pc.close()
+        return samples
+
+    token = trio.lowlevel.current_trio_token()
+    with trio.fail_after(HANG_S):
+        return await trio.to_thread.run_sync(lambda: asyncio.run(play()))
+
+
+@pytest.mark.parametrize("codec", ["PCMA", "PCMU"])
+async def test_a_tone_is_heard_beside_the_pictures(scene: Scene, codec: str) -> None:
+    await scene.camera.warm.wait()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_hum, scene.camera.source, codec)
+        samples = await _listen(scene, 1.0)
+        nursery.cancel_scope.cancel()
+    assert max(samples) > 0.9 * TONE_LEVEL
+    assert pitch_hz(samples[-4_000:], 8_000) == pytest.approx(TONE_HZ, rel=0.01)
+
+
+async def _hum(source: Source, codec: str) -> None:
+    source.begin_audio(AudioFormat(codec=codec, clock_hz=8_000))
+    for number in itertools.count():
+        source.publish_audio(Frame((tone(codec, 160 * number, 160),), 160 * number, trio.current_time(), is_key=True))
+        await trio.sleep(0.02)
 
 
 async def test_pictures_count_on_when_sequence_numbers_wrap(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,10 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from camgate.relay.audio import AudioStream
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc import burst
+from camgate.serve.webrtc.audio import AudioSender
 from camgate.serve.webrtc.recovery import LONGEST_S
 from camgate.serve.webrtc.sender import Sender
+from camgate.wire.codec.format import AudioFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp import rtcp
 from tests.fakes.frames import FRAME_S, make_frame
@@ -165,3 +168,44 @@ async def _live_through(first_index: int, cached: int, steps: list[Step]) -> Non
     assert int.from_bytes(last[4:8], "big") == timestamp, "the newest picture does not reach it"
     # What a full socket or the end of a burst kept back has a number, and can be asked for.
     assert line.encrypted() >= set(range(min(packets), max(packets))), "a gap that we made"
+
+
+@settings(max_examples=30, deadline=None)
+@given(to_wrap=st.integers(0, 3_000), runs=st.lists(st.integers(10, 40), min_size=1, max_size=4), full=st.booleans())
+def test_sound_and_pictures_under_one_key_share_no_nonce(to_wrap: int, runs: list[int], full: bool) -> None:
+    trio.run(_listen_and_watch, 3 * 65_536 - to_wrap, runs, full, clock=MockClock(autojump_threshold=0))
+
+
+async def _listen_and_watch(first_index: int, runs: list[int], full: bool) -> None:
+    line = Line(first_index)
+    stream = AudioStream("front", AudioFormat(codec="PCMU", clock_hz=8_000))
+    sender = AudioSender(stream, first_index=first_index)
+    listener = line.receiver.listen(sender.ssrc)
+    assert listener._aead is not None
+    # One witness for both tracks: what it saw of one key, whichever of them used it.
+    listener._aead = line._witness  # type: ignore[assignment]
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(line.sender.run)
+        nursery.start_soon(sender.run)
+        nursery.start_soon(burst.send_bursts, line.viewer)
+        line.publish()
+        line.sender.add(line.viewer)
+        sender.add(listener)
+        await wait_all_tasks_blocked()
+        for count in runs:
+            line.receiver.socket.full = 3 * full
+            for _ in range(count):
+                line.publish()
+                stream.publish(Frame((b"hum",), 0, trio.current_time(), is_key=True))
+                await trio.sleep(FRAME_S)
+        await trio.sleep(1)
+        nursery.cancel_scope.cancel()
+    sent = [datagram for datagram in line.receiver.socket.datagrams if not 192 <= datagram[1] <= 223]
+    nonces = [line._witness.nonces[datagram] for datagram in sent]
+    assert len(set(nonces)) == len(nonces), "one nonce, two packets"
+    heard = [int.from_bytes(nonce, "big") ^ listener._salted for nonce in nonces]
+    heard = [index for index in heard if index < 1 << 48]
+    # What a full socket refused took its number along.
+    assert heard == sorted(heard)
+    assert sum(runs) - 3 * len(runs) * full <= len(heard) <= heard[-1] - heard[0] + 1 <= sum(runs)
+    assert heard[0] < 65_536, "a receiver begins with a rollover counter of 0"

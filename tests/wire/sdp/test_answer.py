@@ -5,13 +5,16 @@ from pathlib import Path
 import pytest
 from aiortc.sdp import SessionDescription
 
+from camgate.wire.codec.format import AudioFormat
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
     LocalTransport,
     SentTrack,
     build_answer,
+    choose_audio,
     choose_h264,
     host_candidates,
+    wanted_audio,
     wanted_video,
 )
 from camgate.wire.sdp.offer import Direction, Offer, OfferedCodec, OfferedMedia, parse_offer_untrusted
@@ -113,3 +116,67 @@ def test_sps_pps_idr_in_keyframe_is_not_promised() -> None:
     codec = OfferedCodec(96, "H264", 90_000, {"packetization-mode": "1", "sps-pps-idr-in-keyframe": "1"})
     text = build_answer(offer, 1, TRANSPORT, {video.mid: SentTrack(codec, 1, "front")})
     assert "a=fmtp:96 packetization-mode=1\r\n" in text
+
+
+AUDIO = {
+    "OPUS": AudioFormat(codec="OPUS", clock_hz=48_000, channels=2),
+    "PCMU": AudioFormat(codec="PCMU", clock_hz=8_000),
+    "PCMA": AudioFormat(codec="PCMA", clock_hz=8_000),
+    "G722": AudioFormat(codec="G722", clock_hz=8_000),
+}
+
+
+@pytest.mark.parametrize("name", WITH_H264)
+@pytest.mark.parametrize("sound", AUDIO.values(), ids=AUDIO)
+def test_every_browser_takes_sound_as_cameras_send_it(name: str, sound: AudioFormat) -> None:
+    offer, video = _offer(name)
+    audio = wanted_audio(offer, video)
+    assert audio is not None
+    codec = choose_audio(audio, sound)
+    assert codec is not None
+    picture = choose_h264(video, "42e01f")
+    assert picture is not None
+    tracks = {video.mid: SentTrack(picture, 1, "front"), audio.mid: SentTrack(codec, 2, "front")}
+    text = build_answer(offer, 1, TRANSPORT, tracks)
+    answer = SessionDescription.parse(text)
+    assert answer.group[0].items == [video.mid, audio.mid]
+    heard = next(media for media in answer.media if media.kind == "audio")
+    assert (heard.port, heard.direction) == (9, "sendonly")
+    [taken] = heard.rtp.codecs
+    assert (taken.name.upper(), taken.clockRate, taken.channels) == (sound.codec, sound.clock_hz, sound.channels)
+    assert not taken.rtcpFeedback, "nothing can be asked for again of sound"
+    # One stream, so that the browser plays both in time; candidates once.
+    assert {line.split(" ")[0] for line in text.splitlines() if line.startswith("a=msid:")} == {"a=msid:front"}
+    assert {media.ssrc[0].cname for media in answer.media} == {"front"}
+    assert text.count("a=end-of-candidates") == 1
+
+
+@pytest.mark.parametrize(
+    "sound",
+    [
+        AudioFormat(codec="PCMU", clock_hz=16_000),
+        AudioFormat(codec="PCMA", clock_hz=8_000, channels=2),
+        AudioFormat(codec="OPUS", clock_hz=48_000),
+        AudioFormat(codec="MPEG4-GENERIC", clock_hz=16_000),
+    ],
+)
+def test_sound_that_is_not_what_its_name_says_is_not_passed_on(sound: AudioFormat) -> None:
+    offer, video = _offer("chromium-156-linux")
+    audio = wanted_audio(offer, video)
+    assert audio is not None
+    assert choose_audio(audio, sound) is None
+
+
+def test_sound_that_is_not_wanted_or_not_bundled_is_rejected() -> None:
+    text = (OFFERS / "firefox-153-linux.sdp").read_text()
+    head, _, tail = text.partition("m=audio")
+    for other in (
+        head + "m=audio" + tail.replace("a=recvonly", "a=sendonly"),
+        head + "m=audio" + tail.replace("a=recvonly", "a=inactive"),
+        text.replace("a=group:BUNDLE 0 1", "a=group:BUNDLE 0"),
+        head,
+    ):
+        offer = parse_offer_untrusted(other)
+        video = wanted_video(offer)
+        assert video is not None
+        assert wanted_audio(offer, video) is None
