@@ -5,10 +5,18 @@ from hypothesis import strategies as st
 
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
 from camgate.wire.rtsp.message import Response
-from camgate.wire.rtsp.server import RtspServer
-from camgate.wire.rtsp.server_events import Description, DescriptionWanted, PlayRequested, ServedTrack, TrackStart
-from camgate.wire.rtsp.server_login import Login, ServerLogin
+from camgate.wire.rtsp.server import RtspServer, ServerPolicies
+from camgate.wire.rtsp.server_events import (
+    Description,
+    DescriptionWanted,
+    LoginRefused,
+    PlayRequested,
+    ServedTrack,
+    TrackStart,
+)
+from camgate.wire.rtsp.server_login import Login, ServerLogin, hash_password
 from camgate.wire.rtsp.server_states import ServerState
+from camgate.wire.rtsp.server_transport import UnservedTransport, choose_transport_untrusted
 from tests.fuzz.reach import Reach
 
 TEXT = st.text(st.characters(codec="latin-1"), max_size=20)
@@ -28,6 +36,7 @@ HOST = "rtsp://127.0.0.1:8554/"
 URLS = st.sampled_from(
     [f"{HOST}cam", f"{HOST}cam/", f"{HOST}cam/track0", f"{HOST}secret", "*", "/cam", "rtsp://[", HOST]
 )
+USERS = {"u": hash_password("u", "p")}
 DIGEST = 'Digest username="u", realm="camgate", nonce="t", uri="/secret", response="0", algorithm=MD5'
 HEADERS = st.sampled_from(
     [
@@ -36,6 +45,7 @@ HEADERS = st.sampled_from(
         "Session: ;",
         "Transport: RTP/AVP/TCP;unicast;interleaved=0-1",
         "Transport: RTP/AVP/TCP;interleaved=255-300,RTP/AVP",
+        "Transport: RTP/AVP;unicast;client_port=5000-5001",
         "Range: npt=0-",
         "Require: x",
         "Accept: application/sdp",
@@ -63,7 +73,7 @@ CONVERSATIONS = st.lists(
 @st.composite
 def streams(draw: st.DrawFn) -> list[bytes]:
     """A conversation with some bytes changed, cut into pieces."""
-    data = bytearray(b"".join(draw(CONVERSATIONS)))
+    data = bytearray(b"".join([draw(requests()), *draw(CONVERSATIONS)]))
     if data:
         for at, value in draw(st.lists(st.tuples(st.integers(0, len(data) - 1), st.integers(0, 255)), max_size=2)):
             data[at] = value
@@ -80,7 +90,9 @@ def answer_events(server: RtspServer) -> None:
             elif isinstance(event, PlayRequested):
                 server.accept_play([TrackStart("track0", 1, 2)], 0.0)
             elif isinstance(event, DescriptionWanted):
-                server.refuse(404, 0.0)
+                server.refuse(404, 0.0, reason=f"no camera {event.path}")
+            elif isinstance(event, LoginRefused):
+                server.refuse_login(0.0)
 
 
 def test_server_answers_or_hangs_up() -> None:
@@ -88,7 +100,8 @@ def test_server_answers_or_hangs_up() -> None:
 
     @given(streams())
     def fuzz(pieces: list[bytes]) -> None:
-        server = RtspServer(0.0, access={"secret": {"u": "p"}}.get, make_token=lambda: "t")
+        policies = ServerPolicies(udp_ports=(8554, 8555))
+        server = RtspServer(0.0, access={"secret": USERS}.get, policies=policies, make_token=lambda: "t")
         for piece in pieces:
             server.receive_data(piece, 0.0)
             answer_events(server)
@@ -117,9 +130,34 @@ def test_no_forged_login_is_granted() -> None:
 
     @given(headers)
     def fuzz(header: str) -> None:
-        login = ServerLogin("t").check_untrusted(header, method="SETUP", url="rtsp://h/secret", users={"u": "p"})
+        login = ServerLogin("t").check_untrusted(header, method="SETUP", url="rtsp://h/secret", users=USERS)
         reach.seen(login is not Login.MISSING)
         assert login in (Login.MISSING, Login.REFUSED)
+
+    fuzz()
+    reach.check()
+
+
+def test_transports() -> None:
+    reach = Reach("rtsp server transports")
+    protocols = st.sampled_from(["RTP/AVP", "RTP/AVP/TCP", "RTP/AVP/TCP", "RTP/AVP/UDP", "RTP/SAVP"])
+    words = ["unicast", "multicast", "client_port=5000-5001", "client_port=9", "interleaved=0-1", "destination=1.2.3.4"]
+    parts = st.lists(st.sampled_from(words) | TEXT, max_size=4)
+    offers = st.builds(lambda protocol, parts: ";".join([protocol, *parts]), protocols, parts)
+    headers = st.lists(offers | offers | TEXT, min_size=1, max_size=3).map(",".join)
+    ports = st.none() | st.just((8554, 8555))
+
+    @given(headers, st.sets(st.integers(0, 20), max_size=20), ports)
+    def fuzz(header: str, taken: set[int], udp_ports: tuple[int, int] | None) -> None:
+        try:
+            chosen = choose_transport_untrusted(header, taken_channels=taken, udp_ports=udp_ports)
+        except UnservedTransport:
+            reach.seen(False)
+            return
+        reach.seen(True)
+        assert chosen.is_unicast
+        assert taken.isdisjoint(chosen.interleaved or ())
+        assert (chosen.interleaved is None) == (chosen.server_port is not None)
 
     fuzz()
     reach.check()

@@ -9,7 +9,7 @@ import binascii
 import hashlib
 import hmac
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from camgate.wire.rtsp.errors import AuthenticationProblem
@@ -112,38 +112,66 @@ class DigestCredentials:
 Credentials = BasicCredentials | DigestCredentials
 
 
+Ha1s = Mapping[str, str]
+"""What a server keeps of a password: its H(A1) of RFC 7616 §3.4.2 by algorithm (`SHA-256`, `MD5`), for one realm."""
+
+
+def hash_a1(username: str, realm: str, password: str, algorithm: str) -> str:
+    """Return the hash that stands for a password in Digest, without the `-sess` step; `algorithm` is a known one."""
+    hash_name, _ = _split_algorithm(algorithm)
+    assert hash_name is not None
+    return _digest(hash_name, username, realm, password)
+
+
+def hash_all_a1(username: str, realm: str, password: str) -> dict[str, str]:
+    """Return `Ha1s` with every algorithm."""
+    return {algorithm: hash_a1(username, realm, password, algorithm) for algorithm in _HASHES}
+
+
 def digest_response(credentials: DigestCredentials, *, method: str, password: str) -> str | None:
     """Return what `response` of these credentials must be, None for an unknown algorithm (RFC 7616 §3.4.1)."""
-    hash_name, is_session = _split_algorithm(credentials.algorithm)
-    if hash_name is None:
-        return None
-
-    def digest(*parts: str) -> str:
-        data = ":".join(parts).encode("latin-1")
-        return hashlib.new(hash_name, data, usedforsecurity=False).hexdigest()
-
     c = credentials
-    a1 = digest(c.username, c.realm, password)
+    if _split_algorithm(c.algorithm)[0] is None:
+        return None
+    return _respond(c, method, hash_a1(c.username, c.realm, password, c.algorithm))
+
+
+def _respond(credentials: DigestCredentials, method: str, ha1: str) -> str:
+    c = credentials
+    hash_name, is_session = _split_algorithm(c.algorithm)
+    assert hash_name is not None
     if is_session:
-        a1 = digest(a1, c.nonce, c.cnonce)
-    a2 = digest(method, c.uri)
+        ha1 = _digest(hash_name, ha1, c.nonce, c.cnonce)
+    ha2 = _digest(hash_name, method, c.uri)
     if c.qop:
-        return digest(a1, c.nonce, c.nonce_count, c.cnonce, c.qop, a2)
+        return _digest(hash_name, ha1, c.nonce, c.nonce_count, c.cnonce, c.qop, ha2)
     # RFC 2069 §2.1.2, kept by RFC 2617 §3.2.2.1 for servers that send no qop.
-    return digest(a1, c.nonce, a2)
+    return _digest(hash_name, ha1, c.nonce, ha2)
 
 
-def are_valid(credentials: Credentials, *, method: str, username: str, password: str) -> bool:
-    """Check a peer's credentials for a request of `method`.
+def _digest(hash_name: str, *parts: str) -> str:
+    return hashlib.new(hash_name, ":".join(parts).encode("latin-1"), usedforsecurity=False).hexdigest()
+
+
+def are_valid(credentials: Credentials, *, method: str, username: str, realm: str, ha1s: Ha1s) -> bool:
+    """Check a peer's credentials for a request of `method`; `ha1s` may lack algorithms, which then are refused.
 
     A server that uses Digest checks besides that `nonce`, `realm` and `uri` are its own and the request's.
     """
+    is_kept = True
     if isinstance(credentials, BasicCredentials):
-        expected, given = f"{username}:{password}", f"{credentials.username}:{credentials.password}"
+        algorithm, right = next(iter(ha1s.items()))
+        given = hash_a1(credentials.username, realm, credentials.password, algorithm)
     else:
-        response = digest_response(credentials, method=method, password=password)
-        expected, given = f"{username}:{response}", f"{credentials.username}:{credentials.response.lower()}"
-    return hmac.compare_digest(expected.encode("latin-1"), given.encode("latin-1"))
+        hash_name, _ = _split_algorithm(credentials.algorithm)
+        if hash_name is None:
+            return False
+        ha1 = next((ha1 for algorithm, ha1 in ha1s.items() if _HASHES[algorithm] == hash_name), None)
+        # What is not kept takes as long as what is wrong.
+        is_kept = ha1 is not None
+        right, given = _respond(credentials, method, ha1 or ""), credentials.response.lower()
+    expected, found = f"{username}:{right}", f"{credentials.username}:{given}"
+    return hmac.compare_digest(expected.encode("latin-1"), found.encode("latin-1")) and is_kept
 
 
 def parse_challenges_untrusted(values: Iterable[str]) -> list[Challenge]:

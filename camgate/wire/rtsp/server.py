@@ -1,4 +1,4 @@
-"""`RtspServer`: one RTSP connection in the server role (RFC 2326), media interleaved in its TCP stream.
+"""`RtspServer`: one RTSP connection in the server role (RFC 2326), media interleaved in its TCP stream or beside it.
 
 Sans-IO: the shell in `camgate.serve.rtsp` owns the socket, the clock and the streams. Its loop: feed what was read,
 answer `events()`, send `data_to_send()`, wait until data or `next_deadline()`. Requests are answered in order: while
@@ -9,25 +9,28 @@ cannot be read any further, `ConnectionEnded` follows.
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from urllib.parse import quote, unquote
 
 from camgate.wire.rtsp.errors import MalformedUrl, RtspRemoteError, WrongState, printable
-from camgate.wire.rtsp.headers import Transport, parse_session_untrusted, parse_transports_untrusted
+from camgate.wire.rtsp.headers import parse_session_untrusted
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
 from camgate.wire.rtsp.message import Headers, Request, Response, encode_message
 from camgate.wire.rtsp.server_events import (
     ConnectionEnded,
     Description,
     DescriptionWanted,
+    Interleaved,
+    LoginRefused,
     PlayedTrack,
     PlayRequested,
     ServerEvent,
     TrackStart,
 )
-from camgate.wire.rtsp.server_login import Login, ServerLogin
+from camgate.wire.rtsp.server_login import Login, ServerLogin, Users
 from camgate.wire.rtsp.server_states import ServerState, next_state, valid_methods
+from camgate.wire.rtsp.server_transport import UnservedTransport, choose_transport_untrusted, way_of
 from camgate.wire.rtsp.url import split_url_untrusted
 
 MAX_FAILED_LOGINS = 5
@@ -37,7 +40,6 @@ TIMEOUT_GRACE_S = 5.0
 """A keepalive that is sent just before the session's timeout must still get here."""
 
 _PUBLIC = "OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER, SET_PARAMETER"
-_CHANNEL_PAIRS = [(channel, channel + 1) for channel in range(0, 256, 2)]
 _LIVE_RANGE = ("Range", "npt=now-")
 
 _CSEQ = re.compile(r"[0-9]{1,10}")
@@ -51,8 +53,8 @@ _REMEMBERED_BYTES = 1024
 
 Header = tuple[str, str]
 
-Access = Callable[[str], Mapping[str, str] | None]
-"""Who may see a path: user names and their passwords, or None where everybody may."""
+Access = Callable[[str], Users | None]
+"""Who may see a path, or None where everybody may."""
 
 
 def open_to_all(_path: str) -> None:
@@ -71,6 +73,8 @@ class ServerPolicies:
     """Whether passwords may come in clear (Basic): for use under TLS only."""
     name: str = "camgate"
     """The Server header."""
+    udp_ports: tuple[int, int] | None = None
+    """Our ports for RTP and RTCP over UDP; None where media goes through the connection only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +118,7 @@ class RtspServer:
         self._asked_path = ""
         self._path = ""
         self._tracks: dict[str, PlayedTrack] = {}
-        self._out: list[bytes] = []
+        self._out: list[bytes | bytearray] = []
         self._events: list[ServerEvent] = []
         self._requests_received = 0
         self._packets_received = 0
@@ -168,9 +172,16 @@ class RtspServer:
         self._respond(request, 200, [self._session(), _LIVE_RANGE, ("RTP-Info", info)])
         self._read_untrusted(now)
 
-    def refuse(self, status: int, now: float) -> None:
-        """Answer `DescriptionWanted` or `PlayRequested` with a status such as 404 or 503."""
-        self._respond(self._take_pending("refuse", ("DESCRIBE", "SETUP", "PLAY")), status)
+    def refuse(self, status: int, now: float, *, reason: str = "") -> None:
+        """Answer `DescriptionWanted` or `PlayRequested` with a status such as 404 or 503, and why in words."""
+        self._respond(self._take_pending("refuse", ("DESCRIBE", "SETUP", "PLAY")), status, reason=reason)
+        self._read_untrusted(now)
+
+    def refuse_login(self, now: float) -> None:
+        """Answer `LoginRefused`."""
+        self._challenge(self._take_pending("refuse_login", ("DESCRIBE", "SETUP")))
+        if self._failed_logins >= MAX_FAILED_LOGINS:
+            self._end("too many failed logins", is_fault=True)
         self._read_untrusted(now)
 
     def send_packets(self, channel: int, packets: Sequence[bytes]) -> None:
@@ -178,6 +189,18 @@ class RtspServer:
         if self._state is ServerState.PLAYING:
             self._packets_sent += len(packets)
             self._out += [interleave(channel, packet) for packet in packets]
+
+    def send_interleaved(self, data: bytes | bytearray, packet_count: int) -> None:
+        """Queue packets that are interleaved already; as `send_packets`."""
+        if self._state is ServerState.PLAYING:
+            self._packets_sent += packet_count
+            self._out.append(data)
+
+    def receive_report(self, now: float) -> None:
+        """Take note of RTCP that came by UDP: the client is there (RFC 2326 appendix A)."""
+        if self._state is ServerState.PLAYING:
+            self._packets_received += 1
+            self._last_heard_s = now
 
     def next_deadline(self) -> float | None:
         """When `handle_deadline` is due: the client has been silent for too long."""
@@ -227,9 +250,10 @@ class RtspServer:
         except MalformedUrl:
             self._respond(request, 400)
         except _Refusal as refusal:
-            self._respond(request, refusal.status_code, refusal.headers)
-        if self._failed_logins >= MAX_FAILED_LOGINS:
-            self._end("too many failed logins", is_fault=True)
+            self._respond(request, refusal.status_code, refusal.headers, reason=refusal.reason)
+        except _WrongLogin:
+            self._failed_logins += 1
+            self._wait(request, LoginRefused())
 
     def _dispatch_untrusted(self, request: Request) -> None:
         # RFC 2326 section 12.17: CSeq must be present in all requests and responses.
@@ -290,26 +314,24 @@ class RtspServer:
         track = next((track for track in self._described[1].tracks if track.control == control), None)
         if track is None:
             raise _Refusal(404)
-        rtp_channel, rtcp_channel = channels = self._choose_channels(request, control)
+        taken = {channel for pair in self._channels(but=control) for channel in pair}
+        try:
+            transport = choose_transport_untrusted(
+                request.headers.get("Transport") or "", taken_channels=taken, udp_ports=self._policies.udp_ports
+            )
+        except UnservedTransport as error:
+            raise _Refusal(461, reason=str(error)) from error
         self._path = path
-        self._tracks[control] = PlayedTrack(track, rtp_channel, rtcp_channel)
-        self._reader.channels = {played.rtcp_channel for played in self._tracks.values()}
+        self._tracks[control] = PlayedTrack(track, way_of(transport))
+        self._reader.channels = {rtcp_channel for _, rtcp_channel in self._channels()}
         self._state = state
-        self._respond(
-            request, 200, [("Transport", str(Transport(interleaved=channels, ssrc=track.ssrc))), self._session()]
-        )
+        answer = replace(transport, ssrc=track.ssrc)
+        self._respond(request, 200, [("Transport", str(answer)), self._session()])
 
-    def _choose_channels(self, request: Request, control: str) -> tuple[int, int]:
-        offered = parse_transports_untrusted(request.headers.get("Transport") or "")
-        usable = [t for t in offered if t.protocol.upper() == "RTP/AVP/TCP" and t.is_unicast]
-        if not usable:
-            raise _Refusal(461)
-        others = [track for name, track in self._tracks.items() if name != control]
-        taken = {channel for track in others for channel in (track.rtp_channel, track.rtcp_channel)}
-        # Section 12.39: the server may choose other channels than the client proposes.
-        wanted = [usable[0].interleaved] if usable[0].interleaved else []
-        free = (pair for pair in [*wanted, *_CHANNEL_PAIRS] if not taken.intersection(pair))
-        return next(free)
+    def _channels(self, *, but: str | None = None) -> list[tuple[int, int]]:
+        """Return the channels of all tracks that are interleaved, except for the track `but`."""
+        ways = [played.way for control, played in self._tracks.items() if control != but]
+        return [(way.rtp_channel, way.rtcp_channel) for way in ways if isinstance(way, Interleaved)]
 
     def _play(self, request: Request) -> None:
         self._check_session(request, is_needed=True)
@@ -343,13 +365,20 @@ class RtspServer:
         users = self._access(path)
         if users is None:
             return
+        self._asked_path = path
         header = request.headers.get("Authorization")
         login = self._login.check_untrusted(header, method=request.method, url=request.url, users=users)
         if login is Login.GRANTED:
             return
-        self._failed_logins += login is Login.REFUSED
-        challenges = self._login.challenges(is_stale=login is Login.STALE)
-        raise _Refusal(401, [("WWW-Authenticate", challenge) for challenge in challenges])
+        if login is Login.REFUSED:
+            raise _WrongLogin
+        challenges = self._login.challenges(users, is_stale=login is Login.STALE)
+        raise _Refusal(401, _challenge_headers(challenges))
+
+    def _challenge(self, request: Request) -> None:
+        """Answer a request whose login was wrong: just as one that had none."""
+        users = self._access(self._asked_path)
+        self._respond(request, 401, _challenge_headers(self._login.challenges(users or {})))
 
     def _check_session(self, request: Request, *, is_needed: bool = False) -> None:
         header = request.headers.get("Session")
@@ -379,7 +408,7 @@ class RtspServer:
 
     def _ask(self, request: Request, path: str) -> None:
         self._asked_path = path
-        self._wait(request, DescriptionWanted(path))
+        self._wait(request, DescriptionWanted(path, _query(request)))
 
     def _wait(self, request: Request, event: ServerEvent) -> None:
         self._pending = request
@@ -393,11 +422,15 @@ class RtspServer:
         self._pending = None
         return request
 
-    def _respond(self, request: Request, status: int, headers: Iterable[Header] = (), body: bytes = b"") -> None:
+    def _respond(
+        self, request: Request, status: int, headers: Iterable[Header] = (), body: bytes = b"", *, reason: str = ""
+    ) -> None:
         cseq = request.headers.get("CSeq") or ""
         common = [("CSeq", cseq)] if _CSEQ.fullmatch(cseq) else []
         common.append(("Server", self._policies.name))
-        self._out.append(encode_message(Response(status, headers=Headers([*common, *headers]), body=body)))
+        # RFC 2326 section 7.1.1: the reason phrase is for people, and players show or log it. ASCII suits them all.
+        words = re.sub(r"[^ -~]", "?", reason)
+        self._out.append(encode_message(Response(status, words, Headers([*common, *headers]), body)))
 
     def _session(self) -> Header:
         return ("Session", f"{self._session_id};timeout={self._policies.session_timeout_s}")
@@ -417,15 +450,28 @@ class RtspServer:
 class _Refusal(RtspRemoteError):
     """A request that is answered with an error and changes nothing."""
 
-    def __init__(self, status_code: int, headers: Iterable[Header] = ()) -> None:
+    def __init__(self, status_code: int, headers: Iterable[Header] = (), *, reason: str = "") -> None:
         super().__init__(status_code)
         self.status_code = status_code
         self.headers = tuple(headers)
+        self.reason = reason
+
+
+class _WrongLogin(RtspRemoteError):
+    """A request whose user name or password is wrong."""
+
+
+def _challenge_headers(challenges: Iterable[str]) -> list[Header]:
+    return [("WWW-Authenticate", challenge) for challenge in challenges]
 
 
 def _path(request: Request) -> str:
     """Return the path that a request names, decoded, without query and without slashes at its ends."""
     return unquote(split_url_untrusted(request.url).path.partition("?")[0]).strip("/")
+
+
+def _query(request: Request) -> str:
+    return split_url_untrusted(request.url).path.partition("?")[2]
 
 
 def _aggregate_url(request: Request, path: str) -> str:

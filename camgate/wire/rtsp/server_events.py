@@ -24,12 +24,27 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedTrack:
-    """One track of a session that begins to play, with its interleaved channels."""
+class Interleaved:
+    """Media goes through the RTSP connection itself, under these channel numbers (RFC 2326 section 10.12)."""
 
-    track: ServedTrack
     rtp_channel: int
     rtcp_channel: int
+
+
+@dataclass(frozen=True, slots=True)
+class Datagrams:
+    """Media goes by UDP to these ports of the client, at the address that the RTSP connection comes from."""
+
+    rtp_port: int
+    rtcp_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedTrack:
+    """One track of a session that begins to play, and how it goes to the client."""
+
+    track: ServedTrack
+    way: Interleaved | Datagrams
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +58,13 @@ class TrackStart:
 
 @dataclass(frozen=True, slots=True)
 class DescriptionWanted:
-    """What is at `path` (no slash at its ends)? Answer with `describe` or `refuse`; the next request waits for it."""
+    """What is at `path` (no slash at its ends)? Answer with `describe` or `refuse`; the next request waits for it.
+
+    query: what stands behind the `?` of the URL, as it was sent; empty where there is none.
+    """
 
     path: str
+    query: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +73,11 @@ class PlayRequested:
 
     path: str
     tracks: tuple[PlayedTrack, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LoginRefused:
+    """A user name or password was wrong: answer with `refuse_login`, after a pause that makes guessing slow."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,4 +92,4 @@ class ConnectionEnded:
     is_fault: bool = False
 
 
-ServerEvent = DescriptionWanted | PlayRequested | ConnectionEnded
+ServerEvent = DescriptionWanted | PlayRequested | LoginRefused | ConnectionEnded

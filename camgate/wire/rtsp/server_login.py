@@ -3,22 +3,30 @@
 Knows one nonce, made for this connection: an answer that was overheard elsewhere is worth nothing here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from enum import Enum, auto
 
 from camgate.wire.rtsp.auth import (
     BasicCredentials,
     Challenge,
     DigestCredentials,
+    Ha1s,
     are_valid,
     as_header_text,
+    hash_all_a1,
     parse_authorization_untrusted,
 )
 
 REALM = "camgate"
 
-_ALGORITHMS = ("SHA-256", "MD5")
+ALGORITHMS = ("SHA-256", "MD5")
 """RFC 7616 3.7: strongest first. FFmpeg takes the last challenge that it reads, and knows MD5 only."""
+
+Users = Mapping[str, Ha1s]
+"""User names and what is kept of their passwords."""
+
+_NOBODY = dict.fromkeys(ALGORITHMS, "")
+"""What an unknown user's answer is checked against, which no answer fits."""
 
 
 class Login(Enum):
@@ -31,6 +39,17 @@ class Login(Enum):
     REFUSED = auto()
 
 
+def hash_password(username: str, password: str) -> Ha1s:
+    """Return what a server keeps of a password."""
+    return hash_all_a1(as_header_text(username), REALM, as_header_text(password))
+
+
+def common_algorithms(users: Iterable[Ha1s]) -> tuple[str, ...]:
+    """Return the Digest algorithms that every user can answer, the strongest first."""
+    kept = list(users)
+    return tuple(algorithm for algorithm in ALGORITHMS if all(algorithm in ha1s for ha1s in kept))
+
+
 class ServerLogin:
     """Challenges and checks. `offers_basic` also takes the password in clear: for use under TLS only."""
 
@@ -38,29 +57,32 @@ class ServerLogin:
         self._nonce = nonce
         self._offers_basic = offers_basic
 
-    def challenges(self, *, is_stale: bool = False) -> list[str]:
+    def challenges(self, users: Users, *, is_stale: bool = False) -> list[str]:
         """Return the WWW-Authenticate headers of a 401."""
+        # Only what all users can answer: which algorithms are offered must not tell who exists.
         # The form of RFC 2069, without qop, is what all cameras and clients speak; qop=auth is taken when it comes.
         offered = [
             Challenge(scheme="digest", realm=REALM, nonce=self._nonce, algorithm=algorithm, is_stale=is_stale)
-            for algorithm in _ALGORITHMS
+            for algorithm in common_algorithms(users.values())
         ]
         if self._offers_basic:
             offered.append(Challenge(scheme="basic", realm=REALM))
         return [str(challenge) for challenge in offered]
 
-    def check_untrusted(self, header: str | None, *, method: str, url: str, users: Mapping[str, str]) -> Login:
-        """Judge the Authorization header of a request; `users` are those who may make it, with their passwords.
+    def check_untrusted(self, header: str | None, *, method: str, url: str, users: Users) -> Login:
+        """Judge the Authorization header of a request; `users` are those who may make it.
 
         Takes the same time for an unknown user as for a wrong password.
         """
         credentials = parse_authorization_untrusted(header) if header is not None else None
         if credentials is None:
             return Login.MISSING
-        known = {as_header_text(name): as_header_text(password) for name, password in users.items()}
-        is_known = credentials.username in known
-        password = known.get(credentials.username, "")
-        is_right = are_valid(credentials, method=method, username=credentials.username, password=password) and is_known
+        known = {as_header_text(name): ha1s for name, ha1s in users.items()}
+        username = credentials.username
+        ha1s = known.get(username, _NOBODY)
+        is_right = are_valid(credentials, method=method, username=username, realm=REALM, ha1s=ha1s)
+        # An answer to no password at all can be made by everybody.
+        is_right = is_right and username in known
         if isinstance(credentials, BasicCredentials):
             return Login.GRANTED if is_right and self._offers_basic else Login.REFUSED
         if not is_right or not _is_for(credentials, url):
@@ -72,4 +94,4 @@ def _is_for(credentials: DigestCredentials, url: str) -> bool:
     # RFC 7616 3.4.6: the URI of the credentials must name the same resource as the request line; clients differ in
     # whether they repeat it as it stands or leave scheme and host out.
     same_resource = credentials.uri == url or (credentials.uri.startswith("/") and url.endswith(credentials.uri))
-    return same_resource and credentials.realm == REALM and (credentials.algorithm.upper() or "MD5") in _ALGORITHMS
+    return same_resource and credentials.realm == REALM and (credentials.algorithm.upper() or "MD5") in ALGORITHMS

@@ -9,9 +9,11 @@ from camgate.wire.rtsp.auth import (
     Challenge,
     ClientLogin,
     DigestCredentials,
+    Ha1s,
     are_valid,
     as_header_text,
     digest_response,
+    hash_all_a1,
     parse_authorization_untrusted,
     parse_challenges_untrusted,
 )
@@ -90,7 +92,8 @@ def test_session_variant_hashes_nonces_into_a1() -> None:
 def test_unknown_algorithms_have_no_response() -> None:
     credentials = DigestCredentials(**{**_fields(RFC_7616), "algorithm": "SHA-512-256"})
     assert digest_response(credentials, method="GET", password="x") is None
-    assert not are_valid(credentials, method="GET", username="Mufasa", password="x")
+    ha1s = hash_all_a1("Mufasa", credentials.realm, "x")
+    assert not are_valid(credentials, method="GET", username="Mufasa", realm=credentials.realm, ha1s=ha1s)
 
 
 def _md5(text: str) -> str:
@@ -205,16 +208,25 @@ def test_what_a_client_answers_a_server_accepts(username: str, password: str, al
     login = make_login(username, password, charset=CredentialCharset.LATIN_1)
     assert login.take_challenges([challenge], is_refusal=False) is None
     credentials = answer(login, "PLAY")
-    assert are_valid(credentials, method="PLAY", username=username, password=password)
-    assert not are_valid(credentials, method="PLAY", username=username, password=password + "x")
-    assert not are_valid(credentials, method="PAUSE", username=username, password=password)
-    assert not are_valid(credentials, method="PLAY", username=username + "x", password=password)
+    ha1s = hash_all_a1(username, "camgate", password)
+    wrong = hash_all_a1(username, "camgate", password + "x")
+    only_sha = {"SHA-256": ha1s["SHA-256"]}
+
+    def accepts(ha1s: Ha1s, *, method: str = "PLAY", name: str = username) -> bool:
+        return are_valid(credentials, method=method, username=name, realm="camgate", ha1s=ha1s)
+
+    assert accepts(ha1s)
+    assert accepts(only_sha) == algorithm.startswith("SHA")
+    assert not accepts(wrong)
+    assert not accepts(ha1s, method="PAUSE")
+    assert not accepts(ha1s, name=username + "x")
 
 
 def test_basic_is_checked_as_a_whole() -> None:
     credentials = BasicCredentials("admin", "s3cret")
-    assert are_valid(credentials, method="PLAY", username="admin", password="s3cret")
-    assert not are_valid(credentials, method="PLAY", username="admin", password="s3cre")
+    right, wrong = hash_all_a1("admin", "camgate", "s3cret"), hash_all_a1("admin", "camgate", "s3cre")
+    assert are_valid(credentials, method="PLAY", username="admin", realm="camgate", ha1s=right)
+    assert not are_valid(credentials, method="PLAY", username="admin", realm="camgate", ha1s=wrong)
 
 
 # The client's side.
@@ -302,4 +314,6 @@ def test_once_right_a_fresh_nonce_is_taken_for_a_stale_one() -> None:
 def test_no_password_is_an_empty_one() -> None:
     login = make_login("admin", None)
     assert login.take_challenges(challenges(MD5), is_refusal=False) is None
-    assert are_valid(answer(login), method="DESCRIBE", username="admin", password="")
+    credentials = answer(login)
+    ha1s = hash_all_a1("admin", credentials.realm, "")
+    assert are_valid(credentials, method="DESCRIBE", username="admin", realm=credentials.realm, ha1s=ha1s)

@@ -15,14 +15,18 @@ from camgate.wire.rtsp.policies import CredentialCharset
 from camgate.wire.rtsp.server import MAX_FAILED_LOGINS, TIMEOUT_GRACE_S, Access, RtspServer, ServerPolicies, open_to_all
 from camgate.wire.rtsp.server_events import (
     ConnectionEnded,
+    Datagrams,
     Description,
     DescriptionWanted,
+    Interleaved,
+    LoginRefused,
     PlayedTrack,
     PlayRequested,
     ServedTrack,
     ServerEvent,
     TrackStart,
 )
+from camgate.wire.rtsp.server_login import hash_password
 from camgate.wire.rtsp.server_states import ServerState
 
 URL = "rtsp://127.0.0.1:8554/front-door"
@@ -112,6 +116,8 @@ class Client:
                 self.server.refuse(404, self.now)
         elif isinstance(event, PlayRequested):
             self.server.accept_play([TrackStart(t.track.control, 100, 9000) for t in event.tracks], self.now)
+        elif isinstance(event, LoginRefused):
+            self.server.refuse_login(self.now)
 
 
 @pytest.fixture(params=[0, 1], ids=["whole", "byte by byte"])
@@ -132,7 +138,7 @@ def test_options_lists_what_is_served(client: Client) -> None:
 
 def test_describe_gives_the_session_description_and_its_base(client: Client) -> None:
     answer = client.request("DESCRIBE", URL + "?channel=1", "Accept: application/sdp")
-    assert answer.events == [DescriptionWanted("front-door")]
+    assert answer.events == [DescriptionWanted("front-door", "channel=1")]
     assert answer.response.body == SDP.encode()
     assert answer.header("Content-Type") == "application/sdp"
     assert answer.header("Content-Base") == URL + "/"
@@ -160,7 +166,7 @@ def test_setup_and_play(client: Client) -> None:
     assert answer.header("Session") == "token1;timeout=60"
     assert client.server.state is ServerState.READY
     answer = client.request("PLAY", URL + "/", "Session: token1", "Range: npt=0.000-")
-    assert answer.events == [PlayRequested("front-door", (PlayedTrack(VIDEO, 4, 5),))]
+    assert answer.events == [PlayRequested("front-door", (PlayedTrack(VIDEO, Interleaved(4, 5)),))]
     assert answer.header("RTP-Info") == f"url={URL}/track0;seq=100;rtptime=9000"
     assert answer.header("Range") == "npt=now-"
     assert client.server.state is ServerState.PLAYING
@@ -173,8 +179,8 @@ def test_two_tracks_get_channels_of_their_own(client: Client) -> None:
     assert answer.header("Transport") == "RTP/AVP/TCP;unicast;interleaved=2-3;ssrc=CAFE0002"
     answer = client.request("PLAY", URL, "Session: token1")
     assert [track for event in answer.events if isinstance(event, PlayRequested) for track in event.tracks] == [
-        PlayedTrack(VIDEO, 0, 1),
-        PlayedTrack(AUDIO, 2, 3),
+        PlayedTrack(VIDEO, Interleaved(0, 1)),
+        PlayedTrack(AUDIO, Interleaved(2, 3)),
     ]
     assert answer.header("RTP-Info").count("url=") == 2
 
@@ -182,7 +188,9 @@ def test_two_tracks_get_channels_of_their_own(client: Client) -> None:
 def test_the_same_track_may_be_set_up_again(client: Client) -> None:
     session = client.set_up("track0", "RTP/AVP/TCP;unicast;interleaved=8-9")
     assert client.set_up() == session
-    assert client.request("PLAY", URL, session).events == [PlayRequested("front-door", (PlayedTrack(VIDEO, 0, 1),))]
+    assert client.request("PLAY", URL, session).events == [
+        PlayRequested("front-door", (PlayedTrack(VIDEO, Interleaved(0, 1)),))
+    ]
 
 
 def test_without_proposed_channels_the_server_chooses(client: Client) -> None:
@@ -196,18 +204,78 @@ def test_the_first_transport_that_is_served_is_taken(client: Client) -> None:
 
 
 @pytest.mark.parametrize(
-    "transport",
+    ("transport", "words"),
     [
-        "RTP/AVP;unicast;client_port=5000-5001",
-        "RTP/AVP/UDP;unicast",
-        "RTP/SAVP/TCP;interleaved=0-1",
-        "RTP/AVP/TCP;multicast",
-        "",
+        ("RTP/AVP;unicast;client_port=5000-5001", "UDP is not served"),
+        ("RTP/AVP/UDP;unicast", "UDP is not served"),
+        ("RTP/SAVP/TCP;interleaved=0-1", "RTP/SAVP/TCP is not served"),
+        ("RTP/AVP/TCP;multicast", "multicast is not served"),
+        ("", "no transport is offered"),
     ],
 )
-def test_other_transports_are_refused(client: Client, transport: str) -> None:
-    assert client.request("SETUP", URL + "/track0", f"Transport: {transport}").status == 461
+def test_other_transports_are_refused_in_words(client: Client, transport: str, words: str) -> None:
+    answer = client.request("SETUP", URL + "/track0", f"Transport: {transport}")
+    assert answer.status == 461
+    assert answer.response.reason == f"Unsupported Transport: {words}; ask for RTP/AVP/TCP;unicast"
     assert client.server.state is ServerState.INIT
+
+
+@pytest.fixture
+def with_udp(step_bytes: int) -> Client:
+    return Client(step_bytes=step_bytes, policies=ServerPolicies(udp_ports=(8554, 8555)))
+
+
+@pytest.mark.parametrize("protocol", ["RTP/AVP", "RTP/AVP/UDP"])
+def test_media_by_udp(with_udp: Client, protocol: str) -> None:
+    offer = f"Transport: {protocol};unicast;client_port=5000-5001"
+    answer = with_udp.request("SETUP", URL + "/track0", offer)
+    assert answer.header("Transport") == (
+        f"{protocol};unicast;client_port=5000-5001;server_port=8554-8555;ssrc=CAFE0001"
+    )
+    session = "Session: token1"
+    assert with_udp.request("PLAY", URL, session).events == [
+        PlayRequested("front-door", (PlayedTrack(VIDEO, Datagrams(5000, 5001)),))
+    ]
+
+
+def test_udp_aims_at_nobody_else(with_udp: Client) -> None:
+    offer = "Transport: RTP/AVP;unicast;destination=192.0.2.9;client_port=5000-5001"
+    answer = with_udp.request("SETUP", URL + "/track0", offer)
+    assert "destination" not in answer.header("Transport")
+    assert "192.0.2.9" not in answer.header("Transport")
+
+
+@pytest.mark.parametrize(
+    ("transport", "words"),
+    [
+        ("RTP/AVP;multicast;port=5000-5001", "multicast is not served"),
+        ("RTP/AVP;unicast", "client_port is missing"),
+        ("RTP/AVP;unicast;client_port=53-5001", "client_port is below 1024"),
+        ("RTP/SAVP;unicast;client_port=5000-5001", "RTP/SAVP is not served"),
+    ],
+)
+def test_no_udp_but_unicast_to_high_ports(with_udp: Client, transport: str, words: str) -> None:
+    answer = with_udp.request("SETUP", URL + "/track0", f"Transport: {transport}")
+    served = "RTP/AVP/TCP;unicast or RTP/AVP;unicast;client_port=PORT-PORT"
+    assert (answer.status, answer.response.reason) == (461, f"Unsupported Transport: {words}; ask for {served}")
+
+
+def test_one_track_by_udp_and_one_interleaved(with_udp: Client) -> None:
+    with_udp.tracks = (VIDEO, AUDIO)
+    with_udp.set_up("track0", "RTP/AVP;unicast;client_port=5000-5001")
+    session = with_udp.set_up("track1", TCP)
+    (event,) = with_udp.request("PLAY", URL, session).events
+    assert isinstance(event, PlayRequested)
+    assert [track.way for track in event.tracks] == [Datagrams(5000, 5001), Interleaved(0, 1)]
+
+
+def test_reports_by_udp_keep_a_session(with_udp: Client) -> None:
+    with_udp.server.receive_report(10.0)
+    assert with_udp.server.next_deadline() == 30.0
+    with_udp.set_up("track0", "RTP/AVP;unicast;client_port=5000-5001")
+    with_udp.request("PLAY", URL, "Session: token1")
+    with_udp.server.receive_report(50.0)
+    assert with_udp.server.next_deadline() == 50 + 60 + TIMEOUT_GRACE_S
 
 
 def test_setup_of_what_is_not_there(client: Client) -> None:
@@ -360,9 +428,18 @@ def test_packets_are_interleaved_in_order(client: Client) -> None:
     assert client.server.statistics().packets_sent == 3
 
 
+def test_packets_that_are_interleaved_already(client: Client) -> None:
+    client.play()
+    client.server.send_interleaved(interleave(0, b"one") + interleave(0, b"two"), 2)
+    assert client.responses() == []
+    assert client.media == [(0, b"one"), (0, b"two")]
+    assert client.server.statistics().packets_sent == 2
+
+
 def test_nothing_is_sent_before_play(client: Client) -> None:
     client.set_up()
     client.server.send_packets(0, [b"early"])
+    client.server.send_interleaved(interleave(0, b"early"), 1)
     assert client.server.data_to_send() == b""
 
 
@@ -372,9 +449,9 @@ def test_requests_behind_one_that_waits_are_answered_after_it(step_bytes: int) -
     for at in range(0, len(data), step_bytes or len(data)):
         server.receive_data(data[at : at + (step_bytes or len(data))], 0.0)
     assert server.data_to_send() == b""
-    server.refuse(503, 0.0)
+    server.refuse(503, 0.0, reason="the caméra\nis away")
     assert [line for line in server.data_to_send().split(b"\r\n") if line.startswith((b"RTSP", b"CSeq"))] == [
-        b"RTSP/1.0 503 Service Unavailable",
+        b"RTSP/1.0 503 the cam?ra?is away",
         b"CSeq: 1",
         b"RTSP/1.0 200 OK",
         b"CSeq: 2",
@@ -433,15 +510,15 @@ def test_statistics(client: Client) -> None:
     assert statistics.bytes_received > 100
 
 
-USERS = {"front-door": {"viewer": "secret"}}
+USERS = {"front-door": {"viewer": hash_password("viewer", "secret")}}
 
 
 class Authorizer:
     """Answers challenges as camgate's own client does."""
 
-    def __init__(self, client: Client, password: str) -> None:
+    def __init__(self, client: Client, password: str, *, name: str = "viewer") -> None:
         self.client = client
-        self._login = ClientLogin("viewer", password, charset=CredentialCharset.UTF_8, make_cnonce=lambda: "0" * 32)
+        self._login = ClientLogin(name, password, charset=CredentialCharset.UTF_8, make_cnonce=lambda: "0" * 32)
 
     def request(self, method: str, url: str, *headers: str) -> Answer:
         header = self._login.header(method, url)
@@ -480,8 +557,20 @@ def test_guessing_ends_the_connection(guarded: Client) -> None:
     guesser = Authorizer(guarded, "guess")
     guesser.request("DESCRIBE", URL)
     for _ in range(MAX_FAILED_LOGINS - 1):
-        assert guesser.request("DESCRIBE", URL).events == []
-    assert guesser.request("DESCRIBE", URL).events == [ConnectionEnded("too many failed logins", is_fault=True)]
+        assert guesser.request("DESCRIBE", URL).events == [LoginRefused()]
+    last = guesser.request("DESCRIBE", URL)
+    assert last.status == 401
+    assert last.events == [LoginRefused(), ConnectionEnded("too many failed logins", is_fault=True)]
+
+
+def test_an_unknown_user_is_answered_as_a_wrong_password_is(guarded: Client) -> None:
+    answers = []
+    for name in ("viewer", "nobody"):
+        guesser = Authorizer(guarded, "guess", name=name)
+        guesser.request("DESCRIBE", URL)
+        answers.append(guesser.request("DESCRIBE", URL).response)
+    known, unknown = ([item for item in answer.headers if item[0] != "CSeq"] for answer in answers)
+    assert (answers[0].status, known) == (answers[1].status, unknown)
 
 
 def test_an_answer_to_an_old_nonce_is_asked_for_again(guarded: Client, step_bytes: int) -> None:
