@@ -18,7 +18,9 @@ from camgate.bench.marks import Mark, build_mark
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.relay.stream import VIDEO_CLOCK_HZ
-from camgate.serve.rtsp.listener import RtspService, serve_rtsp
+from camgate.serve.rtsp.guests import Guests
+from camgate.serve.rtsp.listener import serve_rtsp
+from camgate.serve.rtsp.service import RtspService
 from camgate.wire.codec.frame import Frame
 
 HOST = "127.0.0.1"
@@ -77,7 +79,9 @@ async def _serve(settings: CamerasSettings, clip: Clip, listener: trio.SocketLis
             source = Source(camera_name(number))
             registry.add(source)
             nursery.start_soon(film, source, clip, number, settings.cameras)
-        service = RtspService(registry=registry, max_connections=2 * settings.cameras + 10)
+        places = 2 * settings.cameras + 10
+        guests = Guests(max_clients=places, max_clients_per_address=places, max_strangers=places)
+        service = RtspService(registry=registry, guests=guests, max_connections_per_s=places)
         await serve_rtsp([listener], service)
     raise AssertionError("a server without end ended")
 

@@ -15,7 +15,9 @@ from camgate.demo.film import film
 from camgate.demo.picture import Picture
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source
-from camgate.serve.rtsp.listener import RtspService, serve_rtsp
+from camgate.serve.rtsp.listener import serve_rtsp
+from camgate.serve.rtsp.service import RtspService
+from camgate.wire.rtsp.server_login import Users, hash_password
 
 HOST = "127.0.0.1"
 USERNAME = "demo"
@@ -83,7 +85,7 @@ async def _run_cameras(
                 source = Source(camera.name, title=camera.title)
                 registry.add(source)
                 nursery.start_soon(_run_camera, camera, source)
-            service = RtspService(registry=registry, access=users.get)
+            service = RtspService(registry=registry, access=_kept(users).get)
             await nursery.start(partial(serve_rtsp, listeners, service))
             task_status.started()
 
@@ -95,6 +97,13 @@ async def _run_camera(camera: DemoCamera, source: Source) -> None:
         return await trio.to_thread.run_sync(studio.take, frame, slot)
 
     await film(source, camera.fps, take)
+
+
+def _kept(users: Mapping[str, Mapping[str, str]]) -> dict[str, Users]:
+    return {
+        camera: {name: hash_password(name, password) for name, password in logins.items()}
+        for camera, logins in users.items()
+    }
 
 
 class _Studio:

@@ -20,7 +20,8 @@ from camgate.demo.blocks import Blocks, draw_blocks
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.relay.stream import VIDEO_CLOCK_HZ
-from camgate.serve.rtsp.listener import RtspService, serve_rtsp
+from camgate.serve.rtsp.listener import serve_rtsp
+from camgate.serve.rtsp.service import RtspService
 from camgate.wire.codec.frame import Frame
 
 HOST = "127.0.0.1"

@@ -5,21 +5,39 @@ from trio.abc import Stream
 
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.h264 import H264Depacketizer
+from camgate.wire.rtp.packet import RtpPacket, parse_rtp_untrusted
 from camgate.wire.rtp.rtcp import RtcpPacket, parse_rtcp_untrusted
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.events import Described, Event, Playing, ServerClosed
 from camgate.wire.rtsp.track import Track, first_video_track
 
+SOUND_CHANNEL = 2
+"""The client proposes channels 2 and 3 for the second track."""
+
 
 class RtspPlayer:
-    """Plays the first video track. `frames` and `reports` grow while `run` runs, not between `pause` and `go_on`."""
+    """Plays the first video track. `frames` and `reports` grow while `run` runs, not between `pause` and `go_on`.
 
-    def __init__(self, stream: Stream, url: str, *, username: str | None = None, password: str | None = None) -> None:
+    with_sound: plays all tracks; what comes on the second one is in `sound` and `sound_reports`.
+    """
+
+    def __init__(
+        self,
+        stream: Stream,
+        url: str,
+        *,
+        username: str | None = None,
+        password: str | None = None,
+        with_sound: bool = False,
+    ) -> None:
         self.client = RtspClient(url, username=username, password=password)
         self.described: Described | None = None
         self.track: Track | None = None
         self.frames: list[Frame] = []
         self.reports: list[RtcpPacket] = []
+        self.sound: list[RtpPacket] = []
+        self.sound_reports: list[RtcpPacket] = []
+        self._with_sound = with_sound
         self.depacketizer = H264Depacketizer()
         self._may_read = trio.Event()
         self._may_read.set()
@@ -71,14 +89,19 @@ class RtspPlayer:
         """React to an event; True when the conversation is over."""
         if isinstance(event, Described):
             self.described = event
-            self.client.play([first_video_track(event.tracks)], trio.current_time())
+            tracks = list(event.tracks) if self._with_sound else [first_video_track(event.tracks)]
+            self.client.play(tracks, trio.current_time())
         elif isinstance(event, Playing):
-            (self.track,) = event.tracks
+            self.track = event.tracks[0]
         return isinstance(event, ServerClosed)
 
     def _take_packets(self) -> None:
         for channel, packet in self.client.take_packets():
-            if channel % 2:
+            if channel == SOUND_CHANNEL:
+                self.sound.append(parse_rtp_untrusted(bytes(packet)))
+            elif channel == SOUND_CHANNEL + 1:
+                self.sound_reports += parse_rtcp_untrusted(bytes(packet))
+            elif channel % 2:
                 self.reports += parse_rtcp_untrusted(packet)
             else:
                 self.frames += self.depacketizer.receive_packet_untrusted(packet, trio.current_time())

@@ -1,8 +1,12 @@
 """Whatever a client sends, `RtspServer` answers it or hangs up; it never raises, and its answers are RTSP."""
 
+import socket
+
 from hypothesis import given
 from hypothesis import strategies as st
 
+from camgate.serve.rtsp.udp import UdpPorts
+from camgate.wire.rtp.rtcp import build_receiver_report
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
 from camgate.wire.rtsp.message import Response
 from camgate.wire.rtsp.server import RtspServer, ServerPolicies
@@ -160,4 +164,28 @@ def test_transports() -> None:
         assert (chosen.interleaved is None) == (chosen.server_port is not None)
 
     fuzz()
+    reach.check()
+
+
+def test_reports_by_udp() -> None:
+    reach = Reach("rtsp server reports by udp")
+    ports = UdpPorts.bind(socket.AF_INET, "127.0.0.1", 0)
+    client = ("127.0.0.1", 5001)
+    senders = st.sampled_from([client, ("127.0.0.1", 5002), ("192.0.2.1", 5001)])
+    report = build_receiver_report(1)
+
+    @given(st.binary(max_size=64) | st.just(report) | st.integers(0, 8).map(lambda end: report[:end]), senders)
+    def fuzz(data: bytes, sender: tuple[str, int]) -> None:
+        heard: list[float] = []
+        before = ports.strangers
+        with ports.heard(client, lambda: heard.append(0.0)):
+            ports.receive_untrusted(data, sender)
+        reach.seen(sender == client)
+        assert len(heard) + ports.strangers - before == 1
+        assert not heard or sender == client
+
+    try:
+        fuzz()
+    finally:
+        ports.close()
     reach.check()

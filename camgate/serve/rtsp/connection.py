@@ -1,46 +1,51 @@
 """One RTSP client's connection: the shell of `wire.rtsp.server`.
 
-Tasks: the reader, which owns the conversation, and while a stream plays the player, which waits for frames. Both end
-with the connection. Media that the client does not take in time is dropped up to a key frame by the subscription.
+Tasks: the reader, which owns the conversation, and while the client plays a `Player` a track. All end with the
+connection. Media that the client does not take in time is dropped up to a key frame by the subscription.
 """
 
 import secrets
 import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from urllib.parse import parse_qs
 
 import trio
 from trio.abc import Stream as ByteStream
 
 from camgate.base.log import get_logger
-from camgate.relay.errors import CameraOffline, UnknownCamera
-from camgate.relay.registry import Registry
-from camgate.relay.stream import Stream
-from camgate.serve.rtsp.description import VIDEO_CONTROL, describe_stream
-from camgate.serve.rtsp.sender import RtpSender
+from camgate.relay.errors import CameraOffline, UnknownCamera, ViewerError
+from camgate.serve.rtsp.description import StreamTrack, describe_tracks, tracks_of
+from camgate.serve.rtsp.errors import TooManyClients
+from camgate.serve.rtsp.guests import Guest
+from camgate.serve.rtsp.outlet import InterleavedOutlet, Outlet, UdpOutlet
+from camgate.serve.rtsp.player import Beginning, Player
+from camgate.serve.rtsp.service import RtspService
+from camgate.serve.rtsp.strangers import Pace
+from camgate.serve.rtsp.timing import SessionClock
+from camgate.serve.rtsp.udp import UdpPorts
 from camgate.wire.rtsp.errors import printable
 from camgate.wire.rtsp.server import RtspServer
 from camgate.wire.rtsp.server_events import (
     ConnectionEnded,
+    Datagrams,
     Description,
     DescriptionWanted,
+    Interleaved,
+    LoginRefused,
     PlayedTrack,
     PlayRequested,
     ServedTrack,
     ServerEvent,
-    TrackStart,
 )
 from camgate.wire.rtsp.server_states import ServerState
 
 DESCRIBE_WAIT_S = 5.0
 """How long DESCRIBE waits for a camera that is not live: less than the 10 s that clients wait for an answer."""
 
-MAX_BEHIND_S = 2.0
-"""How far a client may fall behind before it loses frames. Recorders would rather be late than miss something."""
-
 WRITE_TIMEOUT_S = 10.0
 """A client that takes nothing for so long is gone, though its TCP connection may stand for ever."""
-
-REPORT_INTERVAL_S = 5.0
-"""Between sender reports (RFC 3550 section 6.2)."""
 
 GOODBYE_S = 1.0
 """What saying goodbye may cost a shutdown."""
@@ -48,42 +53,71 @@ GOODBYE_S = 1.0
 RECEIVE_BYTES = 4096
 """Requests have some hundred bytes, receiver reports less."""
 
+TURNS_PER_S, TURNS_BURST = 20.0, 100.0
+"""Reads and requests of one client. A client makes eight requests to start, and then one or two in ten seconds."""
+
+START_KEY = "key"
+"""`?start=key`: begin with the next key frame."""
+
 log = get_logger("serve.rtsp")
+
+
+@dataclass(frozen=True, slots=True)
+class UdpSide:
+    """Where a connection's client can be sent datagrams: our ports, its address, and ours that it connected to."""
+
+    ports: UdpPorts
+    host: str
+    local: str
 
 
 class Connection:
     """Serves one client until one of both hangs up. Made for one call of `run`.
 
-    address: the client's, for the log.
+    udp: None where media goes through the connection only.
     """
 
-    def __init__(self, stream: ByteStream, server: RtspServer, registry: Registry, *, address: str) -> None:
+    def __init__(
+        self, stream: ByteStream, server: RtspServer, service: RtspService, guest: Guest, *, udp: UdpSide | None = None
+    ) -> None:
         self._stream = stream
         self._server = server
-        self._registry = registry
-        self._address = address
-        self._ssrc = secrets.randbits(32)
+        self._service = service
+        self._guest = guest
+        self._udp = udp
+        self._pace = Pace(TURNS_PER_S, TURNS_BURST, trio.current_time())
+        self._wanting = ExitStack()
+        self._tracks: dict[str, StreamTrack] = {}
+        self._ssrcs: dict[str, int] = {}
+        self._from_key = False
         self._sending = trio.Lock()
         self._was_cut = False
 
     async def run(self) -> None:
         """Converse until the end; cancelled, say goodbye first."""
         try:
-            async with trio.open_nursery() as nursery:
-                await self._converse(nursery)
-                nursery.cancel_scope.cancel()
+            with self._wanting:
+                async with trio.open_nursery() as nursery:
+                    await self._converse(nursery)
+                    nursery.cancel_scope.cancel()
         except* trio.BrokenResourceError:
-            log.info("RTSP client is gone", address=self._address)
+            log.info("RTSP client is gone", address=self._guest.place)
         except* trio.TooSlowError:
-            log.warning("RTSP client takes nothing any more, closed", address=self._address, after_s=WRITE_TIMEOUT_S)
+            log.warning(
+                "RTSP client takes nothing any more, closed", address=self._guest.place, after_s=WRITE_TIMEOUT_S
+            )
 
     async def _converse(self, nursery: trio.Nursery) -> None:
         while self._server.state is not ServerState.CLOSED:
+            requests = self._server.requests_received
             await self._receive()
             while events := self._server.events():
                 for event in events:
                     await self._handle(event, nursery)
             await self._flush()
+            turns = 1 + self._server.requests_received - requests
+            if pause_s := self._pace.pause_s(turns, trio.current_time()):
+                await trio.sleep(pause_s)
 
     async def _receive(self) -> None:
         deadline = self._server.next_deadline()
@@ -98,66 +132,115 @@ class Connection:
 
     async def _handle(self, event: ServerEvent, nursery: trio.Nursery) -> None:
         match event:
-            case DescriptionWanted(path):
-                await self._describe(path)
+            case DescriptionWanted(path, query):
+                await self._describe(path, query)
             case PlayRequested(path, tracks):
-                self._start_playing(path, tracks[0], nursery)
+                await self._start_playing(path, tracks, nursery)
+            case LoginRefused():
+                await self._refuse_login()
             case ConnectionEnded(reason, is_fault):
                 write = log.warning if is_fault else log.info
-                write("RTSP connection ended", address=self._address, reason=reason)
+                write("RTSP connection ended", address=self._guest.place, reason=reason)
 
-    async def _describe(self, path: str) -> None:
+    async def _describe(self, path: str, query: str) -> None:
+        self._from_key = parse_qs(query).get("start") == [START_KEY]
         try:
-            video = await self._registry.get(path).wait_live(DESCRIBE_WAIT_S)
+            source = self._service.registry.get(path)
+            # A camera on demand is dialled for this, and kept until the client plays or leaves.
+            self._wanting.close()
+            self._wanting.enter_context(source.want())
+            await source.wait_live(DESCRIBE_WAIT_S)
         except (UnknownCamera, CameraOffline) as error:
-            log.info("RTSP client refused", address=self._address, path=printable(path), reason=str(error))
-            self._server.refuse(error.status, trio.current_time())
-        else:
-            description = Description(str(describe_stream(path, video)), (ServedTrack(VIDEO_CONTROL, self._ssrc),))
-            self._server.describe(description, trio.current_time())
-
-    def _start_playing(self, path: str, track: PlayedTrack, nursery: trio.Nursery) -> None:
-        try:
-            stream = self._registry.get(path).stream
-        except UnknownCamera as error:
-            self._server.refuse(error.status, trio.current_time())
+            self._refuse(path, error)
             return
-        sequence, timestamp = secrets.randbits(16), secrets.randbits(32)
-        sender = RtpSender(ssrc=self._ssrc, sequence=sequence, timestamp=timestamp)
-        self._server.accept_play([TrackStart(track.track.control, sequence, timestamp)], trio.current_time())
-        log.info("RTSP client plays", camera=path, address=self._address)
-        nursery.start_soon(self._play, stream, sender, track, nursery.cancel_scope)
+        tracks = tracks_of(source)
+        self._tracks = {track.control: track for track in tracks}
+        self._ssrcs = {control: self._ssrcs.get(control) or secrets.randbits(32) for control in self._tracks}
+        served = tuple(ServedTrack(control, self._ssrcs[control]) for control in self._tracks)
+        self._server.describe(Description(str(describe_tracks(path, tracks)), served), trio.current_time())
 
-    async def _play(self, stream: Stream, sender: RtpSender, track: PlayedTrack, scope: trio.CancelScope) -> None:
-        """Send frames until the stream closes, which ends the connection."""
-        server = self._server
-        report_at_s = trio.current_time()
-        with stream.subscribe(max_age_s=MAX_BEHIND_S) as subscription:
-            try:
-                server.send_packets(track.rtp_channel, sender.join_packets(stream.gop()))
-                await self._flush()
-                async for frame in subscription:
-                    server.send_packets(track.rtp_channel, sender.packets(frame))
-                    if (now := trio.current_time()) >= report_at_s:
-                        server.send_packets(track.rtcp_channel, [sender.report(now, time.time())])
-                        report_at_s = now + REPORT_INTERVAL_S
-                    await self._flush()
-            finally:
-                await self._say_goodbye(sender, track)
-        scope.cancel()
+    async def _start_playing(self, path: str, tracks: tuple[PlayedTrack, ...], nursery: trio.Nursery) -> None:
+        try:
+            self._service.registry.get(path)
+            self._service.admit()
+            self._service.guests.play(self._guest, path)
+        except (ViewerError, TooManyClients) as error:
+            self._refuse(path, error)
+            return
+        self._guest.user = self._server.username
+        self._guest.transport = "+".join(sorted({_transport_name(track) for track in tracks}))
+        # One clock for all tracks, so that they stay together.
+        clock = SessionClock(epoch_s=time.time() - trio.current_time())
+        players: list[Player] = []
+        beginnings: list[Beginning] = []
+        for played in tracks:
+            player = self._make_player(played, clock, nursery)
+            lead_s = max((beginning.lead_s for beginning in beginnings), default=0.0)
+            beginning = await nursery.start(self._run_player, player, lead_s, nursery.cancel_scope)
+            players.append(player)
+            beginnings.append(beginning)
+        self._wanting.close()
+        self._server.accept_play([beginning.start for beginning in beginnings], trio.current_time())
+        log.info("RTSP client plays", camera=path, address=self._guest.place, transport=self._guest.transport)
+        await self._flush()
+        for player in players:
+            player.go.set()
 
-    async def _say_goodbye(self, sender: RtpSender, track: PlayedTrack) -> None:
-        # Behind half a packet the client could not read it.
-        if not self._was_cut:
-            with trio.move_on_after(GOODBYE_S, shield=True):
-                self._server.send_packets(track.rtcp_channel, [sender.goodbye()])
-                await self._flush()
+    def _make_player(self, played: PlayedTrack, clock: SessionClock, nursery: trio.Nursery) -> Player:
+        track = self._tracks[played.track.control]
+        outlet: Outlet
+        match played.way:
+            case Interleaved():
+                outlet = InterleavedOutlet(self._send, played.way)
+            case Datagrams(rtp_port, rtcp_port):
+                assert self._udp is not None
+                outlet = UdpOutlet(*self._udp.ports.routes(self._udp.host, (rtp_port, rtcp_port), self._udp.local))
+                nursery.start_soon(self._hear_reports, self._udp, rtcp_port)
+        layouts = self._service.layouts.of(track)
+        return Player(track, played.track.ssrc, outlet, layouts, self._guest, clock, from_key=self._from_key)
+
+    async def _run_player(
+        self,
+        player: Player,
+        lead_s: float,
+        connection: trio.CancelScope,
+        *,
+        task_status: trio.TaskStatus[Beginning],
+    ) -> None:
+        await partial(player.run, task_status=task_status)(lead_s, GOODBYE_S)
+        connection.cancel()
+
+    async def _hear_reports(self, udp: UdpSide, rtcp_port: int) -> None:
+        with udp.ports.heard((udp.host, rtcp_port), lambda: self._server.receive_report(trio.current_time())):
+            await trio.sleep_forever()
+
+    async def _refuse_login(self) -> None:
+        guest = self._guest
+        self._service.guests.failed_logins += 1
+        pause_s = self._service.brake.pause_s(guest.network, trio.current_time())
+        log.warning("RTSP login refused: wrong user name or password", address=guest.place, pause_s=pause_s)
+        await trio.sleep(pause_s)
+        self._server.refuse_login(trio.current_time())
+
+    def _refuse(self, path: str, error: ViewerError | TooManyClients) -> None:
+        log.info("RTSP client refused", address=self._guest.place, path=printable(path), reason=str(error))
+        self._server.refuse(error.status, trio.current_time(), reason=str(error))
+
+    async def _send(self, data: bytes | bytearray, packet_count: int) -> None:
+        self._server.send_interleaved(data, packet_count)
+        await self._flush()
 
     async def _flush(self) -> None:
         """Send what there is to send. Nothing else writes to the stream."""
         async with self._sending:
-            if data := self._server.data_to_send():
+            data = self._server.data_to_send()
+            # Behind half a packet the client could not read anything.
+            if data and not self._was_cut:
                 self._was_cut = True
                 with trio.fail_after(WRITE_TIMEOUT_S):
                     await self._stream.send_all(data)
                 self._was_cut = False
+
+
+def _transport_name(track: PlayedTrack) -> str:
+    return "tcp" if isinstance(track.way, Interleaved) else "udp"

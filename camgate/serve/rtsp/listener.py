@@ -1,65 +1,96 @@
 """Accepts RTSP clients; each connection is a task of its own."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+import socket
+from collections.abc import Mapping, Sequence
 from functools import partial
 
 import trio
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
-from camgate.relay.registry import Registry
-from camgate.serve.rtsp.connection import Connection
-from camgate.wire.rtsp.server import Access, RtspServer, ServerPolicies, open_to_all
+from camgate.serve.rtsp.connection import Connection, UdpSide
+from camgate.serve.rtsp.guests import Guest
+from camgate.serve.rtsp.service import RtspService
+from camgate.serve.rtsp.strangers import Pace, network_of
+from camgate.serve.rtsp.udp import UdpPorts
+from camgate.wire.rtsp.server import RtspServer, ServerPolicies
 
-MAX_CONNECTIONS = 200
-"""Clients at a time. A player takes one connection a stream, and each may hold two seconds of video."""
+UNSENT_BYTES = 128 * 1024
+"""What waits in the kernel for a client beyond what is on its way to it (TCP_NOTSENT_LOWAT): what is behind it can be
+dropped, what is in there cannot."""
+
+UdpByFamily = Mapping[int, UdpPorts]
+"""The UDP ports beside each listener, by address family."""
 
 log = get_logger("serve.rtsp")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RtspService:
-    """What an RTSP server serves, and to whom."""
+class PacedListener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts no faster than so many connections a second."""
 
-    registry: Registry
-    access: Access = open_to_all
-    policies: ServerPolicies = field(default_factory=ServerPolicies)
-    max_connections: int = MAX_CONNECTIONS
+    def __init__(self, listener: trio.SocketListener, per_s: float) -> None:
+        self._listener = listener
+        self._pace = Pace(per_s, per_s, trio.current_time())
+
+    async def accept(self) -> trio.SocketStream:
+        """Accept the next connection, when its time has come."""
+        await trio.sleep(self._pace.pause_s(1, trio.current_time()))
+        return await self._listener.accept()
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._listener.aclose()
 
 
 async def serve_rtsp(
     listeners: Sequence[trio.SocketListener],
     service: RtspService,
     *,
-    task_status: trio.TaskStatus[list[trio.SocketListener]] = trio.TASK_STATUS_IGNORED,
+    udp: UdpByFamily | None = None,
+    task_status: trio.TaskStatus[list[PacedListener]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Serve until cancelled; the listeners are closed then, and clients that play get an RTCP BYE."""
-    places = trio.Semaphore(service.max_connections)
-    await trio.serve_listeners(partial(_serve_client, service, places), list(listeners), task_status=task_status)
+    """Serve until cancelled; the listeners are closed then, and clients that play get an RTCP BYE.
+
+    udp: bound pairs for the families of the listeners, closed by whoever opened them; None where UDP is not served.
+    """
+    udp = udp or {}
+    async with trio.open_nursery() as nursery:
+        for ports in udp.values():
+            nursery.start_soon(ports.read_reports)
+        paced = [PacedListener(listener, service.max_connections_per_s) for listener in listeners]
+        await trio.serve_listeners(partial(_serve_client, service, udp), paced, task_status=task_status)
 
 
-async def _serve_client(service: RtspService, places: trio.Semaphore, stream: trio.SocketStream) -> None:
+def open_udp(listeners: Sequence[trio.SocketListener], *, port: int) -> dict[int, UdpPorts]:
+    """Bind a pair of UDP ports beside each listener: `port` and the one above, any where it is 0. Raises OSError."""
+    opened: dict[int, UdpPorts] = {}
+    try:
+        for listener in listeners:
+            host = listener.socket.getsockname()[0]
+            opened[int(listener.socket.family)] = UdpPorts.bind(listener.socket.family, host, port)
+    except OSError:
+        for ports in opened.values():
+            ports.close()
+        raise
+    return opened
+
+
+async def _serve_client(service: RtspService, udp: UdpByFamily, stream: trio.SocketStream) -> None:
     async with stream:
-        address = _address(stream)
         try:
-            places.acquire_nowait()
-        except trio.WouldBlock:
-            log.warning("RTSP client refused: too many", address=address, max_connections=service.max_connections)
+            host, port, *_ = stream.socket.getpeername()
+            local = stream.socket.getsockname()[0]
+        except OSError:
             return
+        stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+        guest = Guest(network_of(host), place(host, port))
+        ports = udp.get(int(stream.socket.family))
+        side = None if ports is None else UdpSide(ports, host, local)
+        policies = ServerPolicies(udp_ports=None if ports is None else ports.numbers)
+        server = RtspServer(trio.current_time(), access=service.access, policies=policies)
         try:
-            server = RtspServer(trio.current_time(), access=service.access, policies=service.policies)
-            await Connection(stream, server, service.registry, address=address).run()
+            with service.guests.enter(guest), guest.scope:
+                await Connection(stream, server, service, guest, udp=side).run()
         except Exception:
             # A bug that one client meets must not end the others.
-            log.exception("RTSP connection failed", address=address)
-        finally:
-            places.release()
-
-
-def _address(stream: trio.SocketStream) -> str:
-    try:
-        host, port, *_ = stream.socket.getpeername()
-    except OSError:
-        return "gone"
-    return place(host, port)
+            log.exception("RTSP connection failed", address=guest.place)

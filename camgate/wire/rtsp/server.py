@@ -16,7 +16,7 @@ from urllib.parse import quote, unquote
 from camgate.wire.rtsp.errors import MalformedUrl, RtspRemoteError, WrongState, printable
 from camgate.wire.rtsp.headers import parse_session_untrusted
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
-from camgate.wire.rtsp.message import Headers, Request, Response, encode_message
+from camgate.wire.rtsp.message import REASONS, Headers, Request, Response, encode_message
 from camgate.wire.rtsp.server_events import (
     ConnectionEnded,
     Description,
@@ -126,9 +126,19 @@ class RtspServer:
         self._failed_logins = 0
 
     @property
+    def requests_received(self) -> int:
+        """How many requests were read so far."""
+        return self._requests_received
+
+    @property
     def state(self) -> ServerState:
         """Where the session stands; CLOSED means: flush and close."""
         return self._state
+
+    @property
+    def username(self) -> str | None:
+        """Who has logged in; None where nobody had to."""
+        return self._login.username
 
     def receive_data(self, data: bytes | bytearray | memoryview, now: float) -> None:
         """Take bytes that the client sent. `data` is copied: its buffer may be reused at once."""
@@ -429,7 +439,7 @@ class RtspServer:
         common = [("CSeq", cseq)] if _CSEQ.fullmatch(cseq) else []
         common.append(("Server", self._policies.name))
         # RFC 2326 section 7.1.1: the reason phrase is for people, and players show or log it. ASCII suits them all.
-        words = re.sub(r"[^ -~]", "?", reason)
+        words = f"{REASONS[status]}: {re.sub(r'[^ -~]', '?', reason)}" if reason else ""
         self._out.append(encode_message(Response(status, words, Headers([*common, *headers]), body)))
 
     def _session(self) -> Header:

@@ -9,6 +9,7 @@ from enum import Enum, auto
 from camgate.wire.rtsp.auth import (
     BasicCredentials,
     Challenge,
+    Credentials,
     DigestCredentials,
     Ha1s,
     are_valid,
@@ -56,6 +57,8 @@ class ServerLogin:
     def __init__(self, nonce: str, *, offers_basic: bool = False) -> None:
         self._nonce = nonce
         self._offers_basic = offers_basic
+        self.username: str | None = None
+        """Whose login was granted last."""
 
     def challenges(self, users: Users, *, is_stale: bool = False) -> list[str]:
         """Return the WWW-Authenticate headers of a 401."""
@@ -77,15 +80,20 @@ class ServerLogin:
         credentials = parse_authorization_untrusted(header) if header is not None else None
         if credentials is None:
             return Login.MISSING
-        known = {as_header_text(name): ha1s for name, ha1s in users.items()}
-        username = credentials.username
-        ha1s = known.get(username, _NOBODY)
-        is_right = are_valid(credentials, method=method, username=username, realm=REALM, ha1s=ha1s)
+        name = next((name for name in users if as_header_text(name) == credentials.username), None)
+        ha1s = _NOBODY if name is None else users[name]
+        is_right = are_valid(credentials, method=method, username=credentials.username, realm=REALM, ha1s=ha1s)
         # An answer to no password at all can be made by everybody.
-        is_right = is_right and username in known
+        login = self._judge(credentials, url) if is_right and name is not None else Login.REFUSED
+        if login is Login.GRANTED:
+            self.username = name
+        return login
+
+    def _judge(self, credentials: Credentials, url: str) -> Login:
+        """Judge credentials whose password is right."""
         if isinstance(credentials, BasicCredentials):
-            return Login.GRANTED if is_right and self._offers_basic else Login.REFUSED
-        if not is_right or not _is_for(credentials, url):
+            return Login.GRANTED if self._offers_basic else Login.REFUSED
+        if not _is_for(credentials, url):
             return Login.REFUSED
         return Login.GRANTED if credentials.nonce == self._nonce else Login.STALE
 

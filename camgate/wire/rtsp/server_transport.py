@@ -22,7 +22,7 @@ class UnservedTransport(RtspRemoteError):
         self.served = served
 
     def __str__(self) -> str:
-        return f"Unsupported Transport: {self.problem}; ask for {self.served}"
+        return f"{self.problem}; ask for {self.served}"
 
 
 def choose_transport_untrusted(

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import pairwise
 
@@ -12,12 +12,17 @@ from trio.testing import MockClock, lockstep_stream_pair, memory_stream_pair
 
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
-from camgate.serve.rtsp.connection import DESCRIBE_WAIT_S, REPORT_INTERVAL_S, WRITE_TIMEOUT_S, Connection
-from camgate.wire.codec.format import VideoFormat
+from camgate.serve.rtsp.connection import DESCRIBE_WAIT_S, TURNS_BURST, TURNS_PER_S, WRITE_TIMEOUT_S, Connection
+from camgate.serve.rtsp.guests import Guest
+from camgate.serve.rtsp.player import REPORT_INTERVAL_S
+from camgate.serve.rtsp.service import RtspService
+from camgate.serve.rtsp.strangers import GUESS_PAUSE_S
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp.rtcp import Bye, SenderReport
 from camgate.wire.rtsp.errors import AuthenticationFailed, UnexpectedStatus
 from camgate.wire.rtsp.server import TIMEOUT_GRACE_S, Access, RtspServer, open_to_all
+from camgate.wire.rtsp.server_login import hash_password
 from tests.fakes.camera import PPS, SPS
 from tests.fakes.rtsp_player import RtspPlayer
 
@@ -33,6 +38,8 @@ class Scene:
     registry: Registry
     source: Source
     nursery: trio.Nursery
+    service: RtspService
+    guests: list[Guest] = field(default_factory=list)
     published: int = 0
 
     def publish(self, count: int = 1) -> None:
@@ -58,12 +65,14 @@ class Scene:
         """Serve one end of a connection; returns what cancels that."""
         scope = trio.CancelScope()
         server = RtspServer(trio.current_time(), access=access)
-        connection = Connection(server_end, server, self.registry, address="test")
-        self.nursery.start_soon(partial(self._serve, connection, server_end, scope))
+        guest = Guest("192.0.2.1", f"192.0.2.1:{len(self.guests)}", scope)
+        self.guests.append(guest)
+        connection = Connection(server_end, server, self.service, guest)
+        self.nursery.start_soon(partial(self._serve, connection, server_end, guest))
         return scope.cancel
 
-    async def _serve(self, connection: Connection, stream: trio.abc.Stream, scope: trio.CancelScope) -> None:
-        with scope:
+    async def _serve(self, connection: Connection, stream: trio.abc.Stream, guest: Guest) -> None:
+        with self.service.guests.enter(guest), guest.scope:
             async with stream:
                 await connection.run()
 
@@ -76,7 +85,7 @@ async def open_scene() -> AsyncIterator[Scene]:
     registry = Registry()
     registry.add(source)
     async with trio.open_nursery() as nursery:
-        yield Scene(registry, source, nursery)
+        yield Scene(registry, source, nursery, RtspService(registry=registry))
         nursery.cancel_scope.cancel()
 
 
@@ -187,7 +196,7 @@ async def test_a_camera_that_is_not_live_is_waited_for(autojump_clock: MockClock
 
 
 async def test_a_camera_with_a_password(autojump_clock: MockClock, scene: Scene) -> None:
-    access = {"front-door": {"viewer": "secret"}}.get
+    access = {"front-door": {"viewer": hash_password("viewer", "secret")}}.get
     scene.publish()
     client_end, server_end = memory_stream_pair()
     scene.connect(server_end, access=access)
@@ -316,4 +325,121 @@ async def test_a_camera_that_is_removed_before_it_is_played(autojump_clock: Mock
     session = answer.partition("Session: ")[2].partition(";")[0]
     scene.registry.remove("front-door")
     await client_end.send_all(f"PLAY {URL} RTSP/1.0\r\nCSeq: 2\r\nSession: {session}\r\n\r\n".encode())
-    assert (await client_end.receive_some()).startswith(b"RTSP/1.0 404 Not Found\r\nCSeq: 2\r\n")
+    assert (await client_end.receive_some()).startswith(b"RTSP/1.0 404 Not Found: There is no camera 'front-door'")
+
+
+async def test_who_asks_for_a_key_frame_gets_nothing_of_the_past(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.publish(15)
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL + "?start=key")
+    scene.nursery.start_soon(player.run)
+    await trio.sleep(0.04)
+    for _ in range(20):
+        scene.publish()
+        await trio.sleep(0.04)
+    frames = await player.wait_frames(10)
+    assert numbers(frames) == list(range(20, 30))
+    assert {(b.rtp_time - a.rtp_time) % 2**32 for a, b in pairwise(frames)} == {3600}
+
+
+async def test_a_wrong_password_has_to_wait(autojump_clock: MockClock, scene: Scene) -> None:
+    access = {"front-door": {"viewer": hash_password("viewer", "secret")}}.get
+    for tries in (1, 2):
+        client_end, server_end = memory_stream_pair()
+        scene.connect(server_end, access=access)
+        began_s = trio.current_time()
+        with pytest.raises(AuthenticationFailed):
+            await RtspPlayer(client_end, URL, username="viewer", password="guess").run()
+        assert trio.current_time() - began_s == pytest.approx(GUESS_PAUSE_S)
+        assert scene.service.guests.failed_logins == tries
+
+
+async def test_another_codec_ends_the_session_so_that_clients_ask_again(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    scene.publish(5)
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(player.run)
+        await player.wait_frames(5)
+        scene.source.set_format(replace(FORMAT, codec="H265"))
+        scene.publish(6)
+    assert len(player.frames) == 10
+    assert isinstance(player.reports[-1], Bye)
+
+
+async def test_a_camera_on_demand_is_wanted_from_the_first_question_on(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.source.set_state(CameraState.IDLE)
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    async with trio.open_nursery() as viewing:
+        viewing.start_soon(player.run)
+        await trio.sleep(1)
+        assert scene.source.wants.count
+        scene.source.set_state(CameraState.LIVE)
+        scene.publish()
+        await player.wait_frames(1)
+        assert scene.source.wants.count
+        viewing.cancel_scope.cancel()
+    await client_end.aclose()
+    await trio.sleep(1)
+    assert not scene.source.wants.count
+
+
+async def test_a_client_that_only_asked_lets_go_of_the_camera(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    await client_end.send_all(f"DESCRIBE {URL} RTSP/1.0\r\nCSeq: 1\r\n\r\n".encode())
+    await client_end.receive_some()
+    assert scene.source.wants.count
+    await read_to_the_end(client_end)
+    assert not scene.source.wants.count
+
+
+async def test_sound_and_pictures_share_a_clock(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.source.begin_session()
+    scene.source.begin_audio(AudioFormat(codec="PCMA", clock_hz=8000))
+    for number in range(45):
+        await trio.sleep_until(number * 0.04)
+        scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL, with_sound=True)
+    scene.nursery.start_soon(player.run)
+    await player.wait_frames(5)
+    for number in range(45, 300):
+        await trio.sleep_until(number * 0.04)
+        scene.publish()
+        scene.source.publish_audio(Frame((bytes([number % 256]) * 320,), number * 320, trio.current_time(), True))
+    await trio.sleep(0.1)
+    assert len(player.frames) == 5 + 255
+    assert len(player.sound) == 255
+    assert {len(packet.payload) for packet in player.sound} == {320}
+    assert not any(packet.marker for packet in player.sound)
+    assert player.depacketizer.statistics().packets_lost == 0
+    for picture_report, sound_report in zip(player.reports, player.sound_reports, strict=True):
+        assert isinstance(picture_report, SenderReport)
+        assert isinstance(sound_report, SenderReport)
+        # Both were taken of frame 299 and of the sound with it: by the reports they belong to the same moment.
+        picture_s, sound_s = (
+            report.unix_time_s + ((last - report.rtp_timestamp + 2**31) % 2**32 - 2**31) / clock_hz
+            for report, last, clock_hz in (
+                (picture_report, player.frames[-1].rtp_time, 90_000),
+                (sound_report, player.sound[-1].timestamp, 8000),
+            )
+        )
+        assert picture_s == pytest.approx(sound_s, abs=0.002)
+
+
+async def test_a_flood_of_requests_is_slowed_down(autojump_clock: MockClock, scene: Scene) -> None:
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    await client_end.send_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n" * 2000)
+    answers = bytearray()
+    while answers.count(b"200 OK") < 2000:
+        answers += await client_end.receive_some()
+    assert trio.current_time() > (2000 - TURNS_BURST) / TURNS_PER_S * 0.9

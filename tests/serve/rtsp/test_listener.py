@@ -9,9 +9,12 @@ import trio
 
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
-from camgate.serve.rtsp.listener import RtspService, serve_rtsp
+from camgate.serve.rtsp.guests import Guests
+from camgate.serve.rtsp.listener import serve_rtsp
+from camgate.serve.rtsp.service import RtspService
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.rtsp.errors import UnexpectedStatus
 from tests.fakes.camera import KEY_SLICE, PPS, SPS
 from tests.fakes.rtsp_player import RtspPlayer
 
@@ -63,19 +66,41 @@ async def test_clients_share_a_stream(registry: Registry, dial: Dial) -> None:
         nursery.cancel_scope.cancel()
 
 
-async def test_clients_beyond_the_limit_are_turned_away_until_one_leaves(registry: Registry, dial: Dial) -> None:
+async def test_clients_beyond_the_limit_are_refused_in_words_until_one_leaves(registry: Registry, dial: Dial) -> None:
     async with trio.open_nursery() as nursery:
-        port = await start(nursery, RtspService(registry=registry, max_connections=1))
-        first = await dial(port)
-        await first.send_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
-        assert (await first.receive_some()).startswith(b"RTSP/1.0 200 OK")
-        second = await dial(port)
-        assert await second.receive_some() == b""
-        await first.send_eof()
-        assert await first.receive_some() == b""
-        third = await dial(port)
-        await third.send_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
-        assert (await third.receive_some()).startswith(b"RTSP/1.0 200 OK")
+        guests = Guests(max_clients=1, max_clients_per_address=1)
+        port = await start(nursery, RtspService(registry=registry, guests=guests))
+        url = f"rtsp://127.0.0.1:{port}/garden"
+        first = RtspPlayer(await dial(port), url)
+        async with trio.open_nursery() as viewing:
+            viewing.start_soon(first.run)
+            await first.wait_frames(1)
+            with pytest.raises(
+                UnexpectedStatus,
+                match=r"503 .*: All 1 places for RTSP clients",
+            ):
+                await RtspPlayer(await dial(port), url).run()
+            assert guests.statistics().refused == 1
+            viewing.cancel_scope.cancel()
+        await first.teardown()
+        while guests.statistics().clients:
+            await trio.lowlevel.checkpoint()
+        third = RtspPlayer(await dial(port), url)
+        nursery.start_soon(third.run)
+        await third.wait_frames(1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_idle_connections_keep_nobody_out(registry: Registry, dial: Dial) -> None:
+    async with trio.open_nursery() as nursery:
+        guests = Guests(max_clients=9, max_clients_per_address=9, max_strangers=5)
+        port = await start(nursery, RtspService(registry=registry, guests=guests))
+        idle = [await dial(port) for _ in range(20)]
+        player = RtspPlayer(await dial(port), f"rtsp://127.0.0.1:{port}/garden")
+        nursery.start_soon(player.run)
+        await player.wait_frames(1)
+        assert await idle[0].receive_some() == b""
+        assert guests.statistics().cut_off >= 15
         nursery.cancel_scope.cancel()
 
 

@@ -451,7 +451,7 @@ def test_requests_behind_one_that_waits_are_answered_after_it(step_bytes: int) -
     assert server.data_to_send() == b""
     server.refuse(503, 0.0, reason="the caméra\nis away")
     assert [line for line in server.data_to_send().split(b"\r\n") if line.startswith((b"RTSP", b"CSeq"))] == [
-        b"RTSP/1.0 503 the cam?ra?is away",
+        b"RTSP/1.0 503 Service Unavailable: the cam?ra?is away",
         b"CSeq: 1",
         b"RTSP/1.0 200 OK",
         b"CSeq: 2",

@@ -1,0 +1,58 @@
+"""What an RTSP server serves, to whom, and who is there: shared by all its connections."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from weakref import WeakKeyDictionary
+
+from camgate.relay.audio import AudioStream
+from camgate.relay.registry import Registry
+from camgate.relay.stream import Stream
+from camgate.serve.rtsp.description import StreamTrack
+from camgate.serve.rtsp.guests import Guests
+from camgate.serve.rtsp.layout import LayoutCache
+from camgate.serve.rtsp.strangers import GuessingBrake
+from camgate.wire.rtsp.server import Access, open_to_all
+
+MAX_CLIENTS = 200
+"""Clients at a time. A player takes one connection a stream, and each may hold two seconds of video."""
+
+
+MAX_CONNECTIONS_PER_S = 200.0
+"""Whoever floods us with connections must not take the time from media: one costs about 0.3 ms. A recorder that dials
+its cameras after a restart has them all within a second."""
+
+
+def admit_all() -> None:
+    """The `admit` of a server that nothing else runs beside."""
+
+
+class Layouts:
+    """The layouts of each stream's latest frames, as long as the stream is there."""
+
+    def __init__(self) -> None:
+        self._by_stream: WeakKeyDictionary[Stream | AudioStream, tuple[str, LayoutCache]] = WeakKeyDictionary()
+
+    def of(self, track: StreamTrack) -> LayoutCache:
+        """Return the layouts of a track; another codec begins anew."""
+        codec, cache = self._by_stream.get(track.stream, ("", None))
+        if cache is None or codec != track.codec:
+            cache = LayoutCache(track.packetize, track.payload_type, is_marked=track.is_marked)
+            self._by_stream[track.stream] = (track.codec, cache)
+        return cache
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtspService:
+    """One RTSP server's cameras, rules and guests.
+
+    max_connections_per_s: faster ones wait in the kernel; so many at once do not wait.
+    admit: asked before a client plays; raises a ViewerError where this machine cannot carry one more.
+    """
+
+    registry: Registry
+    access: Access = open_to_all
+    admit: Callable[[], None] = admit_all
+    max_connections_per_s: float = MAX_CONNECTIONS_PER_S
+    guests: Guests = field(default_factory=lambda: Guests(max_clients=MAX_CLIENTS, max_clients_per_address=MAX_CLIENTS))
+    layouts: Layouts = field(default_factory=Layouts)
+    brake: GuessingBrake = field(default_factory=GuessingBrake)
