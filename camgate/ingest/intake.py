@@ -20,15 +20,15 @@ class Intake:
     """dial, open_udp: how TCP connections are opened, and UDP ports beside them; tests bring their own."""
 
     dial: Dial
-    open_udp: OpenUdp = UdpMedia.beside
     pace: Pace = field(default_factory=Pace)
     arrivals: Arrivals = field(default_factory=Arrivals)
+    open_udp: OpenUdp = UdpMedia.beside
 
 
 @asynccontextmanager
 async def open_intake(dial: Dial = dial_tcp, open_udp: OpenUdp = UdpMedia.beside) -> AsyncIterator[Intake]:
     """Run an intake for the time of the block, which ends before it does: all its cameras are to be gone by then."""
-    intake = Intake(dial, open_udp)
+    intake = Intake(dial, open_udp=open_udp)
     failure: Exception | None = None
     async with trio.open_nursery() as nursery:
         nursery.start_soon(intake.arrivals.run)
