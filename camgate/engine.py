@@ -4,16 +4,18 @@ Joins relay (which camera, is it live) and serve.webrtc (who watches). Owns no t
 """
 
 import secrets
+from collections import Counter
 from dataclasses import asdict
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import trio
 
+from camgate.choice import Choice, choose
 from camgate.config.model import Settings
 from camgate.load.watch import LoadWatch
 from camgate.relay.errors import (
     BadOffer,
-    NoCommonCodec,
     PreconditionFailed,
     TooManyJoins,
     TooManyViewers,
@@ -31,20 +33,18 @@ from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, Sound
 from camgate.transcode.pool import TranscoderPool
 from camgate.transcode.snapshots import Snapshots
-from camgate.wire.codec.format import VideoFormat
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
     LocalTransport,
     SentTrack,
     build_answer,
     choose_audio,
-    choose_h264,
     host_candidates,
     wanted_audio,
     wanted_video,
 )
 from camgate.wire.sdp.fragment import Fragment, FragmentMalformed, build_fragment, parse_fragment_untrusted
-from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalformed, parse_offer_untrusted
+from camgate.wire.sdp.offer import Offer, OfferedMedia, OfferMalformed, parse_offer_untrusted
 
 FULL_RETRY_S = 10.0
 
@@ -53,6 +53,19 @@ SNAPSHOT_WAIT_S = 2.0
 
 ON_DEMAND_WAIT_S = 10.0
 """How long an offer that names no wait is held for a camera on demand: a dial, and the camera's next key frame."""
+
+SUB_FIGURES = (
+    "state",
+    "last_error",
+    "codec",
+    "profile",
+    "has_b_frames",
+    "width",
+    "height",
+    "fps",
+    "bitrate_bps",
+)
+"""What is told of a camera's sub-stream."""
 
 MAX_STEP_WAIT_S = 1.0
 """A join has about ten steps and 15 s. When each has to wait for longer than this (`serve.webrtc.turns`), one more
@@ -68,6 +81,7 @@ class Engine:
         self._registry = registry
         self._endpoint = endpoint
         self._addresses = AddressBook(settings.webrtc.advertise)
+        self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
         self.snapshots = Snapshots()
         self.transcoders = TranscoderPool(settings.transcode)
@@ -89,13 +103,12 @@ class Engine:
         if wait_s is None:
             wait_s = 0.0 if source.demand is None else ON_DEMAND_WAIT_S
         with source.want():
-            video_format = await source.wait_live(wait_s)
-            codec = _choose_codec(video, video_format)
+            choice = await choose(source, video, wait_s)
             addresses = await self._addresses.candidates(host)
             # Others may have come while we waited.
             self._check_room()
             self.load.admission.admit(trio.current_time())
-            return self._add_viewer(camera, source, offer, video, codec, addresses)
+            return self._add_viewer(camera, offer, video, choice, addresses)
 
     def _check_room(self) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission
@@ -112,21 +125,22 @@ class Engine:
     def _add_viewer(
         self,
         camera: str,
-        source: Source,
         offer: Offer,
         video: OfferedMedia,
-        codec: OfferedCodec,
+        choice: Choice,
         addresses: list[str],
     ) -> Answer:
+        codec = choice.codec
+        audio = choice.source.audio
         heard = wanted_audio(offer, video)
-        audio_codec = choose_audio(heard, source.audio.format) if heard and source.audio else None
+        audio_codec = choose_audio(heard, audio.format) if heard and audio else None
         sound = None
-        if source.audio is not None and audio_codec is not None:
-            sound = Sound(self._endpoint.audio_sender(source.audio), audio_codec.payload_type)
+        if audio is not None and audio_codec is not None:
+            sound = Sound(self._endpoint.audio_sender(audio), audio_codec.payload_type)
         extensions = {uri: number for uri, number in video.extensions.items() if uri == PLAYOUT_DELAY_URI}
         peer = self._endpoint.add_peer(
             camera,
-            source.stream,
+            choice.stream,
             HeaderProfile(codec.payload_type, extensions.get(PLAYOUT_DELAY_URI, 0)),
             IceCredentials(offer.ice_ufrag, offer.ice_pwd),
             offer.fingerprints,
@@ -137,8 +151,10 @@ class Engine:
             tracks[heard.mid] = SentTrack(audio_codec, sound.sender.ssrc, camera)
         peer.mid = next(media.mid for media in offer.media if media.mid in tracks)
         peer.addresses = addresses
+        peer.misfit = choice.misfit
+        self._choices[peer] = choice
         sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
-        return Answer(peer.session_id, sdp, peer.etag, codec.name)
+        return Answer(peer.session_id, sdp, peer.etag, codec.name, choice.why)
 
     def _transport(self, peer: Peer) -> LocalTransport:
         candidates = host_candidates(peer.addresses, self._endpoint.port)
@@ -194,10 +210,10 @@ class Engine:
 
     def cameras(self) -> list[dict[str, object]]:
         """Describe every camera, ready for JSON; see `serve.http.engine.MediaEngine`."""
-        viewers: dict[str, int] = {}
+        sent: dict[str, list[Choice]] = {}
         for peer in self._endpoint.peers():
-            viewers[peer.camera] = viewers.get(peer.camera, 0) + 1
-        return [_describe(source.statistics(), viewers.get(source.name, 0)) for source in self._registry.sources()]
+            sent.setdefault(peer.camera, []).append(self._choices[peer])
+        return [_describe(source, sent.get(source.name, [])) for source in self._registry.sources()]
 
     def server(self) -> dict[str, object]:
         """Describe this machine's load and limits, ready for JSON; see `serve.http.engine.MediaEngine`."""
@@ -222,8 +238,27 @@ class Engine:
         return await self._registry.wait_changed(revision)
 
 
-def _describe(statistics: SourceStatistics, viewers: int) -> dict[str, object]:
-    return {**_rounded(asdict(statistics)), "viewers": viewers}
+def _describe(source: Source, choices: list[Choice]) -> dict[str, object]:
+    return {
+        **_rounded(asdict(source.statistics())),
+        "sub": None if source.sub is None else _describe_sub(source.sub.statistics()),
+        "viewers": len(choices),
+        "sent": _describe_sent(choices),
+    }
+
+
+def _describe_sub(statistics: SourceStatistics) -> dict[str, object]:
+    figures = asdict(statistics)
+    return _rounded({name: figures[name] for name in SUB_FIGURES})
+
+
+def _describe_sent(choices: list[Choice]) -> list[dict[str, object]]:
+    """Say what viewers get and why, those who get the same in one entry, the largest group first."""
+    groups = Counter((choice.codec.name, choice.way, choice.why) for choice in choices)
+    return [
+        {"codec": codec, "way": way, "why": why, "viewers": viewers}
+        for (codec, way, why), viewers in groups.most_common()
+    ]
 
 
 def _queues(streams: list[SourceStatistics]) -> dict[str, dict[str, float]]:
@@ -251,16 +286,6 @@ def _round(value: object) -> object:
     if isinstance(value, dict):
         return _rounded(value)
     return round(value, 3) if isinstance(value, float) else value
-
-
-def _choose_codec(video: OfferedMedia, video_format: VideoFormat) -> OfferedCodec:
-    codec = choose_h264(video, video_format.profile_level_id) if video_format.codec == "H264" else None
-    if codec is None:
-        offered = list(
-            dict.fromkeys(c.name for c in video.codecs if c.name not in ("RTX", "RED", "ULPFEC", "FLEXFEC-03"))
-        )
-        raise NoCommonCodec(video_format.label, offered)
-    return codec
 
 
 def _parse_fragment(text: str) -> Fragment:

@@ -190,19 +190,24 @@ class BadOffer(ViewerError):
 
 
 class NoCommonCodec(ViewerError):
-    """The camera's codec is none that the viewer offered."""
+    """The camera's video is nothing that the viewer offered.
+
+    sends: codec and profile; offered: names as in SDP; advice: clauses that say what would help, most promising first.
+    """
 
     status = HTTPStatus.NOT_ACCEPTABLE
     title = "No common codec"
 
-    def __init__(self, needed: str, offered: Sequence[str]) -> None:
-        super().__init__(needed, tuple(offered))
-        self.needed = needed
+    def __init__(self, sends: str, offered: Sequence[str], advice: Sequence[str] = ()) -> None:
+        super().__init__(sends, tuple(offered), tuple(advice))
+        self.sends = sends
         self.offered = tuple(offered)
+        self.advice = tuple(advice)
 
     def __str__(self) -> str:
         offered = ", ".join(self.offered) or "no video codec"
-        return f"The camera sends {self.needed}, the viewer offers {offered}; use a browser that decodes {self.needed}."
+        advice = ", or ".join(self.advice) or f"use a browser that decodes {self.sends}"
+        return f"The camera sends {self.sends}, the browser takes {offered}; {advice}."
 
 
 class UnknownSession(ViewerError):

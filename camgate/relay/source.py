@@ -87,6 +87,7 @@ class Source:
     """A camera's streams and state. Readers keep their subscriptions while sessions come and go.
 
     audio: the sound of the present session, or of the last one; None where it has none.
+    sub: another stream of the same camera, smaller or in another codec; None where none is configured.
     """
 
     def __init__(self, name: str, *, title: str | None = None) -> None:
@@ -96,6 +97,7 @@ class Source:
         """Who wants this camera's pictures: its readers, and those who hold a lease (`want`)."""
         self.stream = Stream(name, self.wants)
         self.audio: AudioStream | None = None
+        self.sub: Source | None = None
         self.state = CameraState.CONNECTING
         self.last_error: str | None = None
         self.needs_attention: Attention | None = None
@@ -120,6 +122,11 @@ class Source:
         subscribed.
         """
         return self.wants.hold()
+
+    def attach_sub(self, sub: "Source") -> None:
+        """Take another stream of the same camera as its sub-stream, whose changes are this camera's."""
+        self.sub = sub
+        sub.on_change = self._announce
 
     def begin_session(self) -> None:
         """A new camera session delivers from now on; call it before its first frame."""
@@ -206,6 +213,8 @@ class Source:
         """Stop for good: readers' subscriptions end."""
         self.set_state(CameraState.STOPPED)
         self.stream.close()
+        if self.sub is not None:
+            self.sub.close()
         if self._sound is not None:
             self._sound.close()
 

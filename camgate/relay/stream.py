@@ -31,7 +31,12 @@ class StreamStatistics:
 
     codec: str | None
     """None, like all that follows from it, before the format is known."""
+    profile: str | None
+    """In words, such as `High` or `Main 10`."""
     profile_level_id: str | None
+    """Of H.264."""
+    has_b_frames: bool | None
+    """Or claims to have them: browsers cannot play them over WebRTC."""
     width: int | None
     height: int | None
     nominal_fps: float | None
@@ -103,7 +108,14 @@ class Stream(FanOut):
         return self._cache.frames()
 
     def set_format(self, video_format: VideoFormat) -> None:
-        """Say what the frames from now on look like."""
+        """Say what the frames from now on look like.
+
+        A reader gets frames of the codec that `format` names when it takes them, never one of the codec before.
+        """
+        if self.format is not None and self.format.codec != video_format.codec:
+            self._cache.clear()
+            for subscription in self._subscriptions:
+                subscription.begin_anew()
         self.format = video_format
 
     def set_key_frame_requester(self, requester: Callable[[], None] | None) -> None:
@@ -135,7 +147,9 @@ class Stream(FanOut):
         known = self.format
         return StreamStatistics(
             codec=known.codec if known else None,
-            profile_level_id=known.profile_level_id if known else None,
+            profile=known.profile if known else None,
+            profile_level_id=known.profile_level_id or None if known else None,
+            has_b_frames=known.may_reorder if known else None,
             width=known.width if known else None,
             height=known.height if known else None,
             nominal_fps=known.fps if known else None,

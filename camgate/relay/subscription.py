@@ -36,6 +36,7 @@ class Subscription:
         self._waits_for_key = at_key_frame
         self._fell_behind = False
         self._is_shed = False
+        self._begins_anew = False
         self._viewers = 1
         self.dropped_frames = 0
         self.shed_frames = 0
@@ -64,7 +65,8 @@ class Subscription:
     async def receive(self) -> Frame:
         """Return the next frame. Raises trio.EndOfChannel once the stream is closed and the queue is empty."""
         frame = await self._receive.receive()
-        self._taken(frame)
+        while not self._taken(frame):
+            frame = await self._receive.receive()
         return frame
 
     def receive_nowait(self) -> Frame:
@@ -112,6 +114,11 @@ class Subscription:
             self._waits_for_key = self._is_shed = True
         return lost
 
+    def begin_anew(self) -> None:
+        """Drop what waits, and go on at the next key frame: it is of another codec, as is all that follows."""
+        self._discard_backlog()
+        self._waits_for_key = self._begins_anew = True
+
     def close(self) -> None:
         """End the queue: the reader gets what is in it, then trio.EndOfChannel."""
         self.closed = True
@@ -144,8 +151,11 @@ class Subscription:
         self._backlog_bytes = 0
         return lost
 
-    def _taken(self, frame: Frame) -> None:
+    def _taken(self, frame: Frame) -> bool:
+        """Take a frame out of the account; False where it is one from before `begin_anew`."""
         # A frame handed to a waiting reader just before the backlog was discarded is no longer in it.
         if self._backlog and self._backlog[0] is frame:
             self._backlog.popleft()
             self._backlog_bytes -= frame.size_bytes
+            self._begins_anew = False
+        return not self._begins_anew

@@ -151,6 +151,8 @@ def camera_facts(name: str) -> dict[str, object]:
         "needs_attention": None,
         "demand": None,
         "codec": "H264",
+        "profile": "High",
+        "has_b_frames": False,
         "width": 1280,
         "height": 720,
         "fps": 25.0,
@@ -163,6 +165,8 @@ def camera_facts(name: str) -> dict[str, object]:
         "reconnects": 0,
         "uptime_s": 60.0,
         "audio": None,
+        "sub": None,
+        "sent": [],
     }
 
 

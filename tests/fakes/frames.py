@@ -2,12 +2,24 @@
 
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
+from tests.fakes import h265
 from tests.fakes.h264 import PPS, SPS, slice_nal
 
 FRAME_S = 0.04
 FRAME_TICKS = 3600
 
 VIDEO_FORMAT = VideoFormat(sps=SPS, pps=PPS, profile_level_id="42c01e", width=640, height=360, fps=25.0)
+H265_FORMAT = VideoFormat(
+    codec="H265",
+    vps=h265.VPS,
+    sps=h265.SPS,
+    pps=h265.PPS,
+    profile_id=1,
+    level_id=63,
+    width=640,
+    height=360,
+    fps=25.0,
+)
 
 
 def make_frame(number: int, *, key: bool = False, size: int = 100, arrival_s: float | None = None) -> Frame:

@@ -18,8 +18,8 @@ from camgate.relay import errors
         ),
         (errors.TooManyJoins(200, retry_after_s=3), 503, 3, "200 steps of other viewers' joins wait"),
         (errors.BadOffer("it has no ICE password"), 400, None, "it has no ICE password"),
-        (errors.NoCommonCodec("H264", ["VP8", "VP9"]), 406, None, "sends H264, the viewer offers VP8, VP9; use"),
-        (errors.NoCommonCodec("H264", []), 406, None, "offers no video codec"),
+        (errors.NoCommonCodec("H264", ["VP8", "VP9"]), 406, None, "sends H264, the browser takes VP8, VP9; use"),
+        (errors.NoCommonCodec("H264", []), 406, None, "takes no video codec"),
         (
             errors.NoSnapshot("front", "it is dark", retry_after_s=2),
             503,

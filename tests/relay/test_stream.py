@@ -1,4 +1,5 @@
 import logging
+from dataclasses import replace
 
 import pytest
 import trio
@@ -166,3 +167,28 @@ async def test_queues_and_what_is_shed_show_in_the_statistics() -> None:
         assert stream.statistics().shed_frames == 5
     assert stream.statistics().shed_frames == 5, "a reader that has gone still counts"
     assert stream.statistics().queued_bytes == 0
+
+
+async def test_no_reader_gets_frames_of_two_codecs_mixed(autojump_clock: trio.testing.MockClock) -> None:
+    stream = Stream("front")
+    stream.set_format(VIDEO_FORMAT)
+    waiting: list[Frame] = []
+    with stream.subscribe() as late, stream.subscribe() as reader:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(read_all, reader, waiting)
+            await trio.testing.wait_all_tasks_blocked()
+            # The first one is on its way to the reader that waits, the second in both queues.
+            stream.publish(make_frame(0, key=True))
+            stream.publish(make_frame(1))
+            stream.set_format(replace(VIDEO_FORMAT, codec="H265", profile_id=1))
+            assert stream.gop() == ()
+            stream.publish(make_frame(2))
+            stream.publish(make_frame(3, key=True))
+            await trio.testing.wait_all_tasks_blocked()
+            # Another format of the same codec is no new beginning.
+            stream.publish(make_frame(4))
+            stream.set_format(replace(VIDEO_FORMAT, codec="H265", profile_id=2))
+            stream.publish(make_frame(5))
+            stream.close()
+        assert numbers(waiting) == [3, 4, 5]
+        assert [numbers([await late.receive()]) for _ in range(3)] == [[3], [4], [5]]

@@ -19,6 +19,8 @@ class Answer:
     """Names the ICE session (RFC 9725 section 4.3.1), without the quotes that HTTP puts around it."""
     codec: str
     """What the viewer gets, such as `H264`."""
+    why: str = ""
+    """Why it gets that, a clause for people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,9 @@ class MediaEngine(Protocol):
     def cameras(self) -> list[dict[str, object]]:
         """Every camera, ready for JSON.
 
-        Keys, at least: name, title, state, last_error, needs_attention, demand, codec, width, height, fps, bitrate_bps,
-        frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s. What is not known is None.
+        Keys, at least: name, title, state, last_error, needs_attention, demand, codec, profile, has_b_frames, width,
+        height, fps, bitrate_bps, frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s,
+        sub, sent. What is not known is None.
         """
 
     def server(self) -> dict[str, object]:

@@ -21,8 +21,19 @@ FIGURES_INTERVAL_S = 1.0
 """How often figures (bit rate, viewers) go out while somebody listens; states go out as they change."""
 STATES_INTERVAL_S = 0.05
 """Changes within this time go out together: hundreds of cameras dialled at a start would else cost a pass each."""
-STATE_KEYS = ("title", "state", "last_error", "needs_attention", "demand", "codec", "width", "height")
-"""What goes out at once when it changes; all else are figures."""
+STATE_KEYS = (
+    "title",
+    "state",
+    "last_error",
+    "needs_attention",
+    "demand",
+    "codec",
+    "profile",
+    "has_b_frames",
+    "width",
+    "height",
+)
+"""What goes out at once when it changes, of the sub-stream as well; all else are figures."""
 
 
 @dataclass(slots=True)
@@ -94,7 +105,7 @@ class CameraFeed:
         """The cameras by name; those whose state is not new keep their version."""
         described = {}
         for camera in cameras:
-            name, state = str(camera["name"]), tuple(camera.get(key) for key in STATE_KEYS)
+            name, state = str(camera["name"]), _state_of(camera)
             known = self._cameras.get(name)
             if known is not None and known.state == state:
                 described[name] = known
@@ -131,6 +142,12 @@ class Cursor:
         await self._feed.wait_newer(self._version)
         self._version, self._names, messages = self._feed.since(self._version, self._names)
         return messages
+
+
+def _state_of(camera: dict[str, object]) -> tuple[object, ...]:
+    sub = camera.get("sub")
+    own = tuple(camera.get(key) for key in STATE_KEYS)
+    return own + tuple(sub.get(key) for key in STATE_KEYS) if isinstance(sub, dict) else own
 
 
 def _dumps(value: object) -> str:

@@ -10,6 +10,7 @@ from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ATTENTION = ["refused", "video", "no-rtsp", "certificate"]
 _DEMANDS = ["idle", "dialling", "watched", "lingering"]
+_WAYS = ["as-is", "sub-stream"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
 
@@ -141,7 +142,7 @@ def _page_paths() -> dict[str, Any]:
 
 
 def _schemas() -> dict[str, Any]:
-    number, text, count = ({"type": [kind, "null"]} for kind in ("number", "string", "integer"))
+    number, text, count, flag = ({"type": [kind, "null"]} for kind in ("number", "string", "integer", "boolean"))
     return {
         "Camera": {
             "type": "object",
@@ -162,6 +163,8 @@ def _schemas() -> dict[str, Any]:
                     "description": "What a camera on demand is connected for; null for one that always is.",
                 },
                 "codec": text,
+                "profile": text,
+                "has_b_frames": flag,
                 "width": count,
                 "height": count,
                 "fps": number,
@@ -174,6 +177,8 @@ def _schemas() -> dict[str, Any]:
                 "reconnects": count,
                 "uptime_s": number,
                 "audio": _audio_schema(),
+                "sub": _sub_schema(),
+                "sent": _sent_schema(),
             },
         },
         "Server": _server_schema(),
@@ -189,6 +194,42 @@ def _schemas() -> dict[str, Any]:
                 "retry_after": {"type": "number", "description": "Seconds."},
             },
         },
+    }
+
+
+def _sub_schema() -> dict[str, Any]:
+    number, text, count, flag = ({"type": [kind, "null"]} for kind in ("number", "string", "integer", "boolean"))
+    properties = {
+        "state": {"type": "string", "enum": _STATES},
+        "last_error": text,
+        "codec": text,
+        "profile": text,
+        "has_b_frames": flag,
+        "width": count,
+        "height": count,
+        "fps": number,
+        "bitrate_bps": number,
+    }
+    return {
+        "type": ["object", "null"],
+        "description": "The camera's sub-stream; null where none is configured.",
+        "required": [*properties],
+        "properties": properties,
+    }
+
+
+def _sent_schema() -> dict[str, Any]:
+    text = {"type": "string"}
+    properties = {
+        "codec": text,
+        "way": {"type": "string", "enum": _WAYS},
+        "why": text,
+        "viewers": {"type": "integer"},
+    }
+    return {
+        "type": "array",
+        "description": "What viewers get, and why; those who get the same are one entry, the largest group first.",
+        "items": {"type": "object", "required": [*properties], "properties": properties},
     }
 
 

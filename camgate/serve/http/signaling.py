@@ -145,7 +145,14 @@ class SignalingSocket:
             viewer.session_id = answer.session_id
         if viewer.session_id is None:
             return "Closed before the offer was answered."
-        await self._send("answer", id=offer.id, session=answer.session_id, sdp=answer.sdp, codec=answer.codec)
+        await self._send(
+            "answer",
+            id=offer.id,
+            session=answer.session_id,
+            sdp=answer.sdp,
+            codec=answer.codec,
+            why=answer.why,
+        )
         for fragment in viewer.early_fragments:
             await self._add_candidate(offer.id, answer.session_id, fragment)
         return await self._engine.wait_viewer_closed(answer.session_id)

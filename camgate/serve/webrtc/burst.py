@@ -16,8 +16,7 @@ from camgate.serve.webrtc.recovery import send_paced
 from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import BURST_KEPT_S, Viewer
 from camgate.wire.codec.frame import Frame
-from camgate.wire.codec.h264_nal import NOT_FOR_BROWSERS
-from camgate.wire.codec.h264_payload import packetize_h264
+from camgate.wire.codec.video_codecs import packetize_for_browsers
 
 SPACING_TICKS = 450
 """5 ms at 90 kHz between a burst's frames: Chromium froze on joins with 1 tick, never with this."""
@@ -42,9 +41,9 @@ Payloads = Sequence[list[bytes]]
 """RTP payloads, a list a frame."""
 
 
-def packetize(frame: Frame) -> list[bytes]:
+def packetize(frame: Frame, codec: str = "H264") -> list[bytes]:
     """Return a frame's RTP payloads as browsers get them."""
-    return packetize_h264(frame.nals, MAX_PAYLOAD_BYTES, without=NOT_FOR_BROWSERS)
+    return packetize_for_browsers(codec, frame.nals, MAX_PAYLOAD_BYTES)
 
 
 def burst_timestamps(count: int, last: int, after: int | None) -> list[int]:

@@ -25,6 +25,7 @@ from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
 from camgate.serve.webrtc.sender import Sender, SenderStatistics
 from camgate.serve.webrtc.turns import Turns
+from camgate.wire.codec.format import VideoFormat
 from camgate.wire.ice import stun
 
 log = get_logger("webrtc.endpoint")
@@ -128,8 +129,14 @@ class Endpoint:
         sender = self._senders.get(stream)
         if sender is None:
             sender = self._senders[stream] = Sender(stream, self.sending, self._attention, self.turns)
+            sender.on_format = lambda video: self._check_format(sender, video)
             self._starting.send_nowait(lambda: self._run_sender(sender))
         return sender
+
+    def _check_format(self, sender: Sender, video: VideoFormat) -> None:
+        for peer in self.peers():
+            if peer.is_sent_by(sender):
+                peer.check_format(video)
 
     def senders(self) -> Iterator[Sender]:
         """All streams' senders."""

@@ -25,6 +25,7 @@ from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.sender import Sender
 from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import Viewer, ViewerStatistics
+from camgate.wire.codec.format import VideoFormat
 from camgate.wire.ice import stun
 from camgate.wire.rtp import rtcp
 from camgate.wire.rtp.errors import RtcpMalformed
@@ -98,6 +99,10 @@ class Sound:
     payload_type: int
 
 
+def _no_misfit(video: VideoFormat) -> None:
+    return None
+
+
 class Path:
     """One way between an address of the viewer's and one of ours, found by a check of the viewer's.
 
@@ -116,6 +121,7 @@ class Peer:
     """One viewer of one camera.
 
     mid, addresses: what the answer said of its first section and of candidates, repeated when ICE restarts.
+    misfit: says why a format of the stream is not what the answer promised; None where it is.
     paths: the ways on which it has checked, the most recently heard one last. Each has an answer's source address of
     its own: a viewer takes an answer only from where it sent the check (RFC 8445 section 7.2.5.2.1).
     """
@@ -137,6 +143,7 @@ class Peer:
         self.fingerprint = sha256_fingerprint(certificate)
         self.mid = ""
         self.addresses: list[str] = []
+        self.misfit: Callable[[VideoFormat], str | None] = _no_misfit
         self.local = IceCredentials.generate()
         self.state = PeerState.NEW
         self.closed_reason = ""
@@ -180,6 +187,9 @@ class Peer:
             self.leave(str(exc))
             return
         assert self._path is not None, "a handshake needs a checked address"
+        self.check_format(self._sender.stream.format)
+        if self.closed_reason:
+            return
         self._srtp_profile = keys.profile
         self.viewer = Viewer(keys, self._path.route, self._profile, self._sender.ssrc)
         self._move(PeerState.CONNECTED)
@@ -217,6 +227,14 @@ class Peer:
         """End the session, for `reason` in words; the goodbye goes out from the peer's own task."""
         self.closed_reason = self.closed_reason or reason
         self._watching.cancel()
+
+    def check_format(self, video: VideoFormat | None) -> None:
+        """End the session where the stream has become what the viewer did not ask for; no more is sent to it."""
+        reason = None if video is None else self.misfit(video)
+        if reason is not None:
+            if self.viewer is not None:
+                self.viewer.closed = True
+            self.leave(reason)
 
     async def wait_closed(self) -> str:
         """Wait until the viewer is gone; returns the reason."""

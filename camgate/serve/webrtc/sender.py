@@ -23,6 +23,7 @@ from camgate.serve.webrtc.packets import FrameBuffer, HeaderProfile, PacketizedF
 from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import CLOCK_HZ, Viewer
 from camgate.serve.webrtc.wall_clock import unix_now_s
+from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp import rtcp
 
@@ -79,6 +80,10 @@ class Sender:
         if first_index is None:
             first_index = (1 << 16) + secrets.randbelow(MAX_START_SEQUENCE)
         self._next_index = first_index
+        self._format: VideoFormat | None = None
+        self._codec = "H264"
+        self.on_format: Callable[[VideoFormat], None] | None = None
+        """Told of another format before the first frame of it is sent: who can no longer be sent to must be closed."""
         self._timestamp_offset = secrets.randbits(32)
         self._viewers: list[Viewer] = []
         self._ring: deque[PacketizedFrame] = deque()
@@ -116,12 +121,27 @@ class Sender:
                 return
 
     def _start(self) -> None:
+        self._heed_format()
         cached = self.stream.gop()
         self._newest_time = cached[-1].rtp_time if cached else -1
         self._running = True
         self._count_viewers()
         for viewer in self._viewers:
             self._join(viewer)
+
+    def _heed_format(self) -> None:
+        video = self.stream.format
+        if video is None or video is self._format:
+            return
+        if video.codec != self._codec:
+            # Nothing that was sent can be asked for again under the new codec.
+            self._codec = video.codec
+            self._payloads.clear()
+            self._ring.clear()
+            self._ring_packets = 0
+        self._format = video
+        if self.on_format is not None:
+            self.on_format(video)
 
     async def _forward(self, subscription: Subscription) -> None:
         try:
@@ -174,7 +194,7 @@ class Sender:
         """Return the payloads of cached frames: made once, as all who join while they are cached share them."""
         for frame in cached:
             if frame.rtp_time not in self._payloads:
-                self._payloads[frame.rtp_time] = burst.packetize(frame)
+                self._payloads[frame.rtp_time] = burst.packetize(frame, self._codec)
         return [payloads for frame in cached if (payloads := self._payloads[frame.rtp_time])]
 
     async def _send(self, frame: Frame) -> None:
@@ -185,7 +205,9 @@ class Sender:
             return
         if frame.is_key:
             self._payloads.clear()
-        payloads = burst.packetize(frame)
+        if self.stream.format is not self._format:
+            self._heed_format()
+        payloads = burst.packetize(frame, self._codec)
         if not payloads:
             return
         packets = PacketizedFrame(payloads, self._next_index, self._timestamp(frame), frame.is_key)

@@ -48,7 +48,7 @@ class VideoFormat:
         """The level, such as 3.1; 0 for VP8, which has none."""
         if self.codec == "VP8":
             return 0.0
-        return self.level_id / 30 if self.codec == "H265" else int(self.profile_level_id[4:6], 16) / 10
+        return self.level_id / 30 if self.codec == "H265" else int(self.profile_level_id[4:6] or "0", 16) / 10
 
     @property
     def label(self) -> str:
@@ -58,7 +58,10 @@ class VideoFormat:
 
 def h264_profile_name(profile_level_id: str) -> str:
     """Return the name of an H.264 profile from its six hexadecimal digits: `42e01f` is `Constrained Baseline`."""
-    profile, constraints = bytes.fromhex(profile_level_id)[:2]
+    try:
+        profile, constraints = bytes.fromhex(profile_level_id)[:2]
+    except ValueError:
+        return "unknown profile"
     # H.264, A.2.1.1: Baseline with constraint_set1_flag is Constrained Baseline.
     if profile == 0x42 and constraints & H264_CONSTRAINT_SET1:
         return "Constrained Baseline"

@@ -3,13 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from camgate.wire.codec.format import AudioFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia
 
 PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 """Lets the sender bound the receiver's jitter buffer; Chromium obeys it, Firefox ignores it."""
 
 _CONSTRAINED_BASELINE = "42e01f"
+_H265_LEVEL = 120
+"""Level 4: an offer without level-id stands for 3.1, and its maker should take 4 (draft-ietf-avtcore-hevc-webrtc)."""
 _FEEDBACK = ("nack", "nack pli", "ccm fir")
 
 
@@ -100,6 +102,33 @@ def choose_h264(media: OfferedMedia, profile_level_id: str) -> OfferedCodec | No
             if _profile(codec.parameters.get("profile-level-id", "42e01f")) == profile:
                 return codec
     return codecs[0] if codecs else None
+
+
+def choose_h265(media: OfferedMedia, video: VideoFormat, *, heed_level: bool = True) -> OfferedCodec | None:
+    """Choose the offered H.265 payload type for a stream, or None.
+
+    Profile, tier and tx-mode must be equal; the stream's level must not be above the offered one, if that is heeded.
+    """
+    for codec in media.codecs:
+        fits = not heed_level or video.level_id <= _number(codec, "level-id", _H265_LEVEL)
+        if codec.name == "H265" and fits and is_same_h265(codec, video):
+            return codec
+    return None
+
+
+def is_same_h265(codec: OfferedCodec, video: VideoFormat) -> bool:
+    """Say whether an offered H.265 codec is that of a stream, but for the level."""
+    # RFC 7798 7.1: profile-id, tier-flag and tx-mode have defaults, which Safari 18 offers by naming none.
+    return (
+        _number(codec, "profile-id", 1) == video.profile_id
+        and _number(codec, "tier-flag", 0) == video.tier_flag
+        and codec.parameters.get("tx-mode", "SRST").upper() == "SRST"
+    )
+
+
+def _number(codec: OfferedCodec, name: str, default: int) -> int:
+    text = codec.parameters.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else default
 
 
 def _profile(profile_level_id: str) -> tuple[int, int]:

@@ -72,7 +72,14 @@ async def test_an_offer_is_answered(server: Server, engine: FakeEngine) -> None:
     async with speaking(server) as client:
         await client.offer(wait=5)
         answer = await client.hear("answer")
-        assert answer == {"type": "answer", "id": "v1", "session": "session-1", "sdp": ANSWER_SDP, "codec": "H264"}
+        assert answer == {
+            "type": "answer",
+            "id": "v1",
+            "session": "session-1",
+            "sdp": ANSWER_SDP,
+            "codec": "H264",
+            "why": "",
+        }
         viewer = engine.viewers["session-1"]
         assert (viewer.camera, viewer.host, viewer.wait_s) == ("front", "127.0.0.1", 5)
 

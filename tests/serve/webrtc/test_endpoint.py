@@ -24,6 +24,7 @@ from camgate.serve.webrtc.peer import (
     PeerState,
 )
 from camgate.wire.ice import stun
+from tests.fakes.frames import H265_FORMAT
 from tests.fakes.receiver import Receiver
 
 REMOTE = IceCredentials("viewer", "v" * 24)
@@ -432,3 +433,18 @@ async def test_a_taken_port_is_an_oserror() -> None:
             Endpoint().bind(taken.sock.getsockname()[1])
     finally:
         taken.sock.close()
+
+
+async def test_viewers_whose_stream_becomes_what_they_did_not_ask_for_are_closed() -> None:
+    async with _endpoint() as endpoint:
+        stream = Stream("front")
+        peers = [endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS) for _ in range(2)]
+        peers[0].misfit = lambda video: f"it sends {video.label} now"
+        elsewhere = _add(endpoint)
+        elsewhere.misfit = peers[0].misfit
+        sender = endpoint.sender(stream)
+        assert sender.on_format is not None
+        sender.on_format(H265_FORMAT)
+        with trio.fail_after(HANG_S):
+            assert await peers[0].wait_closed() == "it sends H.265 Main now"
+        assert [peer.closed_reason for peer in (peers[1], elsewhere)] == ["", ""]

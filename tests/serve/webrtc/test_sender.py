@@ -13,9 +13,16 @@ from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.numbering import START_MARGIN_PACKETS
+from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES
 from camgate.serve.webrtc.sender import Sender
+from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.codec.h265 import H265Depacketizer
+from camgate.wire.codec.h265_payload import packetize_h265
 from camgate.wire.rtp import rtcp
+from camgate.wire.rtp.packet import RtpPacket, build_rtp_header
+from tests.fakes import h265
+from tests.fakes.frames import H265_FORMAT, VIDEO_FORMAT
 from tests.fakes.receiver import Receiver
 
 SPS, PPS = b"\x67\x42\xc0\x1f" + bytes(10), b"\x68\xce\x3c\x80"
@@ -507,3 +514,62 @@ async def test_what_a_sender_keeps_shows_in_statistics(autojump_clock: MockClock
         scene.sender.remove(receiver.viewer)
         rest = scene.sender.statistics()
         assert (rest.viewers, rest.ring_packets, rest.cached_packets) == (0, 0, 0)
+
+
+async def test_h265_goes_out_with_its_parameter_sets_first_and_nothing_that_browsers_do_not_need(
+    autojump_clock: MockClock,
+) -> None:
+    async with _scene() as scene:
+        scene.stream.set_format(H265_FORMAT)
+        for number in range(3):
+            nals = [h265.AUD, *h265.key_nals(3000)] if number == 0 else [h265.AUD, h265.SEI, h265.slice_nal(2000)]
+            scene.stream.publish(Frame(tuple(nals), number * TICKS, trio.current_time(), number == 0))
+            if number == 0:
+                receiver = scene.join()
+            await wait_all_tasks_blocked()
+            await trio.sleep(0.04)
+        receiver.take()
+        depacketizer = H265Depacketizer()
+        frames = [
+            frame for packet in receiver.packets for frame in depacketizer.receive_packet_untrusted(_rtp(packet), 0.0)
+        ]
+        assert [list(frame.nals) for frame in frames] == [h265.key_nals(3000), *[[h265.slice_nal(2000)]] * 2]
+        # One packet of parameter sets, and fragments of one size.
+        key = receiver.frames()[0]
+        assert key[0].payload[0] >> 1 & 63 == 48
+        assert len({len(packet.payload) for packet in key[1:-1]}) == 1
+
+
+def _rtp(packet: RtpPacket) -> bytes:
+    header = build_rtp_header(packet.payload_type, packet.sequence, packet.timestamp, packet.ssrc, marker=packet.marker)
+    return header + bytes(packet.payload)
+
+
+async def test_another_codec_is_told_before_it_is_sent(autojump_clock: MockClock) -> None:
+    async with _scene() as scene:
+        scene.stream.set_format(VIDEO_FORMAT)
+        told: list[VideoFormat] = []
+
+        def close(video: VideoFormat) -> None:
+            told.append(video)
+            if video.codec == "H265":
+                receiver.viewer.closed = True
+
+        await scene.frames(3)
+        receiver = scene.join()
+        scene.sender.on_format = close
+        await scene.frames(2)
+        receiver.take()
+        sent = len(receiver.packets)
+        scene.stream.set_format(H265_FORMAT)
+        scene.stream.publish(Frame(tuple(h265.key_nals()), 100 * TICKS, trio.current_time(), True))
+        await wait_all_tasks_blocked()
+        assert told[-1] is H265_FORMAT
+        receiver.take()
+        assert len(receiver.packets) == sent
+        assert scene.sender.statistics().ring_packets == len(packetize_h265(h265.key_nals(), MAX_PAYLOAD_BYTES))
+        # Who comes now gets the new codec, from its key frame on.
+        later = scene.join()
+        await wait_all_tasks_blocked()
+        later.take()
+        assert later.frames()[0][0].payload[0] >> 1 & 63 == 48

@@ -12,6 +12,7 @@ from camgate.wire.codec.format import AudioFormat, VideoFormat, h264_profile_nam
         ("640032", "High"),
         ("7a0032", "High 4:2:2"),
         ("f40032", "profile 244"),
+        ("", "unknown profile"),
     ],
 )
 def test_h264_profiles_have_their_names(profile_level_id: str, name: str) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from aiortc.sdp import SessionDescription
 
-from camgate.wire.codec.format import AudioFormat
+from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
     LocalTransport,
@@ -13,6 +13,7 @@ from camgate.wire.sdp.answer import (
     build_answer,
     choose_audio,
     choose_h264,
+    choose_h265,
     host_candidates,
     wanted_audio,
     wanted_video,
@@ -104,6 +105,84 @@ def test_a_nonsense_profile_is_the_last_choice() -> None:
     chosen = choose_h264(_media(_h264(96, "TeAo")), "42e01f")
     assert chosen is not None
     assert chosen.payload_type == 96
+
+
+def _h265(payload_type: int, **parameters: str) -> OfferedCodec:
+    named = {name.replace("_", "-"): value for name, value in parameters.items()}
+    return OfferedCodec(payload_type, "H265", 90_000, named)
+
+
+def _main(level_id: int = 93, *, profile_id: int = 1, tier_flag: int = 0) -> VideoFormat:
+    return VideoFormat(
+        codec="H265",
+        sps=b"",
+        pps=b"",
+        profile_id=profile_id,
+        tier_flag=tier_flag,
+        level_id=level_id,
+        width=None,
+        height=None,
+        fps=None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "profile_id", "payload_type"),
+    [
+        ("chrome-144-macos", 1, 49),
+        ("chrome-144-macos", 2, 51),
+        ("chrome-144-macos", 3, None),
+        ("safari-18-macos", 1, 104),
+        ("safari-18-macos", 2, None),
+        ("chromium-156-linux", 1, None),
+        ("firefox-153-linux", 1, None),
+    ],
+)
+def test_h265_is_matched_by_profile(name: str, profile_id: int, payload_type: int | None) -> None:
+    offer, video = _offer(name)
+    chosen = choose_h265(video, _main(120, profile_id=profile_id))
+    assert (chosen and chosen.payload_type) == payload_type
+    if chosen is not None:
+        track = SentTrack(chosen, 1234, "front")
+        answer = build_answer(offer, 1, TRANSPORT, {video.mid: track})
+        assert f"a=rtpmap:{payload_type} H265/90000" in answer
+        assert ("a=fmtp" in answer) == bool(chosen.parameters)
+
+
+def test_the_level_of_h265_must_be_within_the_offered_one_unless_it_is_not_heeded() -> None:
+    media = _media(_h265(96, level_id="93"), _h265(97, level_id="120"))
+    assert [
+        codec and codec.payload_type for codec in (choose_h265(media, _main(93)), choose_h265(media, _main(120)))
+    ] == [
+        96,
+        97,
+    ]
+    assert choose_h265(media, _main(123)) is None
+    chosen = choose_h265(media, _main(123), heed_level=False)
+    assert chosen is not None
+    assert chosen.payload_type == 96
+
+
+@pytest.mark.parametrize(
+    ("parameters", "fits"),
+    [
+        ({}, True),
+        ({"profile_id": "1", "tier_flag": "0", "tx_mode": "srst"}, True),
+        ({"tier_flag": "1"}, False),
+        ({"tx_mode": "MRST"}, False),
+        ({"profile_id": "x" * 9}, True),
+        ({"level_id": "\u0661"}, True),
+        ({"level_id": "9" * 5000}, True),
+    ],
+)
+def test_h265_without_parameters_stands_for_their_defaults(parameters: dict[str, str], fits: bool) -> None:
+    media = _media(_h264(95, "42e01f"), _h265(96, **parameters))
+    assert (choose_h265(media, _main(120)) is not None) == fits
+
+
+def test_the_high_tier_needs_to_be_offered() -> None:
+    assert choose_h265(_media(_h265(96)), _main(tier_flag=1)) is None
+    assert choose_h265(_media(_h265(96, tier_flag="1")), _main(tier_flag=1)) is not None
 
 
 def test_an_offer_that_only_sends_has_no_wanted_video() -> None:
