@@ -367,7 +367,8 @@ async def test_another_codec_ends_the_session_so_that_clients_ask_again(
         await player.wait_frames(5)
         scene.source.set_format(replace(FORMAT, codec="H265"))
         scene.publish(6)
-    assert len(player.frames) == 10
+    # Nothing of what comes under the new codec reaches a client that was told of the old one.
+    assert len(player.frames) == 5
     assert isinstance(player.reports[-1], Bye)
 
 
