@@ -10,6 +10,7 @@ from typing import Generic, Protocol, TypeVar
 from camgate.base.errors import RemoteError
 from camgate.ingest.errors import CameraHungUp
 from camgate.wire.codec.audio import AudioDepacketizer
+from camgate.wire.codec.audio_codecs import audio_of_track_untrusted
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video_codecs import video_depacketizer
@@ -54,13 +55,13 @@ def receive_video(track: Track, now: float) -> "TrackReceiver[VideoFormat]":
 
 
 def receive_audio(track: Track, now: float) -> "TrackReceiver[AudioFormat]":
-    """Receive the audio track beside it; nothing that comes on it ends the session."""
-    audio = audio_format(track)
-    return TrackReceiver(track, AudioDepacketizer(audio, payload_type=track.payload_type), now)
+    """Receive the audio track beside it; nothing that comes on it ends the session. Raises AudioMalformed."""
+    audio, reader = audio_of_track_untrusted(track.codec, track.clock_rate, track.audio_channels, track.fmtp)
+    return TrackReceiver(track, AudioDepacketizer(audio, reader, payload_type=track.payload_type), now)
 
 
 def audio_format(track: Track) -> AudioFormat:
-    """Return what the session description says of an audio track."""
+    """Return what the session description says of an audio track, be it usable or not."""
     return AudioFormat(codec=track.codec, clock_hz=track.clock_rate, channels=track.audio_channels)
 
 

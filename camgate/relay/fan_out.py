@@ -25,8 +25,6 @@ class FanOut:
         self.name = name
         self.wants = wants or Wants()
         self.closed = False
-        self.behind_s = 0.0
-        """How much later than the camera's own its frames arrive, in seconds: of what is transcoded, lately."""
         self._subscriptions: list[Subscription] = []
         self._meter = RateMeter()
         self._last_arrival_s: float | None = None
@@ -50,10 +48,6 @@ class FanOut:
                 self._subscriptions.remove(subscription)
             self._shed_frames += subscription.shed_frames
             subscription.abandon()
-
-    def note_behind(self, behind_s: float) -> None:
-        """Take note of how much later than the camera's own a frame came."""
-        self.behind_s = self.behind_s + (behind_s - self.behind_s) / 16 if self.behind_s else behind_s
 
     def bitrate_bps(self, now: float) -> float:
         """Return how many bits a second came in over the last seconds."""

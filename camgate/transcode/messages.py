@@ -56,7 +56,8 @@ class WorkerTalksNonsense(RemoteError):
 class Media:
     """One frame on its way to or from a worker.
 
-    rtp_time, arrival_s, is_key: as in `wire.codec.frame.Frame`. is_unseen: needed by those after it, shown to nobody.
+    rtp_time: when it is to be shown (`display_time` of a camera's frame). arrival_s: when the camera's frame came, of
+    which it is made. is_key: as in `wire.codec.frame.Frame`. is_unseen: needed by those after it, shown to nobody.
     """
 
     rtp_time: int

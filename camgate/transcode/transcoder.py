@@ -107,6 +107,7 @@ class Transcoder:
         self._last_time = -1
         self._counts = Counts()
         self._earlier = Counts()
+        self._delay_s = 0.0
         self._dropped = 0
         self._subscription: Subscription | None = None
         self._next_words_s = -math.inf
@@ -224,7 +225,7 @@ class Transcoder:
         if not self._waiting:
             self._moved_s = trio.current_time()
         self._waiting.append(frame.arrival_s)
-        media = Media(frame.rtp_time, frame.arrival_s, frame.is_key, frame.nals, is_unseen)
+        media = Media(frame.display_time, frame.arrival_s, frame.is_key, frame.nals, is_unseen)
         await worker.send_packed(media.pack())
 
     async def _watch(self, worker: Worker) -> None:
@@ -280,7 +281,7 @@ class Transcoder:
         now = trio.current_time()
         # A worker that was started again may begin with pictures that the last one had made already.
         self._last_time = max(self._last_time + 1, media.rtp_time)
-        self.stream.note_behind(now - media.arrival_s)
+        self._delay_s += (now - media.arrival_s - self._delay_s) / 16
         if media.is_key:
             self._note_format(media)
         self.stream.publish(Frame(tuple(media.nals), self._last_time, now, media.is_key))
@@ -334,7 +335,7 @@ class Transcoder:
             viewers=made.viewers,
             fps=made.fps,
             bitrate_bps=made.bitrate_bps,
-            delay_s=self.stream.behind_s,
+            delay_s=self._delay_s,
             frames_dropped=self._frames_dropped(),
             pictures_skipped=self._earlier.skipped + self._counts.skipped,
             frames_broken=self._earlier.broken + self._counts.broken,

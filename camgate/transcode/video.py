@@ -10,7 +10,6 @@ from camgate.transcode.decoding import open_video_decoder
 from camgate.transcode.encoding import Encoder, EncoderFailed, Wish, choose_encoder
 from camgate.transcode.jpeg import fitted
 from camgate.transcode.messages import Counts, Kind, Media
-from camgate.transcode.times import PictureTimes
 
 START_CODE = b"\x00\x00\x00\x01"
 BUSY_WITH = 3
@@ -27,7 +26,7 @@ class VideoTranscoder:
         self._max_width = max_width
         self.encoder_name, self._options, self.refused = choose_encoder(wish)
         self._encoder: Encoder | None = None
-        self._times = PictureTimes()
+        self._last_time = -1
         self.counts = Counts()
 
     @property
@@ -42,7 +41,6 @@ class VideoTranscoder:
     def take(self, media: Media, *, is_busy: bool) -> Iterator[Media]:
         """Decode one frame, and yield what comes of it. is_busy: leave out encoding. Raises EncoderFailed."""
         self.counts.frames += 1
-        self._times.note_frame(media.rtp_time, media.arrival_s)
         packet = av.Packet(b"".join(START_CODE + nal for nal in media.nals))
         packet.pts = media.rtp_time
         try:
@@ -52,11 +50,12 @@ class VideoTranscoder:
             pictures = []
         for picture in pictures:
             self.counts.decoded += 1
-            rtp_time, arrival_s = self._times.of_picture(picture.pts)
+            # No two at a time, and none backward, whatever the camera said.
+            self._last_time = max(self._last_time + 1, picture.pts or 0)
             if media.is_unseen or is_busy:
                 self.counts.skipped += not media.is_unseen
             else:
-                yield from self._encode(picture, rtp_time, arrival_s)
+                yield from self._encode(picture, self._last_time, media.arrival_s)
 
     def _encode(self, picture: Any, rtp_time: int, arrival_s: float) -> Iterator[Media]:
         picture = self._fit(picture)

@@ -22,6 +22,15 @@ class BitWriter:
     def se(self, *values: int) -> "BitWriter":
         return self.ue(*(2 * value - 1 if value > 0 else -2 * value for value in values))
 
+    def raw(self, data: bytes) -> "BitWriter":
+        return self.u(8 * len(data), int.from_bytes(data, "big"))
+
+    def aligned(self) -> bytes:
+        """Return the bytes, filled up with zeros."""
+        bits = "".join(self._bits)
+        bits += "0" * (-len(bits) % 8)
+        return int(bits or "0", 2).to_bytes(len(bits) // 8, "big")
+
     def rbsp(self) -> bytes:
         """Return the bytes, with the stop bit and its alignment (H.264 7.3.2.11)."""
         bits = "".join(self._bits) + "1"

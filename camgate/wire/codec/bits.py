@@ -1,4 +1,4 @@
-"""Reading video headers bit by bit, Exp-Golomb codes included (ITU-T H.264 7.2 and 9.1)."""
+"""Reading headers of video and sound bit by bit, Exp-Golomb codes included (ITU-T H.264 7.2 and 9.1)."""
 
 from camgate.wire.codec.errors import BitstreamMalformed
 
@@ -14,14 +14,19 @@ class BitReader:
 
     def __init__(self, data: bytes) -> None:
         self._value = int.from_bytes(data, "big")
-        self._left = 8 * len(data)
+        self.left = 8 * len(data)
+        """How many bits are left."""
 
     def bits(self, count: int) -> int:
         """Return the next `count` bits as an unsigned number: u(n)."""
-        if count > self._left:
+        if count > self.left:
             raise BitstreamMalformed("it ends too early")
-        self._left -= count
-        return self._value >> self._left & (1 << count) - 1
+        self.left -= count
+        return self._value >> self.left & (1 << count) - 1
+
+    def remaining(self) -> int:
+        """Return all bits that are left, as a number, without reading them."""
+        return self._value & (1 << self.left) - 1
 
     def flag(self) -> bool:
         return bool(self.bits(1))
