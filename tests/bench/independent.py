@@ -66,8 +66,13 @@ def running_cameras(camsim: str, count: int, folder: Path) -> Iterator[int]:
 
 
 @contextmanager
-def running_camgate(camera_port: int, cameras: int, viewers: int, folder: Path) -> Iterator[Server]:
-    """Run camgate on the cameras, with room for `viewers` and for those of the run before who are about to leave."""
+def running_camgate(
+    camera_port: int, cameras: int, viewers: int, folder: Path, *, checkout: Path | None = None
+) -> Iterator[Server]:
+    """Run camgate on the cameras, with room for `viewers` and for those of the run before who are about to leave.
+
+    checkout: where the version is that is run, with the packages of this one; None for this one.
+    """
     port = free_port()
     config = {
         "server": {"listen": f"{HOST}:{port}", "max_viewers": 2 * viewers},
@@ -82,7 +87,8 @@ def running_camgate(camera_port: int, cameras: int, viewers: int, folder: Path) 
     file = folder / "camgate.toml"
     file.write_text(tomli_w.dumps(config))
     command = [sys.executable, "-m", "camgate", "run", "--config", str(file)]
-    with _running(command, folder / "camgate.log") as pid:
+    # What is run with `-m` is looked for in the working directory first.
+    with _running(command, folder / "camgate.log", checkout) as pid:
         _wait_for(port)
         time.sleep(WARM_S)
         yield Server("camgate", pid, f"http://{HOST}:{port}/whep/cam%d")
@@ -209,8 +215,8 @@ def _json_of(command: Sequence[str]) -> dict[str, Any]:
 
 
 @contextmanager
-def _running(command: Sequence[str], log: Path) -> Iterator[int]:
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output) as process:
+def _running(command: Sequence[str], log: Path, folder: Path | None = None) -> Iterator[int]:
+    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, cwd=folder) as process:
         try:
             yield process.pid
         finally:
