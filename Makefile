@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-browser bench-loss bench-abuse lock clean
+.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -28,13 +28,16 @@ test-full: setup ## every test, with far more generated inputs for the property 
 
 bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
 	@.venv/bin/camgate bench $(ARGS)
-	@for file in $(filter-out %_browser_joins.py %_browser_loss.py %_abuse.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
+	@for file in $(filter-out %_joins.py %_browser_loss.py %_abuse.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
 
 bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
 	@$(PYTHON_BIN) tests/run_tiers.py bench
 
 bench-targets: setup ## the table of targets beside a yardstick (TOOLS="--camsim PATH --loadgen PATH --pionref PATH")
 	@$(PYTHON_BIN) -m tests.bench.targets $(TOOLS) $(ARGS)
+
+bench-joins: setup ## what a join costs in CPU, over 5 rounds; 1 minute (ARGS="--against CHECKOUT" compares with another version)
+	@$(PYTHON_BIN) -m tests.bench.bench_joins $(ARGS)
 
 bench-browser: setup ## join a camera 40 times in Chromium: first picture, freezes, delay; 8 minutes (ARGS=... as --busy 3)
 	@$(PYTHON_BIN) tests/bench/bench_browser_joins.py $(ARGS)

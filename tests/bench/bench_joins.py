@@ -50,7 +50,9 @@ class Measured:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("--against", type=Path, metavar="CHECKOUT", help="another version, run with the packages of this one")
+    parser.add_argument(
+        "--against", type=Path, metavar="CHECKOUT", help="another version, run with the packages of this one"
+    )
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--joins", type=int, default=20)
     arguments = parser.parse_args()
@@ -80,7 +82,7 @@ async def _compare(checkouts: Sequence[Path | None], arguments: argparse.Namespa
 
 
 async def _measure(servers: Sequence[Measured], joins: int) -> None:
-    """Take one round: the CPU of each server alone, then for as long with joins by turns; then let them come to rest."""
+    """Take one round: the CPU of each server alone, then for as long with joins by turns; then let them rest."""
     window_s = joins * len(servers) * SLOT_S
     began_s, before_s = trio.current_time(), _cpu_s(servers)
     await trio.sleep(window_s)

@@ -15,21 +15,18 @@ from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.problem import Problem
-from camgate.serve.http.responses import Response, problem_response
+from camgate.serve.http.responses import BODY_TIMEOUT_S, Response, common_headers, problem_response
 from camgate.serve.http.signaling import add_signaling_routes
 from camgate.serve.http.snapshot import add_snapshot_route
 from camgate.serve.http.whep import add_whep_routes
 
 log = get_logger("serve.http")
 
-BODY_TIMEOUT_S = 10
-"""How long a request's body may take: 64 KiB at 52 kbit/s."""
 PREFLIGHT_MAX_AGE_S = 600
 """How long browsers may remember what we allow another site: Chromium caps it at two hours."""
 
 _METHODS = "GET, HEAD, POST, PATCH, DELETE, OPTIONS"
 _REQUEST_HEADERS = "Content-Type, If-Match, Authorization"
-_EXPOSED_HEADERS = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After"
 
 
 def build_application(
@@ -92,14 +89,7 @@ def _add_common_headers(app: QuartTrio, rules: AccessRules) -> None:
 
     @app.after_request
     async def add_headers(response: Response) -> Response:
-        headers = response.headers
-        headers["X-Content-Type-Options"] = "nosniff"
-        headers["Referrer-Policy"] = "same-origin"
-        headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
-        if rules.any_cross_origin:
-            headers.add("Vary", "Origin")
-        origin = request.headers.get("Origin")
-        if origin is not None and rules.shares_with(origin):
-            headers["Access-Control-Allow-Origin"] = origin
-            headers["Access-Control-Expose-Headers"] = _EXPOSED_HEADERS
+        for name, value in common_headers(rules, request.headers.get("Origin")):
+            # What a route has set itself is its own: pages have another Content-Security-Policy.
+            response.headers.setdefault(name, value)
         return response

@@ -27,7 +27,7 @@ from hypercorn.protocol.h11 import STREAM_ID, H11Protocol
 from hypercorn.protocol.ws_stream import WSStream
 from hypercorn.trio.task_group import TaskGroup
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState
+from hypercorn.typing import AppWrapper, ASGIFramework, ConnectionState, H11SendableEvent
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
@@ -159,7 +159,9 @@ class Connection:
         self._closing = True
         self._reading.deadline = trio.current_time() + LINGER_S
         try:
-            await self._stream.send_eof()
+            # Shielded: hypercorn has told the application by now, and Quart then cancels who brought us here.
+            with trio.CancelScope(shield=True):
+                await self._stream.send_eof()
         except (trio.BrokenResourceError, trio.ClosedResourceError, trio.BusyResourceError):
             self._reading.cancel()
         await self._protocol.handle(Closed())
@@ -205,6 +207,7 @@ class HttpProtocol(H11Protocol):
     """Hypercorn's HTTP/1.1 protocol without upgrades to HTTP/2, and with a body in its own error answers."""
 
     _method: bytes
+    _head = b""
     _is_refusing = False
     _websocket_decided: trio.Event
 
@@ -236,6 +239,23 @@ class HttpProtocol(H11Protocol):
         elif isinstance(event, EndBody) and self._is_refusing:
             # A refused handshake would stay open for ever.
             await self.send(Closed())
+
+    async def _send_h11_event(self, event: H11SendableEvent) -> None:
+        """Write an answer's head together with the first of its body, and nothing where there is nothing to write.
+
+        Each write wakes the client, too, and costs as much as reading the whole request.
+        """
+        try:
+            data = self._head + (self.connection.send(event) or b"")
+        except h11.LocalProtocolError:
+            # What is wrong is the client's part, and it has been told so.
+            if self.connection.their_state is not h11.ERROR:
+                raise
+            return
+        is_head = isinstance(event, h11.Response)
+        self._head = data if is_head else b""
+        if data and not is_head:
+            await self.send(RawData(data))
 
     async def _close_stream(self) -> None:
         await super()._close_stream()

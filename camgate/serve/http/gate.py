@@ -3,6 +3,7 @@
 It stands before Quart, since Quart fails with a 500 on request targets that are not paths.
 """
 
+from collections.abc import Iterable
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -79,11 +80,16 @@ def with_origin_form(scope: Any) -> Any:
 
 async def send_problem(scope: Scope, send: Any, problem: Problem) -> None:
     """Answer a request, or a WebSocket's handshake, with a problem document."""
+    items = [*problem.header_items(), ("x-content-type-options", "nosniff")]
+    await send_answer(scope, send, problem.status, items, problem.body())
+
+
+async def send_answer(scope: Scope, send: Any, status: int, items: Iterable[tuple[str, str]], body: bytes) -> None:
+    """Answer a request, or a WebSocket's handshake; Content-Length is added to the headers."""
     kind = "http.response" if scope["type"] == "http" else "websocket.http.response"
-    body = problem.body()
-    items = [*problem.header_items(), ("content-length", str(len(body))), ("x-content-type-options", "nosniff")]
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in items]
-    await send({"type": f"{kind}.start", "status": int(problem.status), "headers": headers})
+    headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in items]
+    headers.append((b"content-length", str(len(body)).encode()))
+    await send({"type": f"{kind}.start", "status": int(status), "headers": headers})
     await send({"type": f"{kind}.body", "body": body, "more_body": False})
 
 

@@ -4,7 +4,13 @@ import json
 
 from quart_trio.wrappers import TrioResponse
 
+from camgate.serve.http.access import AccessRules
 from camgate.serve.http.problem import Problem
+
+BODY_TIMEOUT_S = 10
+"""How long a request's body may take: 64 KiB at 52 kbit/s."""
+
+_EXPOSED_HEADERS = "Location, ETag, Link, Accept-Patch, Accept-Post, Retry-After"
 
 Response = TrioResponse
 """The class of all answers. Quart's own looks for an asyncio loop when a body is empty."""
@@ -22,3 +28,18 @@ def problem_response(problem: Problem) -> Response:
     for name, value in problem.header_items():
         response.headers[name] = value
     return response
+
+
+def common_headers(rules: AccessRules, origin: str | None) -> list[tuple[str, str]]:
+    """What every answer carries, unless a route says otherwise; `origin` is the request's."""
+    headers = [
+        ("X-Content-Type-Options", "nosniff"),
+        ("Referrer-Policy", "same-origin"),
+        ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ]
+    if rules.any_cross_origin:
+        headers.append(("Vary", "Origin"))
+    if origin is not None and rules.shares_with(origin):
+        headers.append(("Access-Control-Allow-Origin", origin))
+        headers.append(("Access-Control-Expose-Headers", _EXPOSED_HEADERS))
+    return headers

@@ -19,6 +19,7 @@ from camgate.serve.http.connection import Connection, hypercorn_config
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate
+from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.problem import Problem
 from camgate.serve.listeners import addresses, are_all_loopback
@@ -54,7 +55,7 @@ async def serve_http(
     feed = CameraFeed(engine)
     app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), stopping)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
-    connections = Connections(Gate(app, rules), max_connections)
+    connections = Connections(Gate(OfferLane(app, engine, rules), rules), max_connections)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)
         task_status.started(addresses(listeners))

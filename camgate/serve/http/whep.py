@@ -13,7 +13,7 @@ from werkzeug.http import parse_etags
 
 from camgate.relay.errors import BadOffer, UnknownCamera, UnknownSession, UnprocessableFragment, ViewerError
 from camgate.serve.http.access import parse_authority_untrusted
-from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.engine import Answer, MediaEngine
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import Response, problem_response
 
@@ -66,15 +66,9 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
         check_known(camera)
         if request.mimetype != SDP:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
-        offer = offer_untrusted(await _body())
-        wait = request.args.get("wait")
-        wait_s = None if wait is None else wait_s_untrusted(wait)
-        answer = await engine.answer_offer(camera, offer, host=host_name(request.headers.get("Host")), wait_s=wait_s)
-        headers = {
-            "Location": f"{request.path}/{answer.session_id}",
-            "ETag": _quoted(answer.etag),
-            "Accept-Patch": FRAGMENT,
-        }
+        wait, host = request.args.get("wait"), request.headers.get("Host")
+        answer = await start_session(engine, camera, await _body(), host=host, wait=wait)
+        headers = session_headers(request.path, answer)
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
 
     @app.get("/whep/<camera>")
@@ -117,6 +111,24 @@ def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @app.route("/whep/<camera>/<session>", methods=["OPTIONS"])
     async def show_session_options(camera: str, session: str) -> Response:
         return Response(status=204, headers=_SESSION_HEADERS)
+
+
+async def start_session(
+    engine: MediaEngine, camera: str, body: bytes, *, host: str | None, wait: str | None = None
+) -> Answer:
+    """Answer a POST; `host` and `wait` are as it gives them, in its header and query. Raises as the engine does."""
+    offer = offer_untrusted(body)
+    wait_s = None if wait is None else wait_s_untrusted(wait)
+    return await engine.answer_offer(camera, offer, host=host_name(host), wait_s=wait_s)
+
+
+def session_headers(path: str, answer: Answer) -> dict[str, str]:
+    """The headers of the answer to a POST of `path`: where the session is (RFC 9725 section 4.2)."""
+    return {
+        "Location": f"{path}/{answer.session_id}",
+        "ETag": _quoted(answer.etag),
+        "Accept-Patch": FRAGMENT,
+    }
 
 
 def offer_untrusted(body: bytes) -> str:

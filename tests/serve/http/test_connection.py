@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from camgate.serve.http.connection import KEEP_ALIVE_S, WRITE_TIMEOUT_S, hypercorn_config
+from camgate.serve.http.connection import KEEP_ALIVE_S, LINGER_S, WRITE_TIMEOUT_S, hypercorn_config
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import PATIENCE_S, Client, Server, running_server
 
@@ -62,6 +62,15 @@ async def test_bytes_one_by_one_are_understood(server: Server) -> None:
         for byte in GET:
             await client.stream.send_all(bytes([byte]))
         assert (await client.reply()).status == 200
+
+
+async def test_a_client_that_wants_no_more_sees_the_end_at_once(server: Server, patient_clock: MockClock) -> None:
+    for request in (GET, b"POST /whep/front HTTP/1.1\r\nContent-Length: 0\r\nHost: localhost\r\n\r\n"):
+        started = trio.current_time()
+        async with server.client() as client:
+            await client.stream.send_all(request.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert await read_until_closed(client)
+        assert trio.current_time() - started < LINGER_S / 2
 
 
 @pytest.mark.parametrize("sent", [b"", GET[:-2], GET])
