@@ -8,6 +8,7 @@ Task tree (each line is owned by the one above it):
       load          looks at the machine ten times a second       (load.LoadWatch.run)
       transcoders   a task a stream that is made of another       (transcode.TranscoderPool.run)
       snapshots     hands key frames to a worker process          (transcode.Snapshots.run)
+      health        looks at every camera each few seconds         (relay.watch_health)
       intake        reads the sockets of all cameras               (ingest.open_intake)
       cameras       a supervisor each                              (ingest.run_camera)
 
@@ -29,6 +30,7 @@ from camgate.config.model import Settings
 from camgate.engine import Engine
 from camgate.ingest.intake import open_intake
 from camgate.ingest.supervisor import run_camera
+from camgate.relay.health_watch import watch_health
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source
 from camgate.serve.http.server import serve_http
@@ -71,10 +73,11 @@ async def _run_parts(
     async with open_intake() as intake, trio.open_nursery() as nursery:
         await nursery.start(endpoint.run)
         nursery.start_soon(engine.load.run)
+        nursery.start_soon(watch_health, registry, settings.health)
         nursery.start_soon(engine.snapshots.run)
         nursery.start_soon(engine.transcoders.run)
         for camera in settings.cameras.values():
-            source = Source(camera.name, title=camera.title)
+            source = Source(camera.name, title=camera.title, expected_fps=camera.expected_fps)
             registry.add(source)
             nursery.start_soon(run_camera, camera, source, intake)
         async with trio.open_nursery() as http:

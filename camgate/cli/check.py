@@ -61,6 +61,10 @@ def _contradictions(camera: CameraSettings) -> Iterator[str]:
     if camera.linger_s != DEFAULT_LINGER_S and not camera.on_demand:
         key = key_in_words((CAMERAS, camera.name, "linger_s"))
         yield f"{key}: has no effect, as the camera is always connected; add on_demand = true, or leave it out"
+    gap_s = 1 / camera.expected_fps if camera.expected_fps else 0.0
+    if gap_s >= camera.stall_timeout_s:
+        key = key_in_words((CAMERAS, camera.name, "stall_timeout_s"))
+        yield f"{key}: is no longer than the {gap_s:.3g} s between two frames (expected_fps); choose a longer one"
 
 
 async def _resolves(name: str) -> bool:

@@ -65,6 +65,22 @@ class LimitSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HealthSettings:
+    """When a camera counts as unhealthy."""
+
+    period_s: float = 5.0
+    """Between two looks at a camera, in seconds."""
+    misses: int = 3
+    """So many bad looks in a row make it unhealthy; one good look makes it healthy again."""
+    min_fps_share: float = 0.3
+    """A look is bad below this share of the expected frame rate; 0 to ignore the rate."""
+    max_loss_share: float = 0.1
+    """A look is bad where more than this share of the packets was lost; 1 to ignore losses."""
+    max_key_frame_age_s: float = 60.0
+    """A look is bad where the last key frame is longer ago, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TranscodeSettings:
     """Making other streams of what cameras send, for browsers that do not play it."""
 
@@ -128,6 +144,8 @@ class CameraSettings:
     """Connected only while somebody watches; otherwise always."""
     linger_s: float = 30.0
     """How long a camera on demand stays connected after its last viewer, in seconds."""
+    expected_fps: float | None = None
+    """Frames a second that it should send; None for what it claims itself, or else what it has sent on average."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,4 +158,5 @@ class Settings:
     webrtc: WebRtcSettings = WebRtcSettings()
     limits: LimitSettings = LimitSettings()
     transcode: TranscodeSettings = TranscodeSettings()
+    health: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()

@@ -21,7 +21,14 @@ from camgate.config.checks import (
     whole_number,
     yes_or_no,
 )
-from camgate.config.model import LimitSettings, LoggingSettings, ServerSettings, TranscodeSettings, WebRtcSettings
+from camgate.config.model import (
+    HealthSettings,
+    LimitSettings,
+    LoggingSettings,
+    ServerSettings,
+    TranscodeSettings,
+    WebRtcSettings,
+)
 
 CAMERAS = "cameras"
 
@@ -62,6 +69,16 @@ SECTIONS: Mapping[str, Section] = {
             "max_memory_mb": whole_number(0, 100_000_000),
         },
     ),
+    "health": Section(
+        HealthSettings,
+        {
+            "period_s": seconds(1, 3600),
+            "misses": whole_number(1, 1000),
+            "min_fps_share": number(0, 1),
+            "max_loss_share": number(0, 1),
+            "max_key_frame_age_s": seconds(1, 86_400),
+        },
+    ),
     "transcode": Section(
         TranscodeSettings,
         {
@@ -99,5 +116,6 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "stall_timeout_s": seconds(0.5, 3600),
     "on_demand": yes_or_no,
     "linger_s": seconds(1, 86_400),
+    "expected_fps": number(0.01, 240, "frames a second"),
 }
 """Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""

@@ -6,6 +6,7 @@ Raises RemoteError, whose text is a sentence for the camera's owner, where the c
 A camera that can be reached but not shown gives a result whose `browser` sentence says so.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import trio
@@ -18,6 +19,7 @@ from camgate.ingest.errors import UnsupportedVideo
 from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
 from camgate.ingest.receive import audio_format
+from camgate.relay.source import Reception
 from camgate.relay.splice import Splice
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -141,6 +143,9 @@ class _Look:
         self._audio = audio
         self._splice.begin_session()
         self.scope.deadline = trio.current_time() + KEY_FRAME_WAIT_S
+
+    def on_reception(self, read: Callable[[], Reception]) -> None:
+        """A probe counts frames itself."""
 
     def on_format(self, video: VideoFormat) -> None:
         self.format = video

@@ -9,6 +9,7 @@ from typing import Generic, Protocol, TypeVar
 
 from camgate.base.errors import RemoteError
 from camgate.ingest.errors import CameraHungUp
+from camgate.relay.source import Reception
 from camgate.wire.codec.audio import AudioDepacketizer
 from camgate.wire.codec.audio_codecs import audio_of_track_untrusted
 from camgate.wire.codec.format import AudioFormat, VideoFormat
@@ -46,12 +47,6 @@ class Depacketizer(Protocol[FormatT_co]):
     def receive_packet_untrusted(self, packet: bytes | memoryview, now: float) -> Sequence[Frame]: ...
     def own_fragments(self) -> None: ...
     def statistics(self) -> TrackStatistics: ...
-
-
-def receive_video(track: Track, now: float) -> "TrackReceiver[VideoFormat]":
-    """Receive the video track that the session plays; the camera's goodbye on it ends the session."""
-    depacketizer = video_depacketizer(track.codec, track.parameter_sets, track.payload_type, track.fmtp)
-    return TrackReceiver(track, depacketizer, now, on_bye=_end_session)
 
 
 def receive_audio(track: Track, now: float) -> "TrackReceiver[AudioFormat]":
@@ -131,6 +126,24 @@ class TrackReceiver(Generic[FormatT_co]):
                 self._account.note_sender_report(report, now)
             elif isinstance(report, Bye) and self._on_bye is not None:
                 self._on_bye()
+
+
+class VideoReceiver(TrackReceiver[VideoFormat]):
+    """Receives the video track that the session plays; the camera's goodbye on it ends the session."""
+
+    def __init__(self, track: Track, now: float) -> None:
+        self._video = video_depacketizer(track.codec, track.parameter_sets, track.payload_type, track.fmtp)
+        super().__init__(track, self._video, now, on_bye=_end_session)
+
+    def reception(self) -> Reception:
+        """Return what came of the packets so far."""
+        statistics = self._video.statistics()
+        return Reception(
+            packets=statistics.packets,
+            packets_lost=statistics.packets_lost,
+            frames_damaged=statistics.frames_damaged,
+            frames_skipped=statistics.frames_skipped,
+        )
 
 
 class ReceptionAccount:

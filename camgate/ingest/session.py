@@ -7,6 +7,7 @@ happens after its end.
 
 import math
 import socket
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Never, Protocol
 
@@ -22,8 +23,9 @@ from camgate.ingest.errors import (
     UnsupportedVideo,
 )
 from camgate.ingest.link import Link
-from camgate.ingest.receive import TrackReceiver, audio_format, receive_audio, receive_video
+from camgate.ingest.receive import TrackReceiver, VideoReceiver, audio_format, receive_audio
 from camgate.ingest.udp import UdpMedia
+from camgate.relay.source import Reception
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video import PACKET_COST_BYTES
@@ -72,6 +74,9 @@ class SessionSink(Protocol):
 
     def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
         """Frames of the video `track` will follow, and frames of sound where the camera has any that can be used."""
+
+    def on_reception(self, read: Callable[[], Reception]) -> None:
+        """`read` tells, whenever it is asked, what came of the video track's packets."""
 
     def on_format(self, video: VideoFormat) -> None:
         """The frames from now on look like this."""
@@ -295,13 +300,14 @@ class Session:
 
     def _start_receiving(self, tracks: tuple[Track, ...], now: float) -> None:
         video, *others = tracks
-        self._receiver = receive_video(video, now)
+        self._receiver = VideoReceiver(video, now)
         self._audio = receive_audio(others[0], now) if others else None
         self._watch_at_s = now + self._stall_timeout_s
         self._report_at_s = now + REPORT_INTERVAL_S
         if self._udp is not None:
             self._udp.start(now)
         self._sink.on_playing(video, self._audio.format if self._audio else None)
+        self._sink.on_reception(self._receiver.reception)
 
     def _flush(self, now: float) -> None:
         """Send without waiting: a camera that does not read must not keep us from reading."""

@@ -12,6 +12,7 @@ A camera on demand is tried only while somebody wants it (`on_demand`), but neve
 
 import math
 import socket
+from collections.abc import Callable
 from dataclasses import replace
 from random import Random
 from typing import Never
@@ -37,7 +38,7 @@ from camgate.ingest.knock import wait_open
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
 from camgate.ingest.transports import Transports
-from camgate.relay.source import Attention, CameraState, Source
+from camgate.relay.source import Attention, CameraState, Reception, Source
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack
@@ -140,6 +141,7 @@ class _Supervisor:
             self._next_try_s = trio.current_time() + self._refused.next_delay_s()
 
     def _learn(self, attempt: "_Attempt") -> None:
+        self._source.end_session()
         if attempt.was_live:
             # The same trouble as before is news again once pictures came in between.
             self._last_words = None
@@ -225,6 +227,9 @@ class _Attempt:
         self.was_playing = True
         self._source.begin_session()
         self._source.begin_audio(audio)
+
+    def on_reception(self, read: Callable[[], Reception]) -> None:
+        self._source.follow_reception(read)
 
     def on_format(self, video: VideoFormat) -> None:
         self._source.set_format(video)

@@ -70,7 +70,7 @@ class AudioStream(FanOut):
             frames=self._meter.frames,
             bytes=self._meter.bytes,
             bitrate_bps=self.bitrate_bps(now),
-            frame_age_s=self._frame_age_s(now),
+            frame_age_s=self.frame_age_s(now),
             listeners=sum(subscription.viewers for subscription in self._subscriptions),
             dropped_frames=self._dropped_frames,
         )

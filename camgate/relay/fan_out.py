@@ -49,6 +49,11 @@ class FanOut:
             self._shed_frames += subscription.shed_frames
             subscription.abandon()
 
+    @property
+    def frames(self) -> int:
+        """How many frames were published."""
+        return self._meter.frames
+
     def bitrate_bps(self, now: float) -> float:
         """Return how many bits a second came in over the last seconds."""
         return self._meter.rates(now)[1]
@@ -68,7 +73,8 @@ class FanOut:
         if lost or self._dropped_unlogged:
             self._count_dropped(lost, frame.arrival_s)
 
-    def _frame_age_s(self, now: float) -> float | None:
+    def frame_age_s(self, now: float) -> float | None:
+        """Return how long ago the last frame arrived; None before the first."""
         return None if self._last_arrival_s is None else max(0.0, now - self._last_arrival_s)
 
     def _count_dropped(self, lost: int, now: float) -> None:

@@ -15,6 +15,7 @@ from camgate.relay.audio import AudioStatistics, AudioStream
 from camgate.relay.changes import Changes
 from camgate.relay.demand import DemandState
 from camgate.relay.errors import CameraOffline
+from camgate.relay.health import Health, Observation
 from camgate.relay.splice import Splice
 from camgate.relay.stream import Stream, StreamStatistics
 from camgate.relay.wants import Wants
@@ -59,6 +60,26 @@ class Attention(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reception:
+    """What came of a camera's packets, since a session began or over several."""
+
+    packets: int = 0
+    packets_lost: int = 0
+    frames_damaged: int = 0
+    """Dropped because a part of them is missing or they are too big."""
+    frames_skipped: int = 0
+    """Dropped whole, because they build on one that was."""
+
+    def __add__(self, other: "Reception") -> "Reception":
+        return Reception(
+            packets=self.packets + other.packets,
+            packets_lost=self.packets_lost + other.packets_lost,
+            frames_damaged=self.frames_damaged + other.frames_damaged,
+            frames_skipped=self.frames_skipped + other.frames_skipped,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SourceStatistics(StreamStatistics):
     """A camera's state and its stream's figures at one moment: plain values only, so `asdict` of it makes JSON."""
 
@@ -76,7 +97,20 @@ class SourceStatistics(StreamStatistics):
     uptime_s: float
     """How long it has been live without a break; 0 when it is not."""
     reconnects: int
-    """Camera sessions begun, less the first."""
+    """Camera sessions begun because one was lost; a camera on demand that is dialled for a viewer does not count."""
+    packets: int
+    """From the camera, over all its sessions, like the three below."""
+    packets_lost: int
+    frames_damaged: int
+    frames_skipped: int
+    healthy: bool
+    """False after several bad looks in a row; see `relay.health`."""
+    health_reason: str | None
+    """Why it is not healthy, in words; None while it is."""
+    expected_fps: float | None
+    """What `fps` is held against; None before that is known."""
+    loss: float
+    """Share of its packets that were lost between the latest two looks."""
     clock_jumps: int
     """Times that the camera's clock was set while it was sending."""
     audio: AudioStatistics | None
@@ -90,9 +124,11 @@ class Source:
     sub: another stream of the same camera, smaller or in another codec; None where none is configured.
     """
 
-    def __init__(self, name: str, *, title: str | None = None) -> None:
+    def __init__(self, name: str, *, title: str | None = None, expected_fps: float | None = None) -> None:
+        """title: the name where not given. expected_fps: as its owner expects it; see `relay.health`."""
         self.name = name
         self.title = title or name
+        self.expected_fps = expected_fps
         self.wants = Wants()
         """Who wants this camera's pictures: its readers, and those who hold a lease (`want`)."""
         self.stream = Stream(name, self.wants)
@@ -104,16 +140,17 @@ class Source:
         self.demand: DemandState | None = None
         self.changed_at_s = trio.current_time()
         self.sessions = 0
+        self.reconnects = 0
+        self.health = Health()
         self.changes = Changes()
         self.on_change: Callable[[], None] | None = None
         """Called after each change of state, error or format; the registry listens here."""
         self._splice = Splice()
         self._sound: AudioStream | None = None
         self._audio_splice = Splice()
-
-    @property
-    def reconnects(self) -> int:
-        return max(0, self.sessions - 1)
+        self._is_reconnecting = False
+        self._past = Reception()
+        self._present: Callable[[], Reception] | None = None
 
     def want(self) -> AbstractContextManager[None]:
         """Want pictures inside of a `with` block, before or without a subscription, which counts by itself.
@@ -131,6 +168,8 @@ class Source:
     def begin_session(self) -> None:
         """A new camera session delivers from now on; call it before its first frame."""
         self.sessions += 1
+        self.reconnects += self._is_reconnecting
+        self._is_reconnecting = True
         self._splice.begin_session()
 
     def begin_audio(self, audio: AudioFormat | None) -> None:
@@ -155,6 +194,21 @@ class Source:
         """Put a frame of sound on the continuous time of its clock and hand it to all readers."""
         if self.audio is not None:
             self.audio.publish(self._audio_splice.map(frame))
+
+    def follow_reception(self, present: Callable[[], Reception]) -> None:
+        """Read what came of the present session's packets from here, when asked; see `end_session`."""
+        self.end_session()
+        self._present = present
+
+    def end_session(self) -> None:
+        """Keep the counts of the session that has ended, and nothing else of it."""
+        if self._present is not None:
+            self._past += self._present()
+            self._present = None
+
+    def reception(self) -> Reception:
+        """Return what came of the camera's packets, over all its sessions."""
+        return self._past if self._present is None else self._past + self._present()
 
     def publish(self, frame: Frame) -> None:
         """Put a frame of the present session on the continuous time and hand it to all readers."""
@@ -194,7 +248,31 @@ class Source:
         """A camera on demand is hung up, and nobody wants it: who comes next begins with new pictures."""
         self.set_demand(DemandState.IDLE)
         self.set_state(CameraState.IDLE)
+        self._is_reconnecting = False
         self.stream.forget_pictures()
+
+    def set_health(self, health: Health) -> None:
+        """Take the verdict of a look; only another verdict or another reason is told to who waits for changes."""
+        before, self.health = self.health, health
+        if (health.healthy, health.reason) != (before.healthy, before.reason):
+            self._announce()
+
+    def observe(self) -> Observation:
+        """Return what health is judged by."""
+        now = trio.current_time()
+        stream, reception = self.stream, self.reception()
+        return Observation(
+            is_idle=self.state in (CameraState.IDLE, CameraState.STOPPED),
+            is_live=self.state is CameraState.LIVE,
+            trouble=self.last_error,
+            sessions=self.sessions,
+            frames=stream.frames,
+            frame_age_s=stream.frame_age_s(now),
+            key_frame_age_s=stream.key_frame_age_s(now),
+            packets=reception.packets,
+            packets_lost=reception.packets_lost,
+            claimed_fps=stream.format.fps if stream.format else None,
+        )
 
     async def wait_live(self, timeout_s: float = math.inf) -> VideoFormat:
         """Return the format as soon as the camera is live. Raises CameraOffline when that takes too long."""
@@ -230,6 +308,11 @@ class Source:
             since_s=since_s,
             uptime_s=since_s if self.state is CameraState.LIVE else 0.0,
             reconnects=self.reconnects,
+            healthy=self.health.healthy,
+            health_reason=self.health.reason,
+            expected_fps=self.health.expected_fps,
+            loss=self.health.loss,
+            **asdict(self.reception()),
             clock_jumps=self._splice.jumps,
             audio=self.audio.statistics() if self.audio is not None else None,
             **asdict(self.stream.statistics()),

@@ -52,6 +52,8 @@ class StreamStatistics:
     """Media time between the last two key frames; None before there were two."""
     frame_age_s: float | None
     """Since the last frame arrived; None before the first."""
+    key_frame_age_s: float | None
+    """Since the last key frame arrived; None before the first."""
     cache_frames: int
     cache_bytes: int
     cache_overflows: int
@@ -81,6 +83,7 @@ class Stream(FanOut):
         self._key_frames = 0
         self._last_key_time: int | None = None
         self._gop_s: float | None = None
+        self._last_key_arrival_s: float | None = None
         self._key_frame_requester: Callable[[], None] | None = None
         self._next_key_frame_request_s = float("-inf")
 
@@ -106,6 +109,10 @@ class Stream(FanOut):
     def gop(self) -> tuple[Frame, ...]:
         """Return the cached frames since the last key frame, that one first; empty when there are none."""
         return self._cache.frames()
+
+    def key_frame_age_s(self, now: float) -> float | None:
+        """Return how long ago the last key frame arrived; None before the first."""
+        return None if self._last_key_arrival_s is None else max(0.0, now - self._last_key_arrival_s)
 
     def set_format(self, video_format: VideoFormat) -> None:
         """Say what the frames from now on look like.
@@ -159,7 +166,8 @@ class Stream(FanOut):
             fps=fps,
             bitrate_bps=bitrate_bps,
             gop_s=self._gop_s,
-            frame_age_s=self._frame_age_s(now),
+            frame_age_s=self.frame_age_s(now),
+            key_frame_age_s=self.key_frame_age_s(now),
             cache_frames=len(self._cache),
             cache_bytes=self._cache.size_bytes,
             cache_overflows=self._cache.overflows,
@@ -174,6 +182,7 @@ class Stream(FanOut):
 
     def _count_key_frame(self, frame: Frame) -> None:
         self._key_frames += 1
+        self._last_key_arrival_s = frame.arrival_s
         if self._last_key_time is not None:
             self._gop_s = (frame.rtp_time - self._last_key_time) / VIDEO_CLOCK_HZ
         self._last_key_time = frame.rtp_time

@@ -152,6 +152,11 @@ def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) ->
 def test_check_explains_contradictions(tmp_path: Path, config: Path) -> None:
     config.write_text(CONFIG + "linger_s = 60\n")
     assert camgate("check", directory=tmp_path).err.startswith("warning: cameras.yard.linger_s: has no effect, as the")
+    config.write_text(CONFIG + "expected_fps = 0.1\n")
+    assert camgate("check", directory=tmp_path).err == (
+        "warning: cameras.yard.stall_timeout_s: is no longer than the 10 s between two frames (expected_fps); "
+        "choose a longer one\n"
+    )
     config.write_text(CONFIG + "linger_s = 60\non_demand = true\n")
     assert camgate("check", directory=tmp_path).err == ""
 

@@ -65,6 +65,7 @@ class FakeCamera:
     redirects: where DESCRIBE of a URL is answered with 302, and where to.
     sends_frames, sends_key_frames: pictures, and key frames among them, go out while true.
     sends_before_play_answer: the first pictures go out ahead of the answer to PLAY, as Reolink's do.
+    loses_every: of so many pictures one is lost on the way; None for none.
     floods: how many requests of its own it sends when connected, without ever reading the answers.
     sends_b_frames: every third picture is earlier in media time than the one before it.
     replays_frames: so many pictures come at once at the beginning, 5 ms of media time apart.
@@ -89,6 +90,7 @@ class FakeCamera:
         self.sends_key_frames = True
         self.sends_b_frames = False
         self.sends_before_play_answer = False
+        self.loses_every: int | None = None
         self.floods = 0
         self.replays_frames = 0
         self.stops_after_frames: int | None = None
@@ -308,7 +310,8 @@ class _Connection:
                     for nal in nals:
                         data += _interleaved_rtp(nal, sequence, timestamp - step_back, is_last=nal is nals[-1])
                         sequence += 1
-                    await self._send_media(data + self._audio_packet(number))
+                    if camera.loses_every is None or (number + 1) % camera.loses_every:
+                        await self._send_media(data + self._audio_packet(number))
                     number += 1
                 if number < camera.replays_frames:
                     timestamp += REPLAY_TICKS

@@ -1,6 +1,6 @@
 """A session against a `FakeCamera`, as tests run it: for a while, or until it fails."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -12,6 +12,7 @@ from camgate.ingest.intake import open_intake
 from camgate.ingest.play import play_camera
 from camgate.ingest.transports import Transports
 from camgate.ingest.udp import UdpMedia
+from camgate.relay.source import Reception
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.events import Described
@@ -39,6 +40,9 @@ class Sink:
     def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
         self.playing.append(track)
         self.audio.append(audio)
+
+    def on_reception(self, read: Callable[[], Reception]) -> None:
+        pass
 
     def on_format(self, video: VideoFormat) -> None:
         self.formats.append(video)

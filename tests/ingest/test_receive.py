@@ -3,7 +3,7 @@ import struct
 import pytest
 
 from camgate.ingest.errors import CameraHungUp
-from camgate.ingest.receive import TrackReceiver, receive_audio, receive_video
+from camgate.ingest.receive import TrackReceiver, VideoReceiver, receive_audio
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.rtp.rtcp import (
     ReceiverReport,
@@ -32,7 +32,7 @@ def receiver() -> TrackReceiver[VideoFormat]:
     track = Track(
         index=0, media="video", codec="H264", payload_type=96, clock_rate=90000, control="rtsp://c/1", rtp_channel=4
     )
-    return receive_video(track, 0.0)
+    return VideoReceiver(track, 0.0)
 
 
 def receive(track: TrackReceiver[VideoFormat], sequences: range, **fields: int) -> None:

@@ -332,6 +332,23 @@ async def test_frames_go_on_in_one_time_across_sessions(autojump_clock: trio.tes
     assert frames[max(range(len(steps)), key=steps.__getitem__) + 1].is_key
 
 
+async def test_what_is_lost_on_the_way_is_counted_over_all_sessions(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.loses_every = 10
+    async with supervised(camera) as watcher:
+        await watcher.wait(LIVE)
+        await trio.sleep(20)
+        before = watcher.source.statistics()
+        assert before.packets_lost == pytest.approx(20 * 25 / 10, abs=2)
+        assert before.packets == pytest.approx(20 * 25 * 9 / 10, rel=0.1)
+        assert before.frames_skipped > before.packets_lost
+        camera.hang_up()
+        await trio.sleep(2)
+        after = watcher.source.statistics()
+        assert before.packets_lost < after.packets_lost < before.packets_lost + 10
+        assert after.packets > before.packets
+
+
 async def test_shutdown_sends_teardown_and_leaves_the_camera_stopped(autojump_clock: trio.testing.MockClock) -> None:
     camera = FakeCamera()
     async with supervised(camera) as watcher:

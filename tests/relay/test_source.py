@@ -6,7 +6,7 @@ import trio
 import trio.testing
 
 from camgate.relay.errors import CameraOffline
-from camgate.relay.source import Attention, CameraState, Source
+from camgate.relay.source import Attention, CameraState, Reception, Source
 from camgate.wire.codec.format import AudioFormat
 from camgate.wire.codec.frame import Frame
 from tests.fakes.frames import VIDEO_FORMAT, make_frame
@@ -115,6 +115,28 @@ async def test_wait_live_does_not_wait_for_a_camera_that_is_gone(autojump_clock:
         await trio.testing.wait_all_tasks_blocked()
         source.close()
     assert trio.current_time() < 1
+
+
+async def test_packets_are_counted_over_all_sessions() -> None:
+    source = Source("front")
+    assert source.reception() == Reception()
+    for _ in range(2):
+        source.follow_reception(lambda: Reception(packets=10, packets_lost=3, frames_damaged=2, frames_skipped=1))
+    assert (source.statistics().packets, source.statistics().packets_lost) == (20, 6)
+    source.end_session()
+    source.end_session()
+    assert (source.statistics().frames_damaged, source.statistics().frames_skipped) == (4, 2)
+
+
+async def test_a_dial_for_a_viewer_is_no_reconnect() -> None:
+    source = Source("front")
+    for _ in range(3):
+        source.begin_session()
+        source.set_idle()
+    assert source.reconnects == 0
+    source.begin_session()
+    source.begin_session()
+    assert source.reconnects == 1
 
 
 async def test_statistics_are_plain_values() -> None:

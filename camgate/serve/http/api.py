@@ -1,5 +1,6 @@
 """The JSON API: health, the cameras, and this machine."""
 
+from quart import request
 from quart_trio import QuartTrio
 
 from camgate.relay.errors import UnknownCamera
@@ -8,13 +9,24 @@ from camgate.serve.http.openapi import openapi_document
 from camgate.serve.http.responses import Response, json_response
 
 
+def camera_health(cameras: list[dict[str, object]]) -> dict[str, object]:
+    """Sum up how the cameras are, and name those that somebody should look after."""
+    unhealthy = [camera for camera in cameras if not camera["healthy"]]
+    counts = {"total": len(cameras), "healthy": len(cameras) - len(unhealthy), "unhealthy": len(unhealthy)}
+    named = [
+        {"name": each["name"], "state": each["state"], "health_reason": each["health_reason"]} for each in unhealthy
+    ]
+    return {"cameras": counts, "unhealthy": named}
+
+
 def add_api_routes(app: QuartTrio, engine: MediaEngine) -> None:
     """Add `/healthz`, `/readyz` and `/api/v1/…`."""
 
     @app.get("/healthz")
     async def show_health() -> Response:
-        """The process runs; says nothing of cameras, so that a restart is never the answer to a dead camera."""
-        return json_response({"status": "alive"})
+        """The process runs, whatever its cameras do, so that a restart is never the answer to a dead camera."""
+        alive = {"status": "alive"}
+        return json_response(alive | camera_health(engine.cameras()) if "verbose" in request.args else alive)
 
     @app.get("/readyz")
     async def show_readiness() -> Response:

@@ -72,9 +72,10 @@ class MediaEngine(Protocol):
     def cameras(self) -> list[dict[str, object]]:
         """Every camera, ready for JSON.
 
-        Keys, at least: name, title, state, last_error, needs_attention, demand, codec, profile, has_b_frames, width,
-        height, fps, bitrate_bps, frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s,
-        sub, sent. What is not known is None.
+        Keys, at least: name, title, state, last_error, needs_attention, healthy, health_reason, demand, codec, profile,
+        has_b_frames, width, height, fps, expected_fps, bitrate_bps, loss, packets, packets_lost, frames_damaged,
+        frame_age_s, key_frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s, sub, sent.
+        What is not known is None.
         """
 
     def server(self) -> dict[str, object]:

@@ -26,6 +26,8 @@ STATE_KEYS = (
     "state",
     "last_error",
     "needs_attention",
+    "healthy",
+    "health_reason",
     "demand",
     "codec",
     "profile",

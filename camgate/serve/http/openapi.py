@@ -78,7 +78,13 @@ def _api_paths() -> dict[str, Any]:
     camera = {"$ref": "#/components/schemas/Camera"}
     status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
     return {
-        "/healthz": {"get": _operation("Is the process alive", {"200": _json("It is", status)})},
+        "/healthz": {
+            "get": _operation(
+                "Is the process alive, and with `verbose`: how are its cameras",
+                {"200": _json("It is", {"$ref": "#/components/schemas/Alive"})},
+                parameters=[_ref("parameters", "verbose")],
+            )
+        },
         "/readyz": {"get": _operation("May viewers be sent here", {"200": _json("They may", status)})},
         "/api/v1/cameras": {
             "get": _operation("List the cameras", {"200": _json("All cameras", {"type": "array", "items": camera})})
@@ -157,6 +163,8 @@ def _schemas() -> dict[str, Any]:
                     "enum": [*_ATTENTION, None],
                     "description": "What a person must put right, as waiting does not; last_error says it in words.",
                 },
+                "healthy": {"type": "boolean", "description": "False after several bad looks in a row ([health])."},
+                "health_reason": text,
                 "demand": {
                     "type": ["string", "null"],
                     "enum": [*_DEMANDS, None],
@@ -168,8 +176,15 @@ def _schemas() -> dict[str, Any]:
                 "width": count,
                 "height": count,
                 "fps": number,
+                "expected_fps": number,
                 "bitrate_bps": number,
+                "loss": {"type": "number", "description": "Share of the packets lost between the latest two looks."},
+                "packets": {"type": "integer"},
+                "packets_lost": {"type": "integer"},
+                "frames_damaged": {"type": "integer"},
+                "frames_skipped": {"type": "integer"},
                 "frame_age_s": number,
+                "key_frame_age_s": number,
                 "gop_s": number,
                 "cache_frames": count,
                 "gop_outgrows_cache": {"type": "boolean"},
@@ -181,6 +196,7 @@ def _schemas() -> dict[str, Any]:
                 "sent": _sent_schema(),
             },
         },
+        "Alive": _alive_schema(),
         "Server": _server_schema(),
         "Problem": {
             "type": "object",
@@ -254,6 +270,21 @@ def _audio_schema() -> dict[str, Any]:
     }
 
 
+def _alive_schema() -> dict[str, Any]:
+    counts = {name: {"type": "integer"} for name in ("total", "healthy", "unhealthy")}
+    facts = {"name": {"type": "string"}, "state": {"type": "string", "enum": _STATES}}
+    camera = facts | {"health_reason": {"type": "string"}}
+    return {
+        "type": "object",
+        "required": ["status"],
+        "properties": {
+            "status": {"type": "string", "const": "alive"},
+            "cameras": {"type": "object", "required": [*counts], "properties": counts},
+            "unhealthy": {"type": "array", "items": {"type": "object", "required": [*camera], "properties": camera}},
+        },
+    }
+
+
 def _server_schema() -> dict[str, Any]:
     def figures(*names: str) -> dict[str, Any]:
         return {"type": "object", "required": [*names], "properties": {name: {"type": "number"} for name in names}}
@@ -295,12 +326,20 @@ def _parameters() -> dict[str, Any]:
         "description": "How wide the picture may be, in pixels; it never becomes wider than the camera's.",
         "schema": {"type": "integer", "minimum": LEAST_WIDTH, "maximum": MOST_WIDTH},
     }
+    verbose = {
+        "name": "verbose",
+        "in": "query",
+        "description": "Tell of the cameras as well. The status is 200 all the same.",
+        "allowEmptyValue": True,
+        "schema": {"type": "string"},
+    }
     if_match = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
     return {
         "camera": in_path("camera"),
         "session": in_path("session"),
         "name": in_path("name"),
         "wait": wait,
+        "verbose": verbose,
         "width": width,
         "ifMatch": if_match,
     }

@@ -13,6 +13,22 @@ async def test_health_and_readiness_do_not_depend_on_cameras(server: Server, eng
     assert (await server.request("GET", "/readyz")).json() == {"status": "ready"}
 
 
+async def test_verbose_health_names_the_cameras_that_need_looking_after(server: Server, engine: FakeEngine) -> None:
+    engine.change("yard", state="backoff", healthy=False, health_reason="no route to host")
+    reply = await server.request("GET", "/healthz?verbose")
+    assert reply.status == 200
+    assert reply.json() == {
+        "status": "alive",
+        "cameras": {"total": 2, "healthy": 1, "unhealthy": 1},
+        "unhealthy": [{"name": "yard", "state": "backoff", "health_reason": "no route to host"}],
+    }
+    assert (await server.request("GET", "/healthz")).json() == {"status": "alive"}
+    schema = openapi_document()["components"]["schemas"]["Alive"]["properties"]
+    assert schema.keys() == reply.json().keys()
+    assert schema["cameras"]["properties"].keys() == reply.json()["cameras"].keys()
+    assert schema["unhealthy"]["items"]["properties"].keys() == reply.json()["unhealthy"][0].keys()
+
+
 async def test_cameras_are_listed_and_shown(server: Server) -> None:
     listed = await server.request("GET", "/api/v1/cameras")
     assert listed.headers["content-type"] == "application/json"
