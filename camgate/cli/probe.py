@@ -28,7 +28,7 @@ def probe(
             help=f"File with the password, - for stdin. Else {PASSWORD_VARIABLE} is taken, else it is asked for."
         ),
     ] = None,
-    transport: Annotated[str, typer.Option(help="How media is to come: auto, tcp or udp.")] = "auto",
+    transport: Annotated[str, typer.Option(help="How media is to come: auto, tcp, udp or http.")] = "auto",
     tls_fingerprint: Annotated[
         str | None, typer.Option(help="For rtsps: the only certificate to take, sha256:….", metavar="FINGERPRINT")
     ] = None,
@@ -76,6 +76,7 @@ def _facts(result: ProbeResult) -> dict[str, Any]:
         "browser": result.browser,
         "sound": result.sound,
         "address": result.address,
+        "transport": result.transport,
         "server": mask(result.server),
         "tracks": [track.label for track in result.tracks],
         "codec": video and video.codec,
@@ -90,6 +91,7 @@ def _facts(result: ProbeResult) -> dict[str, Any]:
         "gop_frames": result.gop_frames,
         "gop_s": _rounded(result.gop_s, 3),
         "frames": result.frames,
+        "packets_lost": result.packets_lost,
         "measured_s": _rounded(result.measured_s, 3),
     }
 

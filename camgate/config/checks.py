@@ -187,9 +187,7 @@ def directory(value: object) -> Path:
 
 def transport(value: object) -> Transport:
     """Take a word for a transport."""
-    if value == Transport.HTTP.value:
-        raise Wrong('is not supported yet; write "auto", "tcp" or "udp"')
-    return Transport(one_of(Transport.AUTO.value, Transport.TCP.value, Transport.UDP.value)(value))
+    return Transport(one_of(*(each.value for each in Transport))(value))
 
 
 def fingerprint(value: object) -> str:

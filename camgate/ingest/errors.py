@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from camgate.base.errors import RemoteError
 from camgate.relay.source import Attention
-from camgate.wire.rtsp.errors import AuthenticationFailed, NoUsableTrack, UnexpectedStatus, printable_list
+from camgate.wire.rtsp.errors import AuthenticationFailed, NoUsableTrack, UnexpectedStatus, printable, printable_list
 
 
 class CameraAway(RemoteError):
@@ -99,6 +99,22 @@ class CertificateRefused(RemoteError):
             return words
         when = "if the camera was given a new certificate" if self.is_pinned else "if it is your camera's"
         return f'{words}. It is {self.shown}; {when}, write tls_fingerprint = "{self.shown.rpartition(" ")[2]}"'
+
+
+class TunnelRefused(RemoteError):
+    """The camera did not let an HTTP tunnel begin. status: of its answer; 0 where it closed the connection instead."""
+
+    def __init__(self, status_code: int, reason: str) -> None:
+        super().__init__(status_code, reason)
+        self.status_code = status_code
+        self.reason = reason
+
+    def __str__(self) -> str:
+        if not self.status_code:
+            return "the camera closed the connection instead of answering to the HTTP tunnel"
+        answer = f"{self.status_code} {printable(self.reason)}".rstrip()
+        hint = "check the port and path of the URL, and whether it offers RTSP over HTTP"
+        return f"the camera answered {answer} to the HTTP tunnel: {hint}"
 
 
 class UdpSilent(RemoteError):

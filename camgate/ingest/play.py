@@ -1,19 +1,18 @@
 """`play_camera`: from a TCP connection to a session, and on to wherever the camera sends us."""
 
 import socket
-from contextlib import suppress
 from typing import Never
 
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.config.model import CameraSettings, Transport
-from camgate.ingest.errors import CameraAway, CameraMoved, CertificateRefused
+from camgate.ingest.errors import CameraHungUp, CameraMoved
 from camgate.ingest.intake import Intake
-from camgate.ingest.link import Link
+from camgate.ingest.links import LinkOpener, port_of, way_of
 from camgate.ingest.session import Session, SessionSink
-from camgate.ingest.tls import look_at_certificate, open_tls
 from camgate.ingest.transports import Transports, is_refusal
+from camgate.ingest.udp import UdpMedia
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.policies import ClientPolicies
 from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted, without_srtp
@@ -58,7 +57,7 @@ async def play_camera(
                 transport=transports.current.value,
                 reason=str(error),
             )
-        connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
+        connection = await intake.dial(url.host, port_of(url, settings.transport), settings.connect_timeout_s)
 
 
 async def _play_once(
@@ -69,10 +68,8 @@ async def _play_once(
     intake: Intake,
     transport: Transport,
 ) -> Never:
-    # TLS protects what is in the connection, and nothing beside it.
-    uses_udp = transport is Transport.UDP and url.scheme != "rtsps"
-    udp = intake.open_udp(connection) if uses_udp else None
-    link = await _open_link(settings, url, connection, intake)
+    udp = _open_udp(url, connection, intake) if transport is Transport.UDP else None
+    link = await LinkOpener(settings, url, transport, intake).open(connection)
     policies = ClientPolicies(response_timeout_s=settings.connect_timeout_s)
     client = RtspClient(str(url), username=settings.username, password=settings.password, policies=policies)
     session = Session(
@@ -83,25 +80,20 @@ async def _play_once(
         stall_timeout_s=settings.stall_timeout_s,
         with_audio=settings.audio,
         udp=udp,
+        transport="udp" if udp is not None else way_of(url, transport),
     )
     await session.run()
 
 
-async def _open_link(settings: CameraSettings, url: RtspUrl, connection: socket.socket, intake: Intake) -> Link:
-    """Make a link of a connection, which is closed where that fails."""
-    if url.scheme != "rtsps":
-        return connection
+def _open_udp(url: RtspUrl, connection: socket.socket, intake: Intake) -> UdpMedia | None:
+    if url.scheme == "rtsps":
+        # TLS protects what is in the connection, and nothing beside it.
+        return None
     try:
-        return await open_tls(connection, url.host, settings)
-    except CertificateRefused as refused:
-        if refused.shown is not None:
-            raise
-        # OpenSSL shows no certificate that it has refused: it takes another connection to tell whose it is.
-        shown = None
-        with suppress(CameraAway):
-            connection = await intake.dial(url.host, url.port, settings.connect_timeout_s)
-            shown = await look_at_certificate(connection, url.host, settings.connect_timeout_s)
-        raise CertificateRefused(refused.reason, shown) from refused
+        return intake.open_udp(connection)
+    except OSError as error:
+        connection.close()
+        raise CameraHungUp(f"the connection to the camera broke: {error.strerror}") from error
 
 
 def _without_srtp(settings: CameraSettings, url: RtspUrl) -> RtspUrl:

@@ -17,6 +17,7 @@ from camgate.config.model import CameraSettings
 from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import UnsupportedVideo
 from camgate.ingest.intake import open_intake
+from camgate.ingest.links import port_of
 from camgate.ingest.play import play_camera
 from camgate.ingest.receive import audio_format
 from camgate.relay.source import Reception
@@ -65,6 +66,7 @@ class ProbeResult:
     """What one look at a camera showed.
 
     address: host and port as dialled. server: the camera's own name for its software; may be empty.
+    transport: `tcp`, `udp`, `tls`, `http` or `https`; None where nothing was played.
     tracks: everything that the camera offers, in its order. played: the one that was measured; None where none can be.
     format: of the track played; None where no key frame came.
     frames: all that came. measured_fps, bitrate_bps: over `measured_s` seconds of media time, the latest.
@@ -73,6 +75,8 @@ class ProbeResult:
     """
 
     address: str
+    transport: str | None
+    packets_lost: int
     server: str
     tracks: tuple[Track, ...]
     played: Track | None
@@ -98,9 +102,10 @@ async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = 
     Raises RemoteError where the camera cannot be reached, refuses, or stops before it showed anything.
     """
     url = split_url_untrusted(settings.url)
-    look = _Look(place(url.host, url.port), seconds)
+    port = port_of(url, settings.transport)
+    look = _Look(place(url.host, port), seconds)
     with look.scope:
-        connection = await dial(url.host, url.port, settings.connect_timeout_s)
+        connection = await dial(url.host, port, settings.connect_timeout_s)
         try:
             async with open_intake(dial) as intake:
                 await play_camera(settings, connection, look, intake)
@@ -121,6 +126,7 @@ class _Look:
         self._address = address
         self._seconds = seconds
         self._described: Described | None = None
+        self._reception: Callable[[], Reception] = Reception
         self._played: Track | None = None
         self._audio: AudioFormat | None = None
         self._splice = Splice()
@@ -145,7 +151,7 @@ class _Look:
         self.scope.deadline = trio.current_time() + KEY_FRAME_WAIT_S
 
     def on_reception(self, read: Callable[[], Reception]) -> None:
-        """A probe counts frames itself."""
+        self._reception = read
 
     def on_format(self, video: VideoFormat) -> None:
         self.format = video
@@ -197,8 +203,11 @@ class _Look:
     def result(self, browser: str) -> ProbeResult:
         assert self._described is not None
         gop = self._gop()
+        reception = self._reception()
         return ProbeResult(
             address=self._address,
+            transport=reception.transport,
+            packets_lost=reception.packets_lost,
             server=self._described.server,
             tracks=self._described.tracks,
             played=self._played,

@@ -141,6 +141,7 @@ class VideoReceiver(TrackReceiver[VideoFormat]):
         return Reception(
             packets=statistics.packets,
             packets_lost=statistics.packets_lost,
+            packets_late=statistics.packets_late,
             frames_damaged=statistics.frames_damaged,
             frames_skipped=statistics.frames_skipped,
         )

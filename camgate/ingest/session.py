@@ -9,6 +9,8 @@ import math
 import socket
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
+from functools import partial
 from typing import Never, Protocol
 
 import trio
@@ -95,6 +97,7 @@ class Session:
 
     arrivals: who says when there is something to read. stall_timeout_s: longest time without a picture while playing.
     with_audio: False leaves sound alone. udp: where media is to come; None to have it over the link.
+    transport: what statistics call the way of the media.
     """
 
     def __init__(
@@ -107,9 +110,11 @@ class Session:
         stall_timeout_s: float,
         with_audio: bool = True,
         udp: UdpMedia | None = None,
+        transport: str = "tcp",
     ) -> None:
         self._link = link
         self._udp = udp
+        self._transport = transport
         self._arrivals = arrivals
         self._client = client
         self._sink = sink
@@ -307,7 +312,19 @@ class Session:
         if self._udp is not None:
             self._udp.start(now)
         self._sink.on_playing(video, self._audio.format if self._audio else None)
-        self._sink.on_reception(self._receiver.reception)
+        self._sink.on_reception(partial(self._reception, self._receiver))
+
+    def _reception(self, receiver: VideoReceiver) -> Reception:
+        reception = replace(receiver.reception(), transport=self._transport)
+        if self._udp is None:
+            return reception
+        udp = self._udp.statistics()
+        return replace(
+            reception,
+            packets_late=reception.packets_late + udp.late,
+            packets_reordered=udp.reordered,
+            packets_foreign=udp.foreign,
+        )
 
     def _flush(self, now: float) -> None:
         """Send without waiting: a camera that does not read must not keep us from reading."""

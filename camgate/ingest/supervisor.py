@@ -35,6 +35,7 @@ from camgate.ingest.errors import (
 )
 from camgate.ingest.intake import Intake
 from camgate.ingest.knock import wait_open
+from camgate.ingest.links import port_of
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
 from camgate.ingest.transports import Transports
@@ -126,12 +127,13 @@ class _Supervisor:
     async def _reach(self) -> socket.socket:
         """Return a connection to the camera, however long it takes to come back."""
         url = split_url_untrusted(self._settings.url)
+        port = port_of(url, self._settings.transport)
         await self._intake.pace.turn()
         try:
-            return await self._intake.dial(url.host, url.port, self._settings.connect_timeout_s)
+            return await self._intake.dial(url.host, port, self._settings.connect_timeout_s)
         except CameraAway as error:
             self._note_away(error)
-            return await wait_open(self._intake, url.host, url.port, self._note_away, self._random)
+            return await wait_open(self._intake, url.host, port, self._note_away, self._random)
 
     def _after_hang_up(self, attempt: "_Attempt") -> None:
         """Note how far a try came that we ended ourselves."""

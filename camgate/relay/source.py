@@ -63,8 +63,16 @@ class Attention(StrEnum):
 class Reception:
     """What came of a camera's packets, since a session began or over several."""
 
+    transport: str | None = None
+    """How they came: `tcp`, `udp`, `tls`, `http` or `https`; of the latest session."""
     packets: int = 0
     packets_lost: int = 0
+    packets_late: int = 0
+    """Dropped: duplicates, and what came when its place had been given up."""
+    packets_reordered: int = 0
+    """Put into their place: only UDP changes the order."""
+    packets_foreign: int = 0
+    """UDP packets that came from elsewhere than the camera, dropped."""
     frames_damaged: int = 0
     """Dropped because a part of them is missing or they are too big."""
     frames_skipped: int = 0
@@ -72,8 +80,12 @@ class Reception:
 
     def __add__(self, other: "Reception") -> "Reception":
         return Reception(
+            transport=other.transport or self.transport,
             packets=self.packets + other.packets,
             packets_lost=self.packets_lost + other.packets_lost,
+            packets_late=self.packets_late + other.packets_late,
+            packets_reordered=self.packets_reordered + other.packets_reordered,
+            packets_foreign=self.packets_foreign + other.packets_foreign,
             frames_damaged=self.frames_damaged + other.frames_damaged,
             frames_skipped=self.frames_skipped + other.frames_skipped,
         )
@@ -98,9 +110,15 @@ class SourceStatistics(StreamStatistics):
     """How long it has been live without a break; 0 when it is not."""
     reconnects: int
     """Camera sessions begun because one was lost; a camera on demand that is dialled for a viewer does not count."""
+    transport: str | None
+    """How media comes: `tcp`, `udp`, `tls`, `http` or `https`; None before the first session."""
     packets: int
-    """From the camera, over all its sessions, like the three below."""
+    """From the camera, over all its sessions, like those below."""
     packets_lost: int
+    packets_late: int
+    packets_reordered: int
+    packets_foreign: int
+    """See `Reception`."""
     frames_damaged: int
     frames_skipped: int
     healthy: bool

@@ -256,6 +256,7 @@ async def test_probe_as_json(tmp_path: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     facts = json.loads(outcome.out)
     assert facts["tracks"] == ["video H264"]
+    assert (facts["transport"], facts["packets_lost"]) == ("tcp", 0)
     assert (facts["codec"], facts["profile"]) == ("H264", "Constrained Baseline")
     assert (facts["width"], facts["height"]) == (640, 360)
     assert facts["browser"].startswith("H.264 Constrained Baseline 640x360")

@@ -33,6 +33,7 @@ class Sink:
         self.frames: list[Frame] = []
         self.audio: list[AudioFormat | None] = []
         self.audio_frames: list[Frame] = []
+        self.reception: Callable[[], Reception] = Reception
 
     def on_described(self, camera: Described) -> None:
         self.described.append(camera)
@@ -42,7 +43,7 @@ class Sink:
         self.audio.append(audio)
 
     def on_reception(self, read: Callable[[], Reception]) -> None:
-        pass
+        self.reception = read
 
     def on_format(self, video: VideoFormat) -> None:
         self.formats.append(video)

@@ -78,6 +78,7 @@ async def test_a_trusted_certificate_plays(own: Certificate, autojump_clock: tri
     camera = camera_with(own)
     sink = await play(camera, settings(), seconds=12)
     assert len(sink.frames) > 280
+    assert sink.reception().transport == "tls"
     assert sink.frames[0].is_key
     assert len(camera.reports) == 2
     assert camera.methods[-1] == "TEARDOWN"

@@ -65,6 +65,11 @@ async def test_a_network_that_reorders_and_duplicates_costs_no_picture(
         await play_for(camera, 20.0, sink=sink, transport=UDP)
     assert camera.udp is not None
     assert camera.udp.cable.link.counts.reordered > 80
+    reception = sink.reception()
+    assert reception.transport == "udp"
+    assert reception.packets_lost == 0
+    assert reception.packets_reordered > 40
+    assert reception.packets_late > 40
     assert len(sink.frames) >= 490
     assert sum(frame.is_key for frame in sink.frames) == 20
     camera.udp.close()
@@ -79,6 +84,7 @@ async def test_a_network_that_loses_costs_pictures_up_to_the_next_key_frame_and_
     assert camera.udp is not None
     counts = camera.udp.cable.link.counts
     assert counts.lost >= 5
+    assert sink.reception().packets_lost == counts.lost
     assert len(sink.frames) >= 1500 - (counts.lost + 1) * GOP_FRAMES
     camera.udp.close()
 
@@ -182,6 +188,7 @@ async def test_packets_from_another_address_are_dropped_while_the_picture_goes_o
                 for sequence in range(60_000, 60_010):
                     udp.forge(rtp(sequence, 0xCA3E7A), source="127.0.0.2")
     assert len(sink.frames) >= 245
+    assert sink.reception().packets_foreign > 3000
     udp.close()
 
 

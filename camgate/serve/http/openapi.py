@@ -11,6 +11,7 @@ _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schema
 _ATTENTION = ["refused", "video", "no-rtsp", "certificate"]
 _DEMANDS = ["idle", "dialling", "watched", "lingering"]
 _WAYS = ["as-is", "sub-stream"]
+_TRANSPORTS = ["tcp", "udp", "tls", "http", "https"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
 
@@ -181,6 +182,10 @@ def _schemas() -> dict[str, Any]:
                 "loss": {"type": "number", "description": "Share of the packets lost between the latest two looks."},
                 "packets": {"type": "integer"},
                 "packets_lost": {"type": "integer"},
+                "packets_late": {"type": "integer"},
+                "packets_reordered": {"type": "integer"},
+                "packets_foreign": {"type": "integer"},
+                "transport": {"type": ["string", "null"], "enum": [*_TRANSPORTS, None]},
                 "frames_damaged": {"type": "integer"},
                 "frames_skipped": {"type": "integer"},
                 "frame_age_s": number,
