@@ -78,6 +78,10 @@ async def _run_parts(
         nursery.start_soon(engine.transcoders.run)
         for camera in settings.cameras.values():
             source = Source(camera.name, title=camera.title, expected_fps=camera.expected_fps)
+            if camera.sub is not None:
+                sub = Source(camera.sub.name)
+                source.attach_sub(sub)
+                nursery.start_soon(run_camera, camera.sub, sub, intake)
             registry.add(source)
             nursery.start_soon(run_camera, camera, source, intake)
         async with trio.open_nursery() as http:

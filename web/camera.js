@@ -22,7 +22,7 @@ const FIGURES = {
   "bit-rate": (f) => [f.bitsPerSecond, format.bitRate(f.bitsPerSecond)],
   "frame-rate": (f) => [f.framesPerSecond, `${format.rate(f.framesPerSecond)} fps`],
   resolution: (f) => [f.height, format.resolution(f)],
-  codec: (f) => [f.codec, f.codec || "–"],
+  codec: (f) => [f.codec, codecAndWhy(f.codec)],
   frames: (f) => [f.frames, format.count(f.frames)],
   dropped: (f) => [f.framesDropped, format.count(f.framesDropped)],
   packets: (f) => [f.packets, format.count(f.packets)],
@@ -74,6 +74,13 @@ function renderCamera() {
   setData("reconnects", camera?.reconnects ?? 0, format.count(camera?.reconnects ?? 0));
   setData("source-rate", camera?.bitrate_bps ?? 0, format.bitRate(camera?.bitrate_bps ?? 0));
   setData("key-frames", camera?.gop_s ?? 0, keyFrames(camera));
+}
+
+/** The server knows why viewers get what they get, by codec. */
+function codecAndWhy(codec) {
+  const sent = cameras.get(name)?.sent?.find((each) => each.codec === codec.replace(".", "") && each.way !== "as-is");
+  if (!codec) return "–";
+  return sent ? `${codec}, ${sent.why}` : codec;
 }
 
 function keyFrames(camera) {

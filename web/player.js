@@ -66,6 +66,8 @@ export class Player extends EventTarget {
   #gapMs = 0;
   #missedLooks = 0;
   #liveSince = 0;
+  /** What the camera sent when the server had nothing of it that this browser takes. */
+  #refusedVideo = "";
   #disposal = new AbortController();
 
   /**
@@ -268,6 +270,7 @@ export class Player extends EventTarget {
   #giveUp(problem) {
     this.#dropSession();
     this.problem = problem;
+    this.#refusedVideo = problem.status === NOT_ACCEPTABLE ? this.#offeredVideo() : "";
     this.#enter("failed");
   }
 
@@ -290,7 +293,25 @@ export class Player extends EventTarget {
     this.#liveSince = live ? this.#liveSince || performance.now() : 0;
     if (isBack && this.state === "retrying" && this.problem.code === "camera-offline") this.#retrySoon();
     if (this.state === "failed" && this.problem.code === "unknown-camera" && this.#isListed) this.retryNow();
+    if (this.state === "failed" && this.#sendsOther) this.#retryAnew();
     this.#tell("change");
+  }
+
+  /** Somebody has changed the camera's settings, or its sub-stream has come: what did not fit may do so now. */
+  get #sendsOther() {
+    return this.problem.status === NOT_ACCEPTABLE && this.#offeredVideo() !== this.#refusedVideo;
+  }
+
+  #offeredVideo() {
+    const { codec, profile, has_b_frames: hasBFrames, sub } = this.#cameras.get(this.#camera) ?? {};
+    return JSON.stringify([codec, profile, hasBFrames, sub?.codec, sub?.profile, sub?.has_b_frames]);
+  }
+
+  /** As `retryNow`, but not in all pages at once. */
+  #retryAnew() {
+    this.#refusedVideo = this.#offeredVideo();
+    clearTimeout(this.#retryTimer);
+    this.#retryTimer = setTimeout(() => this.retryNow(), Math.random() * SPREAD_MS);
   }
 
   get #isListed() {
@@ -324,10 +345,5 @@ export class Player extends EventTarget {
 function checkBrowser() {
   if (!("RTCPeerConnection" in window)) {
     throw new SessionProblem("unusable", "This browser has no WebRTC, or it is switched off.");
-  }
-  const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs;
-  if (codecs && !codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264")) {
-    const firefox = "Firefox fetches its decoder some minutes after its first start.";
-    throw new SessionProblem("unusable", `This browser has no H.264 decoder for WebRTC. ${firefox}`);
   }
 }

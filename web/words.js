@@ -130,8 +130,17 @@ function connecting(player, cameras) {
 }
 
 function failed({ camera, problem }) {
+  if (problem.code === "no-common-codec") return bad("No picture in this browser", noCodec(problem.message));
   if (problem.code !== "unknown-camera") return bad("No picture in this browser", sentence(problem.message));
   return bad("No such camera", `There is no camera “${camera}” here. It may have been renamed or removed.`);
+}
+
+/** The server says what it has and what this browser offered; why that lacks H.264 only the browser knows. */
+function noCodec(message) {
+  const codecs = globalThis.RTCRtpReceiver?.getCapabilities?.("video")?.codecs;
+  const lacksH264 = codecs && !codecs.some((codec) => codec.mimeType.toLowerCase() === "video/h264");
+  const firefox = lacksH264 ? " Firefox fetches its H.264 decoder some minutes after its first start." : "";
+  return `${sentence(message)}${firefox} The picture comes by itself once the camera sends another.`;
 }
 
 function retrying(player, cameras) {

@@ -6,7 +6,7 @@ was, it is registered as a secret before anything else is done with it.
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 from urllib.parse import quote
 
 from camgate.base.secrets import register_login, register_secret
@@ -15,13 +15,24 @@ from camgate.config.environment import expand
 from camgate.config.errors import KeyPath, key_in_words
 from camgate.config.model import CameraSettings, Transport
 from camgate.config.report import Report
-from camgate.config.schema import CAMERA_KEYS, CAMERAS
+from camgate.config.schema import CAMERA_KEYS, CAMERAS, SUB, SUB_KEYS
 from camgate.wire.rtsp.errors import MalformedUrl
 from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted
 
 URL_EXAMPLE = 'write "rtsp://HOST[:PORT]/PATH"'
 
 LOGIN_KEYS = ("url", "username", "password", "password_file")
+
+PASSED_ON_KEYS = (
+    "transport",
+    "tls_fingerprint",
+    "tls_insecure",
+    "audio",
+    "connect_timeout_s",
+    "stall_timeout_s",
+    "linger_s",
+)
+"""What a sub-stream has of its camera, where it does not say otherwise."""
 
 MAX_PASSWORD_FILE_BYTES = 4096
 """More is no password but another file."""
@@ -50,6 +61,38 @@ class CameraReader:
             return None
         named = self._report.attempt(path, camera_name, name)
         values = self._report.read_keys(path, table, CAMERA_KEYS)
+        access = self._access(path, table, values)
+        sub = self._sub((*path, SUB), name, values, access)
+        if not named or not access:
+            return None
+        rest = {key: value for key, value in values.items() if key not in LOGIN_KEYS}
+        return CameraSettings(name=name, **rest | access | {SUB: sub})
+
+    def _sub(
+        self, path: KeyPath, name: str, values: Mapping[str, Any], access: Mapping[str, Any] | None
+    ) -> CameraSettings | None:
+        """Read a camera's sub-stream, which is as the camera is where it does not say otherwise."""
+        table = values.get(SUB)
+        if table is None:
+            return None
+        own = self._report.read_keys(path, table, SUB_KEYS)
+        own_access = self._access(path, table, own)
+        if not own_access or not access:
+            return None
+        if not own_access["username"] and _host(own_access["url"]) == _host(access["url"]):
+            # A login is for one machine, and must not be sent to another.
+            own_access = {**access, "url": own_access["url"]}
+        trusts = any(key.startswith("tls_") for key in own)
+        passed_on = {
+            key: value
+            for key, value in values.items()
+            if key in PASSED_ON_KEYS and not (trusts and key.startswith("tls_"))
+        }
+        rest = {key: value for key, value in own.items() if key not in LOGIN_KEYS}
+        return CameraSettings(name=f"{name}/{SUB}", **passed_on | rest | own_access, on_demand=True)
+
+    def _access(self, path: KeyPath, table: Mapping[str, object], values: Mapping[str, Any]) -> dict[str, Any] | None:
+        """Read where a stream is and the login for it; None where there is no URL."""
         url = self._url(path, table, values)
         for key, sentence in contradictions(url.scheme if url else None, values):
             self._report.add((*path, key), sentence)
@@ -60,10 +103,7 @@ class CameraReader:
             self._report.add((*path, key), "is given without a user name; write username as well")
         if password:
             register_login(username or "", password)
-        if not named or not url:
-            return None
-        rest = {key: value for key, value in values.items() if key not in LOGIN_KEYS}
-        return CameraSettings(name=name, **rest | {"url": str(url), "username": username, "password": password})
+        return {"url": str(url), "username": username, "password": password} if url else None
 
     def _url(self, path: KeyPath, table: Mapping[str, object], values: Mapping[str, str]) -> RtspUrl | None:
         if "url" not in table:
@@ -110,6 +150,10 @@ class CameraReader:
                     (CAMERAS, name),
                     f"differs from {key_in_words((first,))} only in capital letters; choose another name",
                 )
+
+
+def _host(url: str) -> str:
+    return split_url_untrusted(url).host
 
 
 def _tables(tables: object) -> dict[str, object]:

@@ -222,6 +222,11 @@ def section(value: object, example: str) -> dict[str, Any]:
     return value
 
 
+def sub_table(value: object) -> dict[str, Any]:
+    """Take the table of a sub-stream."""
+    return section(value, '[cameras.NAME.sub] with url = "rtsp://…" below it')
+
+
 def _as(check: Check[T], value: object, right: str) -> T:
     """Apply a check of a wider kind, with the words of what would be right here."""
     try:

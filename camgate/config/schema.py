@@ -16,6 +16,7 @@ from camgate.config.checks import (
     one_of,
     origin,
     seconds,
+    sub_table,
     text,
     transport,
     whole_number,
@@ -31,6 +32,7 @@ from camgate.config.model import (
 )
 
 CAMERAS = "cameras"
+SUB = "sub"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,5 +119,12 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "on_demand": yes_or_no,
     "linger_s": seconds(1, 86_400),
     "expected_fps": number(0.01, 240, "frames a second"),
+    SUB: sub_table,
 }
 """Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""
+
+SUB_KEYS: Mapping[str, Check[Any]] = {
+    key: CAMERA_KEYS[key]
+    for key in ("url", "username", "password", "password_file", "transport", "tls_fingerprint", "tls_insecure")
+}
+"""Of `[cameras.NAME.sub]`; all else is as the camera has it."""

@@ -175,8 +175,18 @@ def test_a_browser_without_webrtc_is_told(viewer: Viewer) -> None:
 
 def test_a_browser_without_h264_is_told(viewer: Viewer) -> None:
     viewer.page.add_init_script("RTCRtpReceiver.getCapabilities = () => ({ codecs: [{ mimeType: 'video/VP8' }] })")
+    viewer.page.route("**/whep/**", without_h264)
     viewer.open("/camera/front")
-    assert "H.264" in viewer.wait_words("No picture in this browser")
+    words = viewer.wait_words("No picture in this browser")
+    assert "The camera sends H.264" in words
+    assert "Firefox fetches its H.264 decoder" in words
+    viewer.forgive("406")
+
+
+def without_h264(route: Route) -> None:
+    """Let the server see the offer of a browser that cannot decode H.264."""
+    offer = route.request.post_data
+    route.continue_(post_data=offer.replace("H264/90000", "H263/90000") if offer else None)
 
 
 def test_a_picture_that_stands_still_is_said_to(viewer: Viewer, front_camera: CameraProcess) -> None:

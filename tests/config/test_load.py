@@ -78,12 +78,36 @@ BAD: list[tuple[str, str]] = [
     (
         CAMERA + "colour = 1\n",
         "camgate.toml:3: cameras.front.colour: there is no such key; there are audio, connect_timeout_s, "
-        "expected_fps, linger_s, on_demand, password, password_file, stall_timeout_s, title, tls_fingerprint, "
+        "expected_fps, linger_s, on_demand, password, password_file, stall_timeout_s, sub, title, tls_fingerprint, "
         "tls_insecure, transport, url, username",
     ),
     (
         CAMERA + 'on_demand = "yes"\n',
         "camgate.toml:3: cameras.front.on_demand: is text in quotes; write true or false, without quotes",
+    ),
+    # Sub-streams.
+    (
+        CAMERA + 'sub = "rtsp://x/sub"\n',
+        "camgate.toml:3: cameras.front.sub: is text in quotes; write a table: [cameras.NAME.sub] with url = "
+        '"rtsp://…" below it',
+    ),
+    (
+        CAMERA + "[cameras.front.sub]\n",
+        'camgate.toml:3: cameras.front.sub: has no url; write url = "rtsp://HOST[:PORT]/PATH"',
+    ),
+    (
+        CAMERA + '[cameras.front.sub]\nurl = "rtsp://x/sub"\ntitle = "Sub"\n',
+        "camgate.toml:5: cameras.front.sub.title: there is no such key; there are password, password_file, "
+        "tls_fingerprint, tls_insecure, transport, url, username",
+    ),
+    (
+        CAMERA + '[cameras.front.sub]\nurl = "http://x/sub"\n',
+        "camgate.toml:4: cameras.front.sub.url: is no URL of a camera: it does not begin with rtsp://; write "
+        '"rtsp://HOST[:PORT]/PATH"',
+    ),
+    (
+        CAMERA + '[cameras.front.sub]\nurl = "rtsp://x/sub"\npassword = "hush"\n',
+        "camgate.toml:5: cameras.front.sub.password: is given without a user name; write username as well",
     ),
     # Wrong types and values.
     (
@@ -453,3 +477,52 @@ def test_a_failed_start_names_the_line_of_its_key(tmp_path: Path) -> None:
     assert str(start_problem(StartError("webrtc.port", "x"), file)) == f"{file}: webrtc.port: x"
     assert str(start_problem(error, tmp_path / "gone")) == line.replace("c.toml:3", "gone")
     assert str(start_problem(error, None)) == "camgate: server.listen: port 80 is in use; choose another port"
+
+
+MAIN = """
+url = "rtsp://192.0.2.10/main"
+username = "admin"
+password = "p@ss"
+transport = "tcp"
+stall_timeout_s = 9
+linger_s = 60
+[cameras.front.sub]
+"""
+
+
+def sub_of(body: str) -> CameraSettings:
+    sub = camera_of(MAIN + body).sub
+    assert sub is not None
+    return sub
+
+
+def test_a_sub_stream_is_as_its_camera_and_on_demand() -> None:
+    sub = sub_of('url = "rtsp://192.0.2.10/sub"')
+    assert (sub.name, sub.url, sub.username, sub.password) == ("front/sub", "rtsp://192.0.2.10/sub", "admin", "p@ss")
+    assert (sub.transport, sub.stall_timeout_s, sub.linger_s, sub.on_demand) == (Transport.TCP, 9, 60, True)
+    assert camera_of(MAIN + 'url = "rtsp://192.0.2.10/sub"').on_demand is False
+
+
+@pytest.mark.parametrize(
+    ("body", "username", "password"),
+    [
+        ('url = "rtsp://192.0.2.10/sub"\nusername = "viewer"\npassword = "other"', "viewer", "other"),
+        ('url = "rtsp://viewer:other@192.0.2.10/sub"', "viewer", "other"),
+        ('url = "rtsp://192.0.2.10:8554/sub"', "admin", "p@ss"),
+        ('url = "rtsp://192.0.2.11/sub"', None, None),
+    ],
+)
+def test_a_login_goes_to_no_other_host(body: str, username: str | None, password: str | None) -> None:
+    sub = sub_of(body)
+    assert (sub.username, sub.password) == (username, password)
+
+
+def test_a_sub_stream_that_trusts_otherwise_than_its_camera() -> None:
+    fingerprint = "sha256:" + "ab" * 32
+    main = CAMERA_TLS.removeprefix("[cameras.front]\n") + "tls_insecure = true\n[cameras.front.sub]\n"
+    sub = camera_of(main + f'url = "rtsps://192.0.2.10/sub"\ntls_fingerprint = "{fingerprint}"').sub
+    assert sub is not None
+    assert (sub.tls_fingerprint, sub.tls_insecure) == (fingerprint, False)
+    sub = camera_of(main + 'url = "rtsps://192.0.2.10/sub"').sub
+    assert sub is not None
+    assert sub.tls_insecure

@@ -11,12 +11,12 @@ import pytest
 
 from camgate.config.load import load, parse
 from camgate.config.model import CameraSettings, Settings
-from camgate.config.schema import CAMERA_KEYS, CAMERAS, SECTIONS
+from camgate.config.schema import CAMERA_KEYS, CAMERAS, SECTIONS, SUB, SUB_KEYS
 
 REFERENCE = Path(__file__).parents[2] / "etc" / "camgate.toml"
 
 KEY = re.compile(r"(?:# )?(?P<key>[a-z_]+) = (?P<value>.+)")
-HEADER = re.compile(r"\[(?P<section>[a-z]+)(?:\.\w+)?\]")
+HEADER = re.compile(r"\[(?P<section>[a-z]+)(?:\.\w+)?(?P<sub>\.sub)?\]")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -40,7 +40,7 @@ def entries() -> Iterator[Entry]:
     section, comment = "", ""
     for line in REFERENCE.read_text().splitlines():
         if header := HEADER.fullmatch(line):
-            section = header["section"]
+            section = header["section"] + (header["sub"] or "")
         elif entry := KEY.fullmatch(line):
             yield Entry(section, entry["key"], entry["value"], comment)
         comment = f"{comment}{line.removeprefix('#')}\n".strip() if line.startswith("# ") else ""
@@ -89,7 +89,8 @@ def test_the_reference_loads_and_holds_the_defaults() -> None:
 def test_the_reference_names_every_key_once() -> None:
     named = [(entry.section, entry.key) for entry in entries() if entry.value != '"rtsps://192.0.2.11/live"']
     expected = [(name, key) for name, section in SECTIONS.items() for key in section.keys]
-    expected += [(CAMERAS, key) for key in CAMERA_KEYS]
+    expected += [(CAMERAS, key) for key in CAMERA_KEYS if key != SUB]
+    expected += [(f"{CAMERAS}.{SUB}", key) for key in SUB_KEYS]
     assert sorted(named) == sorted(expected)
 
 
@@ -97,7 +98,7 @@ def test_the_reference_states_the_defaults_of_the_model() -> None:
     model = {name: section.settings() for name, section in SECTIONS.items()}
     model[CAMERAS] = CameraSettings(name="x", url="rtsp://x/")
     for entry in entries():
-        if entry.key != "url":
+        if entry.key != "url" and entry.section != f"{CAMERAS}.{SUB}":
             default = getattr(model[entry.section], entry.key, None)
             assert entry.default == toml_of(default), f"{entry.section}.{entry.key}"
 
@@ -111,3 +112,5 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path) -> None:
         settings = parse(variant, {"FRONT_PASSWORD": "hush"}, file="x", directory=tmp_path)
         assert settings.cameras["front"].password == "hush"
         assert settings.cameras["front"].title == "Front door"
+        assert settings.cameras["yard"].sub is not None
+        assert settings.cameras["yard"].sub.password == "hush"

@@ -11,13 +11,13 @@ START_CODE = b"\x00\x00\x00\x01"
 
 
 class BlocksDecoder:
-    """Decodes H.264 frames in order, and reads the blocks in each picture; None where they cannot be read.
+    """Decodes frames in order, and reads the blocks in each picture; None where they cannot be read.
 
     pictures: how many were decoded; broken: packets that the decoder refused.
     """
 
-    def __init__(self) -> None:
-        self._decoder = av.CodecContext.create("h264", "r")
+    def __init__(self, codec: str = "H264") -> None:
+        self._decoder = av.CodecContext.create({"H264": "h264", "H265": "hevc"}[codec], "r")
         # One thread gives each picture back at once instead of some pictures later.
         self._decoder.thread_type = "NONE"
         self.pictures = 0

@@ -30,7 +30,7 @@ def _has_gst_rtsp_server() -> bool:
     script = (
         "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0')\n"
         "from gi.repository import Gst, GstRtspServer; Gst.init(None)\n"
-        "needed = ('appsrc', 'x264enc', 'h264parse', 'rtph264pay', 'matroskademux')\n"
+        "needed = ('appsrc', 'x264enc', 'h264parse', 'rtph264pay', 'x265enc', 'rtph265pay', 'matroskademux')\n"
         "raise SystemExit(not all(map(Gst.ElementFactory.find, needed)))"
     )
     if not os.access(SYSTEM_PYTHON, os.X_OK) or shutil.which("gst-launch-1.0") is None:

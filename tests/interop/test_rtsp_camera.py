@@ -76,9 +76,9 @@ class Viewing:
                 await self.source.changes.wait_changed(self.source.changes.revision)
 
 
-def assert_counter_rises(frames: list[Frame]) -> list[Blocks]:
+def assert_counter_rises(frames: list[Frame], *, codec: str = "H264") -> list[Blocks]:
     """Decode frames, the first of which is a key frame, and return what their blocks say."""
-    decoder = BlocksDecoder()
+    decoder = BlocksDecoder(codec)
     blocks = decoder.decode_all(frames)
     assert decoder.broken == 0
     assert decoder.pictures == len(frames)

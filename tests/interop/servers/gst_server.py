@@ -1,6 +1,7 @@
 """An RTSP camera made of gst-rtsp-server, run by the system's Python (its `gi` comes from a Debian package).
 
-Serves one mount: a live picture that carries the picture counter, or an H.264 file. Prints one JSON object a line:
+Serves one mount: a live picture that carries the picture counter, or a file, of H.264 or H.265. Prints one JSON object
+a line:
 `{"event": "ready", "port": N}` when it accepts connections, `{"event": "connected"}` for each connection, and
 `{"event": "response", "status": N}` for each answer. Ends on SIGTERM, and when stdin closes, so that it never outlives
 its test.
@@ -64,7 +65,8 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--kbps", type=int, default=800)
     parser.add_argument("--camera", type=int, default=1, help="the number drawn in row 2")
     parser.add_argument("--parameter-sets", choices=("in-band", "sdp"), default="in-band")
-    parser.add_argument("--file", help="serve this Matroska file of H.264 instead of the live picture")
+    parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
+    parser.add_argument("--file", help="serve this Matroska file of that codec instead of the live picture")
     return parser.parse_args()
 
 
@@ -108,12 +110,21 @@ def demand_login(
 
 def payloader(options: argparse.Namespace) -> str:
     interval = -1 if options.parameter_sets == "in-band" else 0
-    return f"rtph264pay name=pay0 pt=96 config-interval={interval}"
+    return f"rtp{options.codec}pay name=pay0 pt=96 config-interval={interval}"
+
+
+def encoder(options: argparse.Namespace) -> str:
+    common = f"tune=zerolatency speed-preset=ultrafast bitrate={options.kbps} key-int-max={options.gop}"
+    if options.codec == "h265":
+        return f"x265enc {common} option-string=bframes=0:log-level=none ! h265parse"
+    return f"x264enc {common} bframes=0"
 
 
 def file_factory(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
     factory = GstRtspServer.RTSPMediaFactory()
-    factory.set_launch(f'( filesrc location="{options.file}" ! matroskademux ! h264parse ! {payloader(options)} )')
+    factory.set_launch(
+        f'( filesrc location="{options.file}" ! matroskademux ! {options.codec}parse ! {payloader(options)} )'
+    )
     factory.set_shared(True)
     return factory
 
@@ -136,8 +147,7 @@ class PictureSource:
         factory.set_launch(
             "( appsrc name=pictures is-live=true do-timestamp=true format=time caps=video/x-raw,format=I420,"
             f"width={options.width},height={options.height},framerate={options.fps}/1"
-            f" ! x264enc tune=zerolatency speed-preset=ultrafast bframes=0 bitrate={options.kbps}"
-            f" key-int-max={options.gop} ! {payloader(options)} )"
+            f" ! {encoder(options)} ! {payloader(options)} )"
         )
         factory.set_shared(True)
         factory.set_latency(0)
