@@ -141,7 +141,7 @@ class Engine:
         peer = self._endpoint.add_peer(
             camera,
             choice.stream,
-            HeaderProfile(codec.payload_type, extensions.get(PLAYOUT_DELAY_URI, 0)),
+            HeaderProfile(codec.payload_type, extensions.get(PLAYOUT_DELAY_URI, 0), has_sound=sound is not None),
             IceCredentials(offer.ice_ufrag, offer.ice_pwd),
             offer.fingerprints,
             sound,

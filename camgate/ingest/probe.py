@@ -24,6 +24,7 @@ from camgate.relay.source import Reception
 from camgate.relay.splice import Splice
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp.rtcp import SenderReport
 from camgate.wire.rtp.sequence import timestamp_delta
 from camgate.wire.rtsp.errors import NoUsableTrack, printable, printable_list
 from camgate.wire.rtsp.events import Described
@@ -158,6 +159,12 @@ class _Look:
 
     def on_audio_frames(self, frames: list[Frame]) -> None:
         self._audio_frames += len(frames)
+
+    def on_video_report(self, report: SenderReport) -> None:
+        pass
+
+    def on_audio_report(self, report: SenderReport) -> None:
+        pass
 
     def on_frames(self, frames: list[Frame]) -> None:
         if not self._frames:

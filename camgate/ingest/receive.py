@@ -49,10 +49,14 @@ class Depacketizer(Protocol[FormatT_co]):
     def statistics(self) -> TrackStatistics: ...
 
 
-def receive_audio(track: Track, now: float) -> "TrackReceiver[AudioFormat]":
+OnReport = Callable[[SenderReport], None]
+
+
+def receive_audio(track: Track, now: float, on_report: OnReport | None = None) -> "TrackReceiver[AudioFormat]":
     """Receive the audio track beside it; nothing that comes on it ends the session. Raises AudioMalformed."""
     audio, reader = audio_of_track_untrusted(track.codec, track.clock_rate, track.audio_channels, track.fmtp)
-    return TrackReceiver(track, AudioDepacketizer(audio, reader, payload_type=track.payload_type), now)
+    depacketizer = AudioDepacketizer(audio, reader, payload_type=track.payload_type)
+    return TrackReceiver(track, depacketizer, now, on_report=on_report)
 
 
 def audio_format(track: Track) -> AudioFormat:
@@ -72,9 +76,15 @@ class TrackReceiver(Generic[FormatT_co]):
     """
 
     def __init__(
-        self, track: Track, depacketizer: Depacketizer[FormatT_co], now: float, on_bye: Callable[[], None] | None = None
+        self,
+        track: Track,
+        depacketizer: Depacketizer[FormatT_co],
+        now: float,
+        *,
+        on_report: OnReport | None = None,
+        on_bye: Callable[[], None] | None = None,
     ) -> None:
-        """on_bye: called when the camera says that this track has ended."""
+        """on_report: told of the camera's sender reports. on_bye: called when it says that this track has ended."""
         assert track.rtp_channel is not None
         self._rtp_channel = track.rtp_channel
         # A response that names one channel only means that one and the next (RFC 2326, 12.39).
@@ -83,6 +93,7 @@ class TrackReceiver(Generic[FormatT_co]):
         self.last_frame_s = now
         self._began_s = now
         self._depacketizer: Depacketizer[FormatT_co] = depacketizer
+        self._on_report = on_report
         self._on_bye = on_bye
         self._account = ReceptionAccount()
 
@@ -124,6 +135,8 @@ class TrackReceiver(Generic[FormatT_co]):
         for report in reports:
             if isinstance(report, SenderReport):
                 self._account.note_sender_report(report, now)
+                if self._on_report is not None:
+                    self._on_report(report)
             elif isinstance(report, Bye) and self._on_bye is not None:
                 self._on_bye()
 
@@ -131,9 +144,9 @@ class TrackReceiver(Generic[FormatT_co]):
 class VideoReceiver(TrackReceiver[VideoFormat]):
     """Receives the video track that the session plays; the camera's goodbye on it ends the session."""
 
-    def __init__(self, track: Track, now: float) -> None:
+    def __init__(self, track: Track, now: float, on_report: OnReport | None = None) -> None:
         self._video = video_depacketizer(track.codec, track.parameter_sets, track.payload_type, track.fmtp)
-        super().__init__(track, self._video, now, on_bye=_end_session)
+        super().__init__(track, self._video, now, on_report=on_report, on_bye=_end_session)
 
     def reception(self) -> Reception:
         """Return what came of the packets so far."""

@@ -32,6 +32,7 @@ from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video import PACKET_COST_BYTES
 from camgate.wire.codec.video_codecs import VIDEO_CODECS
+from camgate.wire.rtp.rtcp import SenderReport
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed, UdpSetUp
@@ -88,6 +89,12 @@ class SessionSink(Protocol):
 
     def on_audio_frames(self, frames: list[Frame]) -> None:
         """Sound, at least one frame."""
+
+    def on_video_report(self, report: SenderReport) -> None:
+        """What the camera says of the time of its pictures; only told where there is sound to compare with."""
+
+    def on_audio_report(self, report: SenderReport) -> None:
+        """The same of its sound."""
 
 
 class Session:
@@ -305,8 +312,8 @@ class Session:
 
     def _start_receiving(self, tracks: tuple[Track, ...], now: float) -> None:
         video, *others = tracks
-        self._receiver = VideoReceiver(video, now)
-        self._audio = receive_audio(others[0], now) if others else None
+        self._receiver = VideoReceiver(video, now, self._sink.on_video_report if others else None)
+        self._audio = receive_audio(others[0], now, self._sink.on_audio_report) if others else None
         self._watch_at_s = now + self._stall_timeout_s
         self._report_at_s = now + REPORT_INTERVAL_S
         if self._udp is not None:

@@ -39,9 +39,11 @@ from camgate.ingest.links import port_of
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
 from camgate.ingest.transports import Transports
+from camgate.relay.lip_sync import Kind
 from camgate.relay.source import Attention, CameraState, Reception, Source
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp.rtcp import SenderReport
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack
 from camgate.wire.rtsp.events import Described
 from camgate.wire.rtsp.track import Track
@@ -248,3 +250,9 @@ class _Attempt:
     def on_audio_frames(self, frames: list[Frame]) -> None:
         for frame in frames:
             self._source.publish_audio(frame)
+
+    def on_video_report(self, report: SenderReport) -> None:
+        self._source.note_report(Kind.VIDEO, report)
+
+    def on_audio_report(self, report: SenderReport) -> None:
+        self._source.note_report(Kind.AUDIO, report)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import trio
 
 from camgate.relay.fan_out import FanOut
+from camgate.relay.lip_sync import LipSync
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, Subscription
 from camgate.relay.wants import Wants
 from camgate.wire.codec.format import AudioFormat
@@ -34,6 +35,8 @@ class AudioStatistics:
     """Since the last frame arrived; None before the first."""
     listeners: int
     """Viewers that are sent it, whether they have unmuted it or not."""
+    skew_s: float
+    """How much later than it arrives the sound is played, by the camera's reports; 0 where they tell nothing."""
     dropped_frames: int
     """Lost by readers that fell behind, summed over all readers."""
 
@@ -41,9 +44,13 @@ class AudioStatistics:
 class AudioStream(FanOut):
     """Sound fans out from `publish` to every subscription."""
 
-    def __init__(self, name: str, audio: AudioFormat, wants: Wants | None = None) -> None:
+    def __init__(
+        self, name: str, audio: AudioFormat, wants: Wants | None = None, lip_sync: LipSync | None = None
+    ) -> None:
+        """lip_sync: where the sound belongs beside the pictures, shared by all streams made of one camera's sound."""
         super().__init__(name, wants)
         self.format = audio
+        self.lip_sync = lip_sync or LipSync()
 
     def publish(self, frame: Frame) -> None:
         """Hand a frame to all readers; never blocks. Its `rtp_time` must rise from frame to frame (see `splice`)."""
@@ -72,5 +79,6 @@ class AudioStream(FanOut):
             bitrate_bps=self.bitrate_bps(now),
             frame_age_s=self.frame_age_s(now),
             listeners=sum(subscription.viewers for subscription in self._subscriptions),
+            skew_s=self.lip_sync.skew_s(now),
             dropped_frames=self._dropped_frames,
         )

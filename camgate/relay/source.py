@@ -16,11 +16,14 @@ from camgate.relay.changes import Changes
 from camgate.relay.demand import DemandState
 from camgate.relay.errors import CameraOffline
 from camgate.relay.health import Health, Observation
-from camgate.relay.splice import Splice
-from camgate.relay.stream import Stream, StreamStatistics
+from camgate.relay.lip_sync import Kind, LipSync
+from camgate.relay.splice import HOUR_S, Splice
+from camgate.relay.stream import VIDEO_CLOCK_HZ, Stream, StreamStatistics
 from camgate.relay.wants import Wants
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp.rtcp import SenderReport
+from camgate.wire.rtp.sequence import timestamp_delta
 
 AUDIO_CORRECTION_S = 0.02
 """Sound is passed on as it came: its time is moved seldom, by a usual packet's length, not a little with each one."""
@@ -165,6 +168,8 @@ class Source:
         """Called after each change of state, error or format; the registry listens here."""
         self._splice = Splice()
         self._sound: AudioStream | None = None
+        self._lip_sync = LipSync()
+        self._latest: dict[Kind, tuple[Frame, int]] = {}
         self._audio_splice = Splice()
         self._is_reconnecting = False
         self._past = Reception()
@@ -200,9 +205,11 @@ class Source:
             self._sound.close()
             self._sound = None
         if self._sound is None and audio is not None:
-            self._sound = AudioStream(self.name, audio, self.wants)
+            self._sound = AudioStream(self.name, audio, self.wants, self._lip_sync)
             self._audio_splice = Splice(audio.clock_hz, least_correction_s=AUDIO_CORRECTION_S)
         self._audio_splice.begin_session()
+        self._lip_sync.begin_session()
+        self._latest.clear()
         present = self._sound if audio is not None else None
         if present is not self.audio:
             self.audio = present
@@ -212,6 +219,20 @@ class Source:
         """Put a frame of sound on the continuous time of its clock and hand it to all readers."""
         if self.audio is not None:
             self.audio.publish(self._audio_splice.map(frame))
+            self._latest[Kind.AUDIO] = frame, self.audio.format.clock_hz
+
+    def note_report(self, kind: Kind, report: SenderReport) -> None:
+        """Take what the camera says of a track's time, for the sound's place beside the pictures."""
+        latest = self._latest.get(kind)
+        if latest is None or not report.ntp_time:
+            return
+        frame, clock_hz = latest
+        media_time = frame.display_time + timestamp_delta(report.rtp_timestamp, frame.camera_time)
+        now = trio.current_time()
+        media_s = media_time / clock_hz
+        # Whole hours may have been left out of it (`splice`), in one track more than in the other.
+        media_s += round((now - media_s) / HOUR_S) * HOUR_S
+        self._lip_sync.note_report(kind, report.unix_time_s, media_s, now)
 
     def follow_reception(self, present: Callable[[], Reception]) -> None:
         """Read what came of the present session's packets from here, when asked; see `end_session`."""
@@ -231,6 +252,8 @@ class Source:
     def publish(self, frame: Frame) -> None:
         """Put a frame of the present session on the continuous time and hand it to all readers."""
         self.stream.publish(self._splice.map(frame))
+        if self.audio is not None:
+            self._latest[Kind.VIDEO] = frame, VIDEO_CLOCK_HZ
 
     def set_format(self, video_format: VideoFormat) -> None:
         """Say what the frames from now on look like."""

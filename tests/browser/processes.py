@@ -37,11 +37,13 @@ def free_port() -> int:
 class CameraProcess:
     """A gst-rtsp-server camera that draws the picture counter, always on the same port.
 
-    codec: what it sends, `h264` or `h265`; may be changed while it does not run.
+    codec: what it sends, `h264` or `h265`; may be changed while it does not run. arguments: more of the script's, such
+    as `--audio=pcma`.
     """
 
-    def __init__(self, number: int, *, codec: str = "h264") -> None:
+    def __init__(self, number: int, *arguments: str, codec: str = "h264") -> None:
         self._number = number
+        self._arguments = arguments
         self.codec = codec
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
@@ -53,7 +55,7 @@ class CameraProcess:
     def start(self) -> None:
         """Returns once the camera accepts connections."""
         command = [SYSTEM_PYTHON, str(SCRIPT), f"--port={self._port}", f"--camera={self._number}", f"--fps={FPS}"]
-        command.append(f"--codec={self.codec}")
+        command += [f"--codec={self.codec}", *self._arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
         ready = json.loads(self._process.stdout.readline())

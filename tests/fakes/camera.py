@@ -75,6 +75,8 @@ class FakeCamera:
     audio: its sound as in a=rtpmap, such as `PCMA/8000`; None for none. It leads the description, as Foscam's does.
     audio_set_up: status that SETUP of the sound is answered with; 0 and None as in `answers`.
     sends_audio: a packet of sound goes out with each picture while true. spoils_audio: it is garbage.
+    clock_s: its wall clock, in Unix time at time 0; it sends reports each second where it is given.
+    encoding_s: how much longer a picture takes from the lens to the network than sound does.
     """
 
     def __init__(self, *, username: str | None = None, password: str | None = None, codec: str = "H264") -> None:
@@ -98,6 +100,8 @@ class FakeCamera:
         self.audio_set_up: int | None = 200
         self.sends_audio = True
         self.spoils_audio = False
+        self.clock_s: float | None = None
+        self.encoding_s = 0.0
         self.dialled: list[tuple[str, int]] = []
         self.dialled_at_s: list[float] = []
         self.requests: list[Request] = []
@@ -310,6 +314,10 @@ class _Connection:
                     for nal in nals:
                         data += _interleaved_rtp(nal, sequence, timestamp - step_back, is_last=nal is nals[-1])
                         sequence += 1
+                    if camera.clock_s is not None and number % FPS == 0:
+                        now_s = camera.clock_s + trio.current_time()
+                        data += _sender_report(1, now_s - camera.encoding_s, timestamp)
+                        data += _sender_report(3, now_s, 320 * number)
                     if camera.loses_every is None or (number + 1) % camera.loses_every:
                         await self._send_media(data + self._audio_packet(number))
                     number += 1
@@ -339,3 +347,9 @@ def _interleaved_rtp(nal: bytes, sequence: int, timestamp: int, *, is_last: bool
     marker = 0x80 if is_last else 0
     packet = struct.pack("!BBHII", 0x80, marker | 96, sequence & 0xFFFF, timestamp & 0xFFFFFFFF, 0xCA3E7A) + nal
     return b"$\x00" + len(packet).to_bytes(2, "big") + packet
+
+
+def _sender_report(channel: int, unix_s: float, timestamp: int) -> bytes:
+    ntp = int((unix_s + 2_208_988_800) * (1 << 32)) & 0xFFFFFFFFFFFFFFFF
+    packet = struct.pack("!BBHIQIII", 0x80, 200, 6, 0xCA3E7A, ntp, timestamp & 0xFFFFFFFF, 0, 0)
+    return b"$" + bytes([channel]) + len(packet).to_bytes(2, "big") + packet

@@ -15,6 +15,7 @@ from camgate.ingest.udp import UdpMedia
 from camgate.relay.source import Reception
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
+from camgate.wire.rtp.rtcp import SenderReport
 from camgate.wire.rtsp.events import Described
 from camgate.wire.rtsp.track import Track
 from tests.fakes.camera import FakeCamera
@@ -34,6 +35,7 @@ class Sink:
         self.audio: list[AudioFormat | None] = []
         self.audio_frames: list[Frame] = []
         self.reception: Callable[[], Reception] = Reception
+        self.reports: list[tuple[str, SenderReport]] = []
 
     def on_described(self, camera: Described) -> None:
         self.described.append(camera)
@@ -53,6 +55,12 @@ class Sink:
 
     def on_audio_frames(self, frames: list[Frame]) -> None:
         self.audio_frames += frames
+
+    def on_video_report(self, report: SenderReport) -> None:
+        self.reports.append(("video", report))
+
+    def on_audio_report(self, report: SenderReport) -> None:
+        self.reports.append(("audio", report))
 
 
 def settings(

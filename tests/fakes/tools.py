@@ -31,6 +31,7 @@ def _has_gst_rtsp_server() -> bool:
         "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0')\n"
         "from gi.repository import Gst, GstRtspServer; Gst.init(None)\n"
         "needed = ('appsrc', 'x264enc', 'h264parse', 'rtph264pay', 'x265enc', 'rtph265pay', 'matroskademux')\n"
+        "needed += ('avenc_g722',)\n"
         "raise SystemExit(not all(map(Gst.ElementFactory.find, needed)))"
     )
     if not os.access(SYSTEM_PYTHON, os.X_OK) or shutil.which("gst-launch-1.0") is None:
@@ -45,6 +46,7 @@ GST_RTSP_SERVER = Tool(
     (
         "python3-gi",
         "gir1.2-gst-rtsp-server-1.0",
+        "gstreamer1.0-libav",
         "gstreamer1.0-plugins-base",
         "gstreamer1.0-plugins-good",
         "gstreamer1.0-plugins-bad",

@@ -455,3 +455,30 @@ async def test_sound_is_published_beside_the_pictures(autojump_clock: trio.testi
             frames = [await listener.receive() for _ in range(50)]
     assert {frame.size_bytes for frame in frames} == {320}
     assert gaps([frame.rtp_time for frame in frames]) == [320] * 49
+
+
+@pytest.mark.parametrize("clock_s", [1.7e9, 0.0, -2_000_000_000.0])
+async def test_sound_is_put_beside_the_pictures_as_the_cameras_reports_say(
+    autojump_clock: trio.testing.MockClock, clock_s: float
+) -> None:
+    camera = FakeCamera()
+    camera.audio, camera.clock_s, camera.encoding_s = "PCMA/8000", clock_s, 0.25
+    async with supervised(camera) as watcher:
+        await watcher.wait(LIVE)
+        audio = watcher.source.audio
+        assert audio is not None
+        assert audio.lip_sync.skew_s(trio.current_time()) == 0
+        await trio.sleep(30)
+        assert audio.statistics().skew_s == pytest.approx(0.25, abs=0.01)
+        camera.clock_s = clock_s + 3600
+        await trio.sleep(5)
+        assert audio.statistics().skew_s == pytest.approx(0.25, abs=0.01)
+
+
+async def test_pictures_without_sound_are_compared_with_nothing(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.clock_s = 1.7e9
+    async with supervised(camera) as watcher:
+        await watcher.wait(LIVE)
+        await trio.sleep(5)
+        assert watcher.source._latest == {}

@@ -265,6 +265,8 @@ def _audio_schema() -> dict[str, Any]:
         "bitrate_bps": number,
         "frame_age_s": {"type": ["number", "null"]},
         "listeners": count | {"description": "Viewers that are sent it, whether they have unmuted it or not."},
+        "skew_s": number
+        | {"description": "How much later than it arrives it is played, to be in time with the pictures."},
         "dropped_frames": count,
     }
     return {

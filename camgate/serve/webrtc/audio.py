@@ -269,7 +269,8 @@ class AudioSender:
 
     def _report(self, listener: Listener, frame: Frame, now: float) -> None:
         listener.next_report_s = now + REPORT_INTERVAL_S
-        ticks = ticks_since(frame, now, self.clock_hz)
+        # The sound of this moment is told under the time at which it belongs beside the pictures.
+        ticks = ticks_since(frame, now, self.clock_hz) - round(self.stream.lip_sync.skew_s(now) * self.clock_hz)
         listener.send_report(self._timestamp(frame.rtp_time + ticks), unix_now_s(), self.name)
 
     def _timestamp(self, rtp_time: int) -> int:

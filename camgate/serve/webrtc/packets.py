@@ -25,6 +25,10 @@ Batch = tuple[Sequence[bytes | memoryview], int, int]
 PATIENT_DELAYS = (20, 100)
 """From 0.2 s (a round trip and another try) to 1 s, in units of 10 ms."""
 
+SOUND_DELAYS = (0, 20)
+"""None of its own, and up to 0.2 s to wait for the sound: Chromium keeps that for 60-90 ms, and with a most of 0 the
+picture would always be ahead of it by as much (docs/design/lip-sync.md)."""
+
 _HEADER = struct.Struct(">BBHII")
 _EXTENSION = struct.Struct(">HHB")
 _SEQUENCE = struct.Struct(">H")
@@ -35,11 +39,13 @@ class HeaderProfile:
     """What differs between viewers in the RTP header: payload type, and playout-delay's id (0 = not negotiated).
 
     is_patient: pictures are shown a little later, so that what was lost can come in time.
+    has_sound: pictures may be held back until the sound that belongs to them is played.
     """
 
     payload_type: int
     playout_delay_id: int = 0
     is_patient: bool = False
+    has_sound: bool = False
 
 
 class PacketizedFrame:
@@ -70,8 +76,8 @@ class PacketizedFrame:
 
 
 def _playout_delay(profile: HeaderProfile) -> bytes:
-    """Ask for no delay, or for PATIENT_DELAYS: RFC 8285 one-byte form, id, length 3, two 12-bit fields of 10 ms."""
-    least, most = PATIENT_DELAYS if profile.is_patient else (0, 0)
+    """Ask for no delay, or for others' sake some: RFC 8285 one-byte form, id, length 3, two 12-bit fields of 10 ms."""
+    least, most = PATIENT_DELAYS if profile.is_patient else SOUND_DELAYS if profile.has_sound else (0, 0)
     return _EXTENSION.pack(0xBEDE, 1, profile.playout_delay_id << 4 | 2) + (least << 12 | most).to_bytes(3, "big")
 
 

@@ -12,7 +12,9 @@ Row 0 is the picture's number, row 1 the Unix time of drawing in milliseconds mo
 """
 
 import argparse
+import math
 import signal
+import struct
 import sys
 import time
 
@@ -28,6 +30,15 @@ ROLE = "viewer"
 BLACK, GREY, WHITE = 16, 110, 235
 """Luma of the counter's cells and of the background, in the limited range that H.264 cameras use."""
 MASK = 0xFFFFFFFF
+TONE_HZ, TONE_LEVEL = 440, 16_000
+PIECE_MS = 20
+SOUNDS = {
+    "pcma": (8_000, "alawenc ! rtppcmapay name=pay1 pt=8"),
+    "pcmu": (8_000, "mulawenc ! rtppcmupay name=pay1 pt=0"),
+    "g722": (16_000, "avenc_g722 ! rtpg722pay name=pay1 pt=9"),
+    "opus": (48_000, "opusenc ! rtpopuspay name=pay1 pt=97"),
+}
+"""Sampling rate, and the elements that encode and packetise."""
 
 
 def main() -> None:
@@ -65,6 +76,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--kbps", type=int, default=800)
     parser.add_argument("--camera", type=int, default=1, help="the number drawn in row 2")
     parser.add_argument("--parameter-sets", choices=("in-band", "sdp"), default="in-band")
+    parser.add_argument("--audio", choices=tuple(SOUNDS), help="a tone of 440 Hz beside the live picture")
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
     parser.add_argument("--file", help="serve this Matroska file of that codec instead of the live picture")
     return parser.parse_args()
@@ -120,6 +132,15 @@ def encoder(options: argparse.Namespace) -> str:
     return f"x264enc {common} bframes=0"
 
 
+def sound(options: argparse.Namespace) -> str:
+    if not options.audio:
+        return ""
+    rate, rest = SOUNDS[options.audio]
+    # Not audiotestsrc, which is seekable: the server would seek at PLAY, and fail, as the pictures are not.
+    caps = f"audio/x-raw,format=S16LE,rate={rate},channels=1,layout=interleaved"
+    return f"appsrc name=sound is-live=true format=time caps={caps} ! audioconvert ! {rest}"
+
+
 def file_factory(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
     factory = GstRtspServer.RTSPMediaFactory()
     factory.set_launch(
@@ -138,6 +159,7 @@ class PictureSource:
         self.number = int(time.time() * options.fps) & MASK
         self.cell = options.width // 40
         self.appsrc = None
+        self.tone = Tone(SOUNDS[options.audio][0]) if options.audio else None
         chroma = bytes([128]) * (options.width * options.height // 2)
         self.background = bytes([GREY]) * (options.width * options.height) + chroma
 
@@ -147,20 +169,26 @@ class PictureSource:
         factory.set_launch(
             "( appsrc name=pictures is-live=true do-timestamp=true format=time caps=video/x-raw,format=I420,"
             f"width={options.width},height={options.height},framerate={options.fps}/1"
-            f" ! {encoder(options)} ! {payloader(options)} )"
+            f" ! {encoder(options)} ! {payloader(options)} {sound(options)} )"
         )
         factory.set_shared(True)
         factory.set_latency(0)
         factory.connect("media-configure", self.on_media)
         GLib.timeout_add(1000 // options.fps, self.on_tick)
+        if self.tone is not None:
+            GLib.timeout_add(PIECE_MS, self.tone.on_tick)
         return factory
 
     def on_media(self, _factory: object, media: GstRtspServer.RTSPMedia) -> None:
         self.appsrc = media.get_element().get_by_name("pictures")
+        if self.tone is not None:
+            self.tone.begin(media.get_element().get_by_name("sound"))
         media.connect("unprepared", self.on_unprepared)
 
     def on_unprepared(self, _media: object) -> None:
         self.appsrc = None
+        if self.tone is not None:
+            self.tone.end()
 
     def on_tick(self) -> bool:
         self.number = (self.number + 1) & MASK
@@ -188,6 +216,43 @@ class PictureSource:
         for y in range(row * self.cell, (row + 1) * self.cell):
             start = y * self.options.width
             picture[start : start + len(line)] = line
+
+
+class Tone:
+    """Makes sound as a camera's microphone does: pieces of PIECE_MS that join, the first one at the present time."""
+
+    def __init__(self, rate: int) -> None:
+        self.rate = rate
+        self.appsrc = None
+        self.samples = 0
+        self.began_ns = 0
+
+    def begin(self, appsrc: Gst.Element) -> None:
+        self.appsrc, self.samples = appsrc, 0
+
+    def end(self) -> None:
+        self.appsrc = None
+
+    def on_tick(self) -> bool:
+        clock = self.appsrc and self.appsrc.get_clock()
+        if clock:
+            now_ns = clock.get_time() - self.appsrc.get_base_time()
+            if not self.samples:
+                self.began_ns = now_ns
+            # As many as are due: a timer that is late must not make the sound slower.
+            while self.began_ns + self.samples * Gst.SECOND // self.rate <= now_ns:
+                self.push()
+        return True
+
+    def push(self) -> None:
+        count = self.rate * PIECE_MS // 1000
+        step = 2 * math.pi * TONE_HZ / self.rate
+        wave = (round(TONE_LEVEL * math.sin(step * (self.samples + place))) for place in range(count))
+        buffer = Gst.Buffer.new_wrapped(struct.pack(f"<{count}h", *wave))
+        buffer.pts = self.began_ns + self.samples * Gst.SECOND // self.rate
+        buffer.duration = PIECE_MS * Gst.MSECOND
+        self.samples += count
+        self.appsrc.emit("push-buffer", buffer)
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 from camgate.load.sending import SendingMeter
 from camgate.relay.audio import AudioStream
+from camgate.relay.lip_sync import Kind
 from camgate.relay.splice import Splice
 from camgate.serve.webrtc import wall_clock
 from camgate.serve.webrtc.audio import AudioSender, Listener, cut
@@ -155,6 +156,27 @@ async def test_reports_tie_the_sound_to_the_wall_clock(
         listener.send_bye()
         receiver.take()
         assert isinstance(receiver.reports[-1], Bye)
+
+
+async def test_reports_put_the_sound_where_the_camera_says(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("camgate.serve.webrtc.audio.unix_now_s", trio.current_time)
+    async with _scene() as scene:
+        for _ in range(2):
+            now = trio.current_time()
+            scene.stream.lip_sync.note_report(Kind.VIDEO, now - 0.15, now, now)
+            scene.stream.lip_sync.note_report(Kind.AUDIO, now, now, now)
+        await trio.sleep(60)
+        receiver, _ = scene.join()
+        began_s = trio.current_time()
+        await scene.frames(60)
+        first = receiver.take()[0]
+        report = [each for each in receiver.reports if isinstance(each, SenderReport)][-1]
+        ahead_s = ((report.rtp_timestamp - first.timestamp + 0x80000000 & 0xFFFFFFFF) - 0x80000000) / 8_000
+        # The first sound is told to belong to a picture that comes 0.15 s after it.
+        assert report.unix_time_s - ahead_s == pytest.approx(began_s + 0.15, abs=2e-3)
+        assert scene.stream.statistics().skew_s == pytest.approx(0.15)
 
 
 async def test_receiver_reports_are_of_the_tracks_own_clock() -> None:
