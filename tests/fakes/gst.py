@@ -13,6 +13,7 @@ from pathlib import Path
 
 import trio
 
+from camgate.base.place import place
 from tests.fakes.tools import GST_RTSP_SERVER, SYSTEM_PYTHON, require_tool
 
 SCRIPT = Path(__file__).parent.parent / "interop" / "servers" / "gst_server.py"
@@ -26,8 +27,10 @@ class GstCamera:
     connections: TCP connections accepted so far; refusals: answers 401 so far; both over all starts.
     """
 
-    def __init__(self, arguments: tuple[str, ...], mount: str = "/cam") -> None:
-        self._arguments = arguments
+    def __init__(self, arguments: tuple[str, ...], mount: str = "/cam", host: str = "127.0.0.1") -> None:
+        self._arguments = (f"--address={host}", *arguments)
+        self.host = host
+        self.scheme = "rtsps" if any("--certificate" in argument for argument in arguments) else "rtsp"
         self.mount = mount
         self._process: trio.Process | None = None
         self._wanted = trio.Event()
@@ -39,7 +42,7 @@ class GstCamera:
 
     @property
     def url(self) -> str:
-        return f"rtsp://127.0.0.1:{self.port}{self.mount}"
+        return f"{self.scheme}://{place(self.host, self.port)}{self.mount}"
 
     async def start(self) -> None:
         """Run the server, and return once it accepts connections."""
@@ -108,10 +111,10 @@ class GstCamera:
 
 
 @asynccontextmanager
-async def gst_camera(*arguments: str, mount: str = "/cam") -> AsyncIterator[GstCamera]:
+async def gst_camera(*arguments: str, mount: str = "/cam", host: str = "127.0.0.1") -> AsyncIterator[GstCamera]:
     """Run a camera with the script's `arguments` for the time of the block; needs the GStreamer packages."""
     require_tool(GST_RTSP_SERVER)
-    camera = GstCamera(arguments, mount)
+    camera = GstCamera(arguments, mount, host)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(camera.serve)
         await camera.start()

@@ -11,7 +11,7 @@ from camgate.ingest.probe import probe
 from tests.fakes.decode import BlocksDecoder
 from tests.fakes.gst import gst_camera
 from tests.fakes.tools import FFMPEG, require_tool
-from tests.interop.test_rtsp_camera import assert_counter_rises, assert_time_rises, watching
+from tests.fakes.watching import assert_counter_rises, assert_time_rises, watching
 
 pytestmark = pytest.mark.interop
 

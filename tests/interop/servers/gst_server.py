@@ -24,7 +24,7 @@ from reports import report
 gi.require_version("Gst", "1.0")
 gi.require_version("GstRtsp", "1.0")
 gi.require_version("GstRtspServer", "1.0")
-from gi.repository import GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
+from gi.repository import Gio, GLib, Gst, GstRtsp, GstRtspServer  # noqa: E402
 
 ROLE = "viewer"
 BLACK, GREY, WHITE = 16, 110, 235
@@ -45,12 +45,14 @@ def main() -> None:
     options = parse_options()
     Gst.init(None)
     server = GstRtspServer.RTSPServer()
-    server.set_address("127.0.0.1")
+    server.set_address(options.address)
     server.set_service(str(options.port))
     server.connect("client-connected", on_client_connected)
     factory = file_factory(options) if options.file else PictureSource(options).factory()
-    if options.username:
-        demand_login(server, factory, options)
+    if options.username or options.certificate:
+        guard(server, factory, options)
+    if options.transports != "all":
+        factory.set_protocols(getattr(GstRtsp.RTSPLowerTrans, options.transports.upper()))
     server.get_mount_points().add_factory(options.mount, factory)
     if not server.attach(None):
         sys.exit(f"port {options.port} is in use")
@@ -66,6 +68,9 @@ def parse_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], fromfile_prefix_chars="@")
     parser.add_argument("--port", type=int, default=0, help="0 = any free port")
     parser.add_argument("--mount", default="/cam")
+    parser.add_argument("--address", default="127.0.0.1")
+    parser.add_argument("--transports", choices=("all", "tcp", "udp"), default="all", help="others are answered 461")
+    parser.add_argument("--certificate", help="serve RTSPS with this PEM file, certificate and key")
     parser.add_argument("--username")
     parser.add_argument("--password", default="")
     parser.add_argument("--login", choices=("basic", "digest"), default="digest")
@@ -101,13 +106,17 @@ def on_send_message(_client: object, _session: object, message: GstRtsp.RTSPMess
         report("response", status=int(status))
 
 
-def demand_login(
+def guard(
     server: GstRtspServer.RTSPServer, factory: GstRtspServer.RTSPMediaFactory, options: argparse.Namespace
 ) -> None:
     token = GstRtspServer.RTSPToken()
     token.set_string("media.factory.role", ROLE)
     auth = GstRtspServer.RTSPAuth()
-    if options.login == "digest":
+    if options.certificate:
+        auth.set_tls_certificate(Gio.TlsCertificate.new_from_file(options.certificate))
+    if not options.username:
+        auth.set_default_token(token)
+    elif options.login == "digest":
         auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)
         auth.add_digest(options.username, options.password, token)
     else:
