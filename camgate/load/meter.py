@@ -4,10 +4,8 @@ Fed once a tick by its owner; no task. A hiccup (one late tick, however late) mo
 held against, load that lasts a second or two moves all of them.
 """
 
-import heapq
 import statistics
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 SHORT_S = 2.0
@@ -57,47 +55,71 @@ class Load:
 
 
 class LoadMeter:
-    """Turns ticks into a `Load`."""
+    """Turns ticks into a `Load`.
+
+    A tick comes ten times a second, mostly to a machine that was idle: caches are cold and each line costs several
+    times what it does in a loop. So sums are kept up rather than taken, and what has to be looked through is numbers.
+    """
 
     def __init__(self) -> None:
         self.load = Load()
-        self._ticks: deque[Tick] = deque()
-        self._other: deque[tuple[float, float]] = deque()
+        self._short = _Sums(SHORT_S)
+        self._quiet = _Sums(QUIET_S)
+        self._times: deque[float] = deque()
+        self._delays: deque[float] = deque()
+        self._others: deque[float] = deque()
 
     def take(self, tick: Tick, memory_bytes: int) -> None:
         """Take what happened since the last tick."""
-        self._ticks.append(tick)
-        _forget(self._ticks, tick.at_s - LONG_S)
-        quiet = self._since(tick.at_s - QUIET_S)
-        self._other.append((tick.at_s, max(0.0, _share(quiet, "wanted_s") - _share(quiet, "sending_s"))))
-        while self._other[0][0] < tick.at_s - LONG_S:
-            self._other.popleft()
-        short = self._since(tick.at_s - SHORT_S)
-        sending = _share(short, "sending_s")
+        short, quiet = self._short, self._quiet
+        short.take(tick)
+        quiet.take(tick)
+        self._times.append(tick.at_s)
+        self._delays.append(tick.delay_s)
+        self._others.append(max(0.0, quiet.share(quiet.wanted_s - quiet.sending_s)))
+        while self._times[0] < tick.at_s - LONG_S:
+            self._times.popleft()
+            self._delays.popleft()
+            self._others.popleft()
+        sending = short.share(short.sending_s) if short.sent_bytes else 0.0
         self.load = Load(
-            share=sending + min(share for _, share in self._other),
+            share=sending + min(self._others),
             sending_share=sending,
-            thread_share=_share(short, "wanted_s"),
-            lag_s=statistics.median(each.lag_s for each in short),
-            delay_s=_near_worst(each.delay_s for each in self._ticks),
-            sending_bytes_per_s=_share(short, "sent_bytes") / sending if sending else None,
+            thread_share=short.share(short.wanted_s),
+            lag_s=statistics.median(short.lags_s),
+            delay_s=sorted(self._delays)[-DELAY_RANK] if len(self._delays) >= DELAY_RANK else 0.0,
+            sending_bytes_per_s=short.share(short.sent_bytes) / sending if sending else None,
             memory_bytes=memory_bytes,
         )
 
-    def _since(self, begin_s: float) -> list[Tick]:
-        return [tick for tick in self._ticks if tick.at_s > begin_s]
 
+class _Sums:
+    """What the ticks of the last `length_s` add up to; `lags_s` are theirs one by one."""
 
-def _forget(ticks: deque[Tick], before_s: float) -> None:
-    while ticks[0].at_s < before_s:
-        ticks.popleft()
+    __slots__ = ("_length_s", "_ticks", "elapsed_s", "lags_s", "sending_s", "sent_bytes", "wanted_s")
 
+    def __init__(self, length_s: float) -> None:
+        self._length_s = length_s
+        self._ticks: deque[Tick] = deque()
+        self.lags_s: deque[float] = deque()
+        self.elapsed_s = self.wanted_s = self.sending_s = 0.0
+        self.sent_bytes = 0
 
-def _share(ticks: list[Tick], field: str) -> float:
-    elapsed = sum(tick.elapsed_s for tick in ticks)
-    return sum(getattr(tick, field) for tick in ticks) / elapsed if elapsed else 0.0
+    def take(self, tick: Tick) -> None:
+        self._ticks.append(tick)
+        self.lags_s.append(tick.lag_s)
+        self.elapsed_s += tick.elapsed_s
+        self.wanted_s += tick.wanted_s
+        self.sending_s += tick.sending_s
+        self.sent_bytes += tick.sent_bytes
+        while self._ticks[0].at_s <= tick.at_s - self._length_s:
+            old = self._ticks.popleft()
+            self.lags_s.popleft()
+            self.elapsed_s -= old.elapsed_s
+            self.wanted_s -= old.wanted_s
+            self.sending_s -= old.sending_s
+            self.sent_bytes -= old.sent_bytes
 
-
-def _near_worst(delays: Iterable[float]) -> float:
-    worst = heapq.nlargest(DELAY_RANK, delays)
-    return worst[-1] if len(worst) == DELAY_RANK else 0.0
+    def share(self, part: float) -> float:
+        """Return a part a second; rounding may leave it below nothing."""
+        return max(0.0, part / self.elapsed_s) if self.elapsed_s else 0.0
