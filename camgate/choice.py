@@ -7,6 +7,7 @@ they have been answered, but for `Choice.misfit`, which says when one can no lon
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 import trio
 
@@ -14,7 +15,7 @@ from camgate.relay.errors import CameraOffline, NoCommonCodec
 from camgate.relay.source import Source
 from camgate.relay.stream import Stream
 from camgate.wire.codec.format import VideoFormat
-from camgate.wire.sdp.answer import choose_h264, choose_h265, is_same_h265
+from camgate.wire.sdp.answer import CONSTRAINED_BASELINE, choose_h264, choose_h265, choose_vp8, is_same_h265
 from camgate.wire.sdp.offer import OfferedCodec, OfferedMedia
 
 NO_CODECS = frozenset({"RTX", "RED", "ULPFEC", "FLEXFEC-03"})
@@ -34,6 +35,8 @@ class Way(StrEnum):
     """Passed through."""
     SUB_STREAM = "sub-stream"
     """The camera's other stream, passed through."""
+    TRANSCODED = "transcoded"
+    """Made anew of the camera's stream, by `camgate.transcode`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,10 +64,18 @@ class Choice:
         return reason and f"{reason}: connect again"
 
 
-async def choose(source: Source, media: OfferedMedia, wait_s: float) -> Choice:
+class Deriver(Protocol):
+    """Makes streams of others; see `transcode.pool`."""
+
+    def derive(self, source: Stream, target: str) -> Stream:
+        """Return a stream that is `source` in another codec, `H264` or `VP8`. Raises TooManyTranscoders."""
+
+
+async def choose(source: Source, media: OfferedMedia, wait_s: float, deriver: Deriver | None = None) -> Choice:
     """Choose what a viewer that offered `media` is sent of a camera.
 
-    wait_s: how long to wait for a camera that is not live. Raises CameraOffline, NoCommonCodec.
+    wait_s: how long to wait for a camera that is not live. deriver: None where nothing may be transcoded.
+    Raises CameraOffline, NoCommonCodec, TooManyTranscoders.
     """
     video = await _settled(source, await source.wait_live(wait_s))
     codec = _codec_for(media, video)
@@ -74,6 +85,10 @@ async def choose(source: Source, media: OfferedMedia, wait_s: float) -> Choice:
     advice: list[str] = []
     if source.sub is not None:
         choice = await _sub_stream(source.sub, media, obstacle, advice)
+        if choice is not None:
+            return choice
+    if deriver is not None:
+        choice = _transcoded(source, media, video, obstacle, deriver)
         if choice is not None:
             return choice
     # Better a picture that the browser may be too weak for than none: browsers decode more than they declare.
@@ -109,6 +124,22 @@ async def _sub_stream(sub: Source, media: OfferedMedia, obstacle: str, advice: l
     return Choice(source=sub, stream=sub.stream, codec=codec, way=Way.SUB_STREAM, why=why)
 
 
+def _transcoded(
+    source: Source, media: OfferedMedia, video: VideoFormat, obstacle: str, deriver: Deriver
+) -> Choice | None:
+    """Choose a stream that is made of the camera's; None where the browser takes neither H.264 nor VP8."""
+    codec = choose_h264(media, CONSTRAINED_BASELINE)
+    addition = ""
+    if codec is None:
+        codec = choose_vp8(media)
+        addition = " and offers no H.264" if video.codec != "H264" or video.may_reorder else ""
+    if codec is None:
+        return None
+    stream = deriver.derive(source.stream, codec.name)
+    why = f"transcoded from {_in_words(video)}, because {obstacle}{addition}"
+    return Choice(source=source, stream=stream, codec=codec, way=Way.TRANSCODED, why=why)
+
+
 def _codec_for(media: OfferedMedia, video: VideoFormat, *, heed_level: bool = True) -> OfferedCodec | None:
     """Return the offered codec that a stream can be sent in as it is, or None."""
     if video.may_reorder:
@@ -136,7 +167,7 @@ def _offered(media: OfferedMedia) -> list[str]:
 def _advice(source: Source, media: OfferedMedia, video: VideoFormat) -> Iterator[str]:
     if video.may_reorder:
         yield "turn B-frames off in the camera"
-    if choose_h264(media, "42e01f") is None:
+    if choose_h264(media, CONSTRAINED_BASELINE) is None:
         yield f"use a browser that decodes {video.codec[0]}.{video.codec[1:]} (packetization-mode 1 of H.264)"
         return
     if video.codec != "H264":

@@ -86,6 +86,7 @@ class Engine:
         self.snapshots = Snapshots()
         self.transcoders = TranscoderPool(settings.transcode)
         """All three run by the app."""
+        self._deriver = self.transcoders if self.transcoders.is_on else None
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
@@ -103,12 +104,13 @@ class Engine:
         if wait_s is None:
             wait_s = 0.0 if source.demand is None else ON_DEMAND_WAIT_S
         with source.want():
-            choice = await choose(source, video, wait_s)
-            addresses = await self._addresses.candidates(host)
-            # Others may have come while we waited.
-            self._check_room()
-            self.load.admission.admit(trio.current_time())
-            return self._add_viewer(camera, offer, video, choice, addresses)
+            choice = await choose(source, video, wait_s, self._deriver)
+            with choice.stream.wants.hold():
+                addresses = await self._addresses.candidates(host)
+                # Others may have come while we waited.
+                self._check_room()
+                self.load.admission.admit(trio.current_time())
+                return self._add_viewer(camera, offer, video, choice, addresses)
 
     def _check_room(self) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission
@@ -200,8 +202,9 @@ class Engine:
     async def snapshot(self, camera: str, width: int) -> Picture:
         """Make a JPEG of the last key frame; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
-        await source.wait_live(SNAPSHOT_WAIT_S)
-        snapshot = await self.snapshots.take(source.stream, width)
+        with source.want():
+            await source.wait_live(SNAPSHOT_WAIT_S if source.demand is None else ON_DEMAND_WAIT_S)
+            snapshot = await self.snapshots.take(source.stream, width)
         return Picture(snapshot.jpeg, snapshot.etag)
 
     def has_camera(self, name: str) -> bool:
@@ -213,7 +216,13 @@ class Engine:
         sent: dict[str, list[Choice]] = {}
         for peer in self._endpoint.peers():
             sent.setdefault(peer.camera, []).append(self._choices[peer])
-        return [_describe(source, sent.get(source.name, [])) for source in self._registry.sources()]
+        return [
+            {
+                **_describe(source, sent.get(source.name, [])),
+                "transcoders": [_rounded(asdict(each)) for each in self.transcoders.statistics(source.stream)],
+            }
+            for source in self._registry.sources()
+        ]
 
     def server(self) -> dict[str, object]:
         """Describe this machine's load and limits, ready for JSON; see `serve.http.engine.MediaEngine`."""

@@ -10,8 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from camgate.choice import PROOF_S, SUB_STREAM_WAIT_S, Choice, Way, choose
-from camgate.relay.errors import CameraOffline, NoCommonCodec
+from camgate.relay.errors import CameraOffline, NoCommonCodec, TooManyTranscoders
 from camgate.relay.source import CameraState, Source
+from camgate.relay.stream import Stream
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.sdp.answer import wanted_video
 from camgate.wire.sdp.offer import OfferedMedia, parse_offer_untrusted
@@ -153,6 +154,56 @@ async def test_a_refusal_says_what_would_help(
         await chosen(source(), browser)
     assert words in str(refused.value)
     assert trio.current_time() <= SUB_STREAM_WAIT_S + PROOF_S
+
+
+class Deriver:
+    """Makes streams that nobody fills, unless it is full."""
+
+    def __init__(self, *, is_full: bool = False) -> None:
+        self.is_full = is_full
+        self.made: list[tuple[Stream, str]] = []
+
+    def derive(self, source: Stream, target: str) -> Stream:
+        if self.is_full:
+            raise TooManyTranscoders(4, retry_after_s=10)
+        self.made.append((source, target))
+        return Stream(source.name)
+
+
+@pytest.mark.parametrize(
+    ("browser", "video", "target", "why"),
+    [
+        (CHROMIUM, H265_FORMAT, "H264", "transcoded from H.265 Main, because this browser does not take the main"),
+        (CHROME, B_FRAMES, "H264", "Baseline with B-frames, because the main stream has B-frames"),
+        (SAFARI, UHD, "H264", "because this browser does not take the main stream's H.265 Main"),
+        (WITHOUT_H264, VIDEO_FORMAT, "VP8", "does not take the main stream's H.264 Constrained Baseline"),
+        (WITHOUT_H264, H265_FORMAT, "VP8", "H.265 Main and offers no H.264"),
+        (WITHOUT_H264, B_FRAMES, "VP8", "has B-frames and offers no H.264"),
+    ],
+)
+async def test_what_no_stream_of_the_camera_is_good_for_is_transcoded(
+    browser: str, video: VideoFormat, target: str, why: str, autojump_clock: MockClock
+) -> None:
+    source, deriver = camera(video), Deriver()
+    choice = await choose(source, offered(browser), 0, deriver)
+    assert deriver.made == [(source.stream, target)]
+    assert (choice.source, choice.way, choice.codec.name) == (source, Way.TRANSCODED, target)
+    assert choice.stream is not source.stream
+    assert why in choice.why
+    made = VideoFormat(codec=target, sps=b"", pps=b"", profile_level_id="42c01f", width=64, height=48, fps=25)
+    assert choice.misfit(made) is None
+
+
+async def test_nothing_is_transcoded_that_can_be_passed_through(autojump_clock: MockClock) -> None:
+    deriver = Deriver()
+    for browser, source in ((CHROME, camera(H265_FORMAT)), (CHROMIUM, camera(H265_FORMAT, VIDEO_FORMAT))):
+        await choose(source, offered(browser), 0, deriver)
+    assert deriver.made == []
+
+
+async def test_a_machine_that_transcodes_all_it_may_says_so(autojump_clock: MockClock) -> None:
+    with pytest.raises(TooManyTranscoders):
+        await choose(camera(H265_FORMAT), offered(CHROMIUM), 0, Deriver(is_full=True))
 
 
 async def test_a_level_above_the_declared_one_is_better_than_nothing(autojump_clock: MockClock) -> None:

@@ -7,7 +7,7 @@ import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
-import { cameraState, stateName } from "./words.js";
+import { cameraState, sentAs, stateName } from "./words.js";
 
 const name = cameraOfThisPage();
 const cameras = new Cameras();
@@ -78,9 +78,7 @@ function renderCamera() {
 
 /** The server knows why viewers get what they get, by codec. */
 function codecAndWhy(codec) {
-  const sent = cameras.get(name)?.sent?.find((each) => each.codec === codec.replace(".", "") && each.way !== "as-is");
-  if (!codec) return "–";
-  return sent ? `${codec}, ${sent.why}` : codec;
+  return codec ? [codec, ...sentAs(cameras.get(name), codec)].join(", ") : "–";
 }
 
 function keyFrames(camera) {

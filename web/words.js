@@ -49,6 +49,27 @@ export function explain(player, cameras) {
   }
 }
 
+/**
+ * Why a viewer gets another stream than the camera's own, and who makes it.
+ * @param {import("./cameras.js").Camera | undefined} camera
+ * @param {string} codec of the picture that comes, as the page calls it
+ * @returns {string[]} clauses; none where the picture comes as the camera sends it
+ */
+export function sentAs(camera, codec) {
+  const plain = codec.replace(".", "");
+  const sent = camera?.sent?.find((each) => each.codec === plain && each.way !== "as-is");
+  if (!sent) return [];
+  const made = sent.way === "transcoded" ? camera.transcoders?.find((each) => each.codec === plain) : undefined;
+  return made ? [sent.why, ...encoderWords(made)] : [sent.why];
+}
+
+function encoderWords({ encoder, is_hardware: hardware, delay_s: delay, last_error: error }) {
+  const words = encoder ? [`by ${encoder} in ${hardware ? "hardware" : "software"}`] : ["the encoder starts"];
+  if (delay) words.push(`${Math.round(delay * 1000)} ms later`);
+  if (error) words.push(`started again as ${error}`);
+  return words;
+}
+
 /** The server as a whole, for the banner of the wall. @returns {Words | null} */
 export function serverGone(cameras) {
   if (cameras.serverAnswers !== false) return null;
@@ -166,6 +187,12 @@ function refused({ code, message }) {
       return calm(
         "The server is at its limit",
         "One more picture would be at the cost of those who watch already. This one comes by itself when there is room.",
+      );
+    case "too-many-transcoders":
+      return calm(
+        "The server is at its limit",
+        "This browser cannot play what the camera sends, and the server makes as many other pictures as it may. " +
+          "This one comes by itself when there is room.",
       );
     case "camera-offline":
       return away("The camera sends no picture", "The picture will return by itself when the camera does.");

@@ -88,7 +88,7 @@ SECTIONS: Mapping[str, Section] = {
             "hardware": one_of("auto", "off", "nvenc", "qsv", "v4l2m2m"),
             "max_width": whole_number(160, 8192),
             "max_kbps": whole_number(100, 100_000),
-            "linger_s": seconds(0, 3600),
+            "linger_s": seconds(1, 3600),
         },
     ),
     "logging": Section(

@@ -34,15 +34,15 @@ class TranscoderPool:
         """Whether anything may be transcoded at all."""
         return self._settings.max_streams > 0
 
-    def derive(self, source: Stream, target: str, reason: str) -> Stream:
+    def derive(self, source: Stream, target: str) -> Stream:
         """Return the stream that is `source` in another codec, `H264` or `VP8`; hold its `wants` at once.
 
-        reason: why, in words. Raises TooManyTranscoders.
+        Raises TooManyTranscoders.
         """
         transcoder = self._running.get((source, target))
         if transcoder is None:
             self._make_room()
-            transcoder = Transcoder(source, target, reason, self._settings, self._open_worker)
+            transcoder = Transcoder(source, target, self._settings, self._open_worker)
             self._running[source, target] = transcoder
             self._starting.send_nowait(transcoder)
         return transcoder.stream

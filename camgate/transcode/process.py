@@ -39,7 +39,7 @@ class WorkerEnded(RemoteError):
 
 
 class Worker:
-    """One running worker. One task may send while another receives."""
+    """One running worker. One task sends, another one may receive."""
 
     def __init__(self, process: trio.Process, stream: trio.SocketStream) -> None:
         self._process = process

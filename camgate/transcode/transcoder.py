@@ -54,8 +54,6 @@ class TranscoderStatistics:
     """What it is in, such as `H264`."""
     source_codec: str
     """What the camera sends."""
-    reason: str
-    """Why it is made, in words."""
     encoder: str | None
     """FFmpeg's name of it; None before the worker is ready."""
     is_hardware: bool
@@ -84,20 +82,18 @@ class Transcoder:
         self,
         source: Stream,
         target: str,
-        reason: str,
         settings: TranscodeSettings,
         open_worker: OpenWorker = open_worker,
     ) -> None:
-        """target: `H264` or `VP8`. reason: why, in words."""
+        """target: `H264` or `VP8`."""
         self.source = source
         self.target = target
-        self.reason = reason
         self.stream = Stream(source.name)
         self._settings = settings
         self._open_worker = open_worker
         self._hardware = settings.hardware
         self._worker: Worker | None = None
-        self._wants_key = trio.Event()
+        self._wants_key = False
         self._waiting: deque[float] = deque()
         self._room = trio.Event()
         self._moved_s = 0.0
@@ -158,7 +154,6 @@ class Transcoder:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, worker, nursery.cancel_scope)
                 nursery.start_soon(self._watch, worker)
-                nursery.start_soon(self._pass_on_wishes, worker)
                 try:
                     while True:
                         await self._receive(worker)
@@ -222,6 +217,9 @@ class Transcoder:
         while len(self._waiting) >= MAX_WAITING:
             self._room = trio.Event()
             await self._room.wait()
+        if self._wants_key:
+            self._wants_key = False
+            await worker.send(Kind.KEY)
         if not self._waiting:
             self._moved_s = trio.current_time()
         self._waiting.append(frame.arrival_s)
@@ -235,17 +233,8 @@ class Transcoder:
                 log.warning("a transcoder hangs and is killed", camera=self.source.name, codec=self.target)
                 worker.kill()
 
-    async def _pass_on_wishes(self, worker: Worker) -> None:
-        while True:
-            await self._wants_key.wait()
-            self._wants_key = trio.Event()
-            try:
-                await worker.send(Kind.KEY)
-            except WorkerEnded:
-                return
-
     def _ask_for_key(self) -> None:
-        self._wants_key.set()
+        self._wants_key = True
 
     async def _receive(self, worker: Worker) -> None:
         kind, body = await worker.receive()
@@ -327,7 +316,6 @@ class Transcoder:
         return TranscoderStatistics(
             codec=self.target,
             source_codec=self.source.format.codec if self.source.format else self._codec,
-            reason=self.reason,
             encoder=self._encoder,
             is_hardware=self._is_hardware,
             width=width,

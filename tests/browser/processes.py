@@ -146,6 +146,18 @@ class CamgateProcess:
             lines += [f"[cameras.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in settings.items())]
         return "\n".join(lines) + "\n"
 
+    def append(self, *lines: str) -> None:
+        """Add to the configuration, before the start."""
+        with self._config.open("a") as config:
+            config.writelines(f"{line}\n" for line in lines)
+
+    def workers(self) -> list[int]:
+        """The process ids of its worker processes."""
+        assert self._process is not None
+        # Whichever of its threads has started them.
+        lists = Path(f"/proc/{self._process.pid}/task").glob("*/children")
+        return [int(pid) for each in lists for pid in each.read_text().split()]
+
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.http_port}"

@@ -173,9 +173,9 @@ def test_a_browser_without_webrtc_is_told(viewer: Viewer) -> None:
     assert "no WebRTC" in viewer.wait_words("No picture in this browser")
 
 
-def test_a_browser_without_h264_is_told(viewer: Viewer) -> None:
+def test_a_browser_without_a_codec_that_can_be_made_is_told(viewer: Viewer) -> None:
     viewer.page.add_init_script("RTCRtpReceiver.getCapabilities = () => ({ codecs: [{ mimeType: 'video/VP8' }] })")
-    viewer.page.route("**/whep/**", without_h264)
+    viewer.page.route("**/whep/**", without_h264_and_vp8)
     viewer.open("/camera/front")
     words = viewer.wait_words("No picture in this browser")
     assert "The camera sends H.264" in words
@@ -183,10 +183,12 @@ def test_a_browser_without_h264_is_told(viewer: Viewer) -> None:
     viewer.forgive("406")
 
 
-def without_h264(route: Route) -> None:
-    """Let the server see the offer of a browser that cannot decode H.264."""
+def without_h264_and_vp8(route: Route) -> None:
+    """Let the server see the offer of a browser that can decode neither H.264 nor VP8."""
     offer = route.request.post_data
-    route.continue_(post_data=offer.replace("H264/90000", "H263/90000") if offer else None)
+    route.continue_(
+        post_data=offer.replace("H264/90000", "H263/90000").replace("VP8/90000", "VP6/90000") if offer else None
+    )
 
 
 def test_a_picture_that_stands_still_is_said_to(viewer: Viewer, front_camera: CameraProcess) -> None:

@@ -29,6 +29,7 @@ def cameras() -> Iterator[tuple[CameraProcess, CameraProcess]]:
 def camgate(cameras: tuple[CameraProcess, CameraProcess], tmp_path: Path) -> Iterator[CamgateProcess]:
     main, sub = cameras
     server = CamgateProcess(tmp_path, {"lane": {"url": main.url, "sub.url": sub.url}, "gate": {"url": main.url}})
+    server.append("[transcode]", "max_streams = 0")
     server.start()
     server.wait_live("lane", "gate")
     yield server

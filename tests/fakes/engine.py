@@ -180,6 +180,7 @@ def camera_facts(name: str) -> dict[str, object]:
         "audio": None,
         "sub": None,
         "sent": [],
+        "transcoders": [],
     }
 
 

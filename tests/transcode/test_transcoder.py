@@ -15,8 +15,6 @@ from camgate.wire.codec.frame import Frame
 from tests.fakes.frames import FRAME_S, VIDEO_FORMAT, make_frame, numbers
 from tests.fakes.transcoding import FakeWorkers
 
-REASON = "this browser offers no H.265"
-
 
 class Run:
     """A camera, its transcoder at work, and what came out."""
@@ -25,7 +23,7 @@ class Run:
         self.workers = FakeWorkers()
         self.source = Stream("front")
         self.source.set_format(VIDEO_FORMAT)
-        self.transcoder = Transcoder(self.source, "H264", REASON, TranscodeSettings(), self.workers)  # type: ignore[arg-type]
+        self.transcoder = Transcoder(self.source, "H264", TranscodeSettings(), self.workers)  # type: ignore[arg-type]
         self.made: list[Frame] = []
         self.number = 0
 
@@ -63,7 +61,6 @@ async def test_it_begins_at_the_key_frame_and_shows_the_newest_picture_first(aut
         assert [media.is_unseen for media in run.workers.last.seen] == [True] * 9 + [False] * 21
         assert numbers(run.made) == list(range(9, 30))
         assert run.workers.setups == [run.workers.setups[0]]
-        assert run.transcoder.statistics().reason == REASON
 
 
 async def test_what_comes_out_arrives_when_it_does_and_says_how_much_later_that_is(autojump_clock: MockClock) -> None:

@@ -75,7 +75,7 @@ class MediaEngine(Protocol):
         Keys, at least: name, title, state, last_error, needs_attention, healthy, health_reason, demand, codec, profile,
         has_b_frames, width, height, fps, expected_fps, bitrate_bps, loss, packets, packets_lost, frames_damaged,
         transport, frame_age_s, key_frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s,
-        sub, sent. What is not known is None.
+        sub, sent, transcoders. What is not known is None.
         """
 
     def server(self) -> dict[str, object]:

@@ -10,7 +10,7 @@ from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
 _PROBLEM: dict[str, Any] = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
 _ATTENTION = ["refused", "video", "no-rtsp", "certificate"]
 _DEMANDS = ["idle", "dialling", "watched", "lingering"]
-_WAYS = ["as-is", "sub-stream"]
+_WAYS = ["as-is", "sub-stream", "transcoded"]
 _TRANSPORTS = ["tcp", "udp", "tls", "http", "https"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
@@ -199,6 +199,7 @@ def _schemas() -> dict[str, Any]:
                 "audio": _audio_schema(),
                 "sub": _sub_schema(),
                 "sent": _sent_schema(),
+                "transcoders": _transcoders_schema(),
             },
         },
         "Alive": _alive_schema(),
@@ -236,6 +237,33 @@ def _sub_schema() -> dict[str, Any]:
         "description": "The camera's sub-stream; null where none is configured.",
         "required": [*properties],
         "properties": properties,
+    }
+
+
+def _transcoders_schema() -> dict[str, Any]:
+    text, maybe_text = {"type": "string"}, {"type": ["string", "null"]}
+    number, count, maybe_count = {"type": "number"}, {"type": "integer"}, {"type": ["integer", "null"]}
+    properties = {
+        "codec": text | {"description": "What is made."},
+        "source_codec": text | {"description": "What it is made of."},
+        "encoder": maybe_text,
+        "is_hardware": {"type": "boolean"},
+        "width": maybe_count,
+        "height": maybe_count,
+        "viewers": count,
+        "fps": number,
+        "bitrate_bps": number,
+        "delay_s": number | {"description": "From a frame's arrival to that of what is made of it, lately."},
+        "frames_dropped": count | {"description": "As this machine was far too slow; each time up to a key frame."},
+        "pictures_skipped": count | {"description": "Decoded and not encoded, as it was a little too slow."},
+        "frames_broken": count | {"description": "Refused by the decoder."},
+        "restarts": count,
+        "last_error": maybe_text,
+    }
+    return {
+        "type": "array",
+        "description": "Streams that are made of this camera's for browsers that lack its codec; empty mostly.",
+        "items": {"type": "object", "required": [*properties], "properties": properties},
     }
 
 

@@ -9,7 +9,7 @@ from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia
 PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 """Lets the sender bound the receiver's jitter buffer; Chromium obeys it, Firefox ignores it."""
 
-_CONSTRAINED_BASELINE = "42e01f"
+CONSTRAINED_BASELINE = "42e01f"
 _H265_LEVEL = 120
 """Level 4: an offer without level-id stands for 3.1, and its maker should take 4 (draft-ietf-avtcore-hevc-webrtc)."""
 _FEEDBACK = ("nack", "nack pli", "ccm fir")
@@ -97,7 +97,7 @@ def choose_h264(media: OfferedMedia, profile_level_id: str) -> OfferedCodec | No
     """
     codecs = [c for c in media.codecs if c.name == "H264" and c.parameters.get("packetization-mode") == "1"]
     wanted = _profile(profile_level_id)
-    for profile in (wanted, _profile(_CONSTRAINED_BASELINE)):
+    for profile in (wanted, _profile(CONSTRAINED_BASELINE)):
         for codec in codecs:
             if _profile(codec.parameters.get("profile-level-id", "42e01f")) == profile:
                 return codec
@@ -129,6 +129,11 @@ def is_same_h265(codec: OfferedCodec, video: VideoFormat) -> bool:
 def _number(codec: OfferedCodec, name: str, default: int) -> int:
     text = codec.parameters.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 6 else default
+
+
+def choose_vp8(media: OfferedMedia) -> OfferedCodec | None:
+    """Choose the offered VP8 payload type, or None."""
+    return next((codec for codec in media.codecs if codec.name == "VP8"), None)
 
 
 def _profile(profile_level_id: str) -> tuple[int, int]:

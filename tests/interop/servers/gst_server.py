@@ -83,6 +83,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--parameter-sets", choices=("in-band", "sdp"), default="in-band")
     parser.add_argument("--audio", choices=tuple(SOUNDS), help="a tone of 440 Hz beside the live picture")
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
+    parser.add_argument("--b-frames", action="store_true", help="of H.264")
     parser.add_argument("--file", help="serve this Matroska file of that codec instead of the live picture")
     return parser.parse_args()
 
@@ -138,6 +139,10 @@ def encoder(options: argparse.Namespace) -> str:
     common = f"tune=zerolatency speed-preset=ultrafast bitrate={options.kbps} key-int-max={options.gop}"
     if options.codec == "h265":
         return f"x265enc {common} option-string=bframes=0:log-level=none ! h265parse"
+    if options.b_frames:
+        # Without the caps the payloader would ask for Baseline.
+        common = f"speed-preset=veryfast rc-lookahead=4 bitrate={options.kbps} key-int-max={options.gop}"
+        return f"x264enc {common} bframes=2 b-adapt=false ! video/x-h264,profile=main"
     return f"x264enc {common} bframes=0"
 
 
