@@ -4,6 +4,7 @@ Task tree (each line is owned by the one above it):
 
     run
       http          connections, camera feed                      (serve.http.serve_http)
+      rtsp          a task a client                               (serve.rtsp.serve_rtsp)
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
       load          looks at the machine ten times a second       (load.LoadWatch.run)
       transcoders   a task a stream that is made of another       (transcode.TranscoderPool.run)
@@ -12,21 +13,23 @@ Task tree (each line is owned by the one above it):
       intake        reads the sockets of all cameras               (ingest.open_intake)
       cameras       a supervisor each                              (ingest.run_camera)
 
-Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify)
-and cameras hang up (TEARDOWN), side by side.
+Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify),
+RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
 """
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import trio
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
+from camgate.config.address import split_listen
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
-from camgate.config.model import Settings
+from camgate.config.model import RtspServerSettings, Settings
 from camgate.engine import Engine
 from camgate.ingest.intake import open_intake
 from camgate.ingest.supervisor import run_camera
@@ -35,6 +38,10 @@ from camgate.relay.registry import Registry
 from camgate.relay.source import Source
 from camgate.serve.http.server import serve_http
 from camgate.serve.listeners import open_listeners
+from camgate.serve.rtsp.guests import Guests
+from camgate.serve.rtsp.listener import open_udp, serve_rtsp
+from camgate.serve.rtsp.service import RtspService
+from camgate.serve.rtsp.udp import UdpPorts
 from camgate.serve.webrtc.endpoint import Endpoint
 
 log = get_logger("app")
@@ -48,28 +55,48 @@ async def run(
     Started with the URL to open, once all listeners are up. Raises StartError for what stands against a start: a port
     in use, a listener beyond loopback without `insecure`.
     """
-    check_exposure(settings.server, insecure=insecure)
+    check_exposure(settings, insecure=insecure)
     listeners = await _open_http(settings)
     stopping = trio.Event()
-    async with _open_endpoint(settings) as endpoint, trio.open_nursery() as nursery:
+    async with (
+        _open_endpoint(settings) as endpoint,
+        _open_rtsp(settings.rtsp_server) as rtsp,
+        trio.open_nursery() as nursery,
+    ):
         nursery.start_soon(_set_when_cancelled, stopping)
         # The parts stop in our order, not all at once: cancellation reaches them by `stopping`.
         with trio.CancelScope(shield=True) as parts:
             nursery.start_soon(_set_deadline, parts, stopping, settings.server.shutdown_deadline_s)
-            await _run_parts(settings, endpoint, listeners, stopping, task_status)
+            await _run_parts(settings, Sockets(listeners, endpoint, rtsp), stopping, task_status)
         nursery.cancel_scope.cancel()
 
 
+@dataclass(frozen=True, slots=True)
+class RtspSockets:
+    """What the RTSP server listens on, and sends media by UDP from."""
+
+    listeners: list[trio.SocketListener]
+    udp: dict[int, UdpPorts]
+
+
+@dataclass(frozen=True, slots=True)
+class Sockets:
+    """What is opened before anything runs, so that a port in use is one line and not a half-started daemon."""
+
+    http: list[trio.SocketListener]
+    endpoint: Endpoint
+    rtsp: RtspSockets | None
+    """None where there is no RTSP server."""
+
+
 async def _run_parts(
-    settings: Settings,
-    endpoint: Endpoint,
-    listeners: list[trio.SocketListener],
-    stopping: trio.Event,
-    task_status: trio.TaskStatus[str],
+    settings: Settings, sockets: Sockets, stopping: trio.Event, task_status: trio.TaskStatus[str]
 ) -> None:
     registry = Registry()
-    engine = Engine(settings, registry, endpoint)
-    serve = partial(serve_http, engine, settings.server, listeners, stopping=stopping)
+    endpoint = sockets.endpoint
+    guests = _guests(settings.rtsp_server) if sockets.rtsp else None
+    engine = Engine(settings, registry, endpoint, guests)
+    serve = partial(serve_http, engine, settings.server, sockets.http, stopping=stopping)
     async with open_intake() as intake, trio.open_nursery() as nursery:
         await nursery.start(endpoint.run)
         nursery.start_soon(engine.load.run)
@@ -84,9 +111,15 @@ async def _run_parts(
                 nursery.start_soon(run_camera, camera.sub, sub, intake)
             registry.add(source)
             nursery.start_soon(run_camera, camera, source, intake)
+        if sockets.rtsp and guests:
+            users = settings.rtsp_server.users
+            service = RtspService(
+                registry=registry, access=lambda _path: users or None, admit=engine.admit_reader, guests=guests
+            )
+            await nursery.start(partial(serve_rtsp, sockets.rtsp.listeners, service, udp=sockets.rtsp.udp))
         async with trio.open_nursery() as http:
             url = _url((await http.start(serve))[0])
-            log.info("ready", url=url, cameras=len(settings.cameras), webrtc_port=endpoint.port)
+            log.info("ready", url=url, cameras=len(settings.cameras), webrtc_port=endpoint.port, **_rtsp_facts(sockets))
             task_status.started(url)
         nursery.cancel_scope.cancel()
 
@@ -124,6 +157,39 @@ async def _open_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
         yield endpoint
     finally:
         endpoint.close()
+
+
+@asynccontextmanager
+async def _open_rtsp(settings: RtspServerSettings) -> AsyncIterator[RtspSockets | None]:
+    if not settings.listen:
+        yield None
+        return
+    key, port = "rtsp_server.listen", split_listen(settings.listen)[1]
+    try:
+        listeners = await open_listeners(settings.listen)
+    except OSError as exc:
+        raise StartError(key, f'{exc.strerror}; choose another address or port, or "" for no RTSP server') from exc
+    try:
+        udp = open_udp(listeners, port=port) if settings.udp else {}
+    except OSError as exc:
+        sentence = f"cannot bind the UDP ports {port} and {port + 1}: {exc.strerror}"
+        raise StartError(key, f"{sentence}; choose another port, or write udp = false") from exc
+    try:
+        yield RtspSockets(listeners, udp)
+    finally:
+        for ports in udp.values():
+            ports.close()
+
+
+def _rtsp_facts(sockets: Sockets) -> dict[str, str]:
+    if not sockets.rtsp:
+        return {}
+    host, port, *_ = sockets.rtsp.listeners[0].socket.getsockname()
+    return {"rtsp": f"rtsp://{place(host, port)}/"}
+
+
+def _guests(settings: RtspServerSettings) -> Guests:
+    return Guests(max_clients=settings.max_clients, max_clients_per_address=settings.max_clients_per_address)
 
 
 def _url(address: tuple[str, int]) -> str:

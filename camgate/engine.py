@@ -27,6 +27,7 @@ from camgate.relay.registry import Registry
 from camgate.relay.source import Source, SourceStatistics
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES
 from camgate.serve.http.engine import Answer, Picture
+from camgate.serve.rtsp.guests import Guests
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
@@ -76,10 +77,12 @@ JOINS_RETRY_S = 3.0
 class Engine:
     """Answers offers for the cameras of `registry` with viewers of `endpoint`."""
 
-    def __init__(self, settings: Settings, registry: Registry, endpoint: Endpoint) -> None:
+    def __init__(self, settings: Settings, registry: Registry, endpoint: Endpoint, rtsp: Guests | None = None) -> None:
+        """rtsp: who is connected to the RTSP server; None where there is none."""
         self._settings = settings
         self._registry = registry
         self._endpoint = endpoint
+        self._rtsp = rtsp
         self._addresses = AddressBook(settings.webrtc.advertise)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
@@ -216,13 +219,25 @@ class Engine:
         sent: dict[str, list[Choice]] = {}
         for peer in self._endpoint.peers():
             sent.setdefault(peer.camera, []).append(self._choices[peer])
+        readers = self._rtsp.count_by_camera() if self._rtsp else {}
         return [
             {
                 **_describe(source, sent.get(source.name, [])),
+                "rtsp_clients": readers.get(source.name, 0),
                 "transcoders": [_rounded(asdict(each)) for each in self.transcoders.statistics(source.stream)],
             }
             for source in self._registry.sources()
         ]
+
+    def rtsp_clients(self) -> list[dict[str, object]]:
+        """Describe who plays from the RTSP server, ready for JSON; see `serve.http.engine.MediaEngine`."""
+        return [_rounded(asdict(client)) for client in (self._rtsp.clients() if self._rtsp else ())]
+
+    def admit_reader(self) -> None:
+        """Let one more RTSP client play, as an offer would be let in. Raises MachineAtLimit."""
+        now = trio.current_time()
+        self.load.admission.check(self._endpoint.viewer_count, now)
+        self.load.admission.admit(now)
 
     def server(self) -> dict[str, object]:
         """Describe this machine's load and limits, ready for JSON; see `serve.http.engine.MediaEngine`."""
@@ -235,6 +250,7 @@ class Engine:
             "joins_admitted": watch.admission.admitted,
             "joins_refused": watch.admission.refused,
             "sheds": watch.sheds,
+            "rtsp": asdict(self._rtsp.statistics()) if self._rtsp else None,
             "queues": _queues([source.statistics() for source in self._registry.sources()]),
         }
 

@@ -15,9 +15,9 @@ from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
 from camgate.cli.exits import exit_codes
 from camgate.config.errors import key_in_words
-from camgate.config.exposure import KEY, exposure
+from camgate.config.exposure import exposures
 from camgate.config.load import find_config_file, load
-from camgate.config.model import CameraSettings, LoggingSettings, Settings
+from camgate.config.model import CameraSettings, LoggingSettings, RtspServerSettings, Settings
 from camgate.config.schema import CAMERAS
 
 AUTO = "auto"
@@ -44,8 +44,8 @@ def check(
 
 def _warnings(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
-    if exposed := exposure(settings.server):
-        yield f"{KEY}: {exposed}; `camgate run` will want --insecure"
+    for exposure in exposures(settings):
+        yield f"{exposure.key}: {exposure}; `camgate run` will want --insecure"
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
@@ -78,8 +78,17 @@ def _parts(settings: Settings) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("HTTP", f"{settings.server.listen}, {settings.server.max_viewers} viewers at most")
     table.add_row("WebRTC", f"UDP port {settings.webrtc.port}, advertised: {', '.join(settings.webrtc.advertise)}")
+    table.add_row("RTSP", _rtsp_in_words(settings.rtsp_server))
     table.add_row("Log", _log_in_words(settings.logging))
     return table
+
+
+def _rtsp_in_words(settings: RtspServerSettings) -> str:
+    if not settings.listen:
+        return "no server"
+    ways = "TCP and UDP" if settings.udp else "TCP"
+    users = f"{len(settings.users)} users" if settings.users else "no password"
+    return f"{settings.listen}, {ways}, {users}, {settings.max_clients} clients at most"
 
 
 def _log_in_words(settings: LoggingSettings) -> str:

@@ -32,6 +32,7 @@ _KINDS: Mapping[type, str] = {
     datetime.time: "a time",
 }
 
+_HA1_ALGORITHMS = {32: "MD5", 64: "SHA-256"}
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _HOST = re.compile(
     r"(?=.{1,253}\Z)[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?(?:\.[A-Za-z0-9_](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?)*"
@@ -134,6 +135,17 @@ def list_of(element: Check[T], *, example: str, least: int = 0) -> Check[tuple[T
     return check
 
 
+def one_or_several(element: Check[T]) -> Check[tuple[T, ...]]:
+    """Take a value that passes `element`, or a list of such."""
+
+    def check(value: object) -> tuple[T, ...]:
+        if not isinstance(value, list) or not value:
+            return (element(value),)
+        return tuple(_element(element, index, item) for index, item in enumerate(value))
+
+    return check
+
+
 def _element(check: Check[T], index: int, value: object) -> T:
     try:
         return check(value)
@@ -150,6 +162,11 @@ def listen_address(value: object) -> str:
     except ValueError:
         raise Wrong(f"is no address and port to listen on; {right}") from None
     return listen
+
+
+def listen_address_or_none(value: object) -> str:
+    """Take `ADDRESS:PORT`, or the empty text for not to listen."""
+    return "" if value == "" else listen_address(value)
 
 
 def host_name(value: object) -> str:
@@ -199,6 +216,24 @@ def fingerprint(value: object) -> str:
     return f"sha256:{match[1].replace(':', '').lower()}"
 
 
+def ha1(value: object) -> tuple[str, str]:
+    """Take H(A1) of Digest and return its algorithm, which its length tells, and itself. Never repeats it."""
+    right = "write the 64 hexadecimal digits of SHA-256, or the 32 of MD5, of USER:camgate:PASSWORD"
+    digits = _as(text, value, right)
+    if not re.fullmatch(r"[0-9A-Fa-f]+", digits) or len(digits) not in _HA1_ALGORITHMS:
+        raise Wrong(f"is no HA1; {right}")
+    return _HA1_ALGORITHMS[len(digits)], digits.lower()
+
+
+def user_name(name: str) -> str:
+    """Take a name to log in by."""
+    # RFC 7616 section 3.4.2 puts a colon between the name and what follows it.
+    if not name.strip() or not name.isprintable() or ":" in name or len(name) > MAX_NAME_CHARS:
+        right = f"write up to {MAX_NAME_CHARS} characters that can be printed, and no colon"
+        raise Wrong(f"is no name for a user; {right}")
+    return name
+
+
 def camera_name(name: str) -> str:
     """Take a name that can stand in a URL as it is."""
     right = "write [cameras.NAME] with letters, digits, `-`, `_` and `.`, a letter or digit first"
@@ -225,6 +260,11 @@ def section(value: object, example: str) -> dict[str, Any]:
 def sub_table(value: object) -> dict[str, Any]:
     """Take the table of a sub-stream."""
     return section(value, '[cameras.NAME.sub] with url = "rtsp://…" below it')
+
+
+def tables(value: object) -> dict[str, Any]:
+    """Take a table of tables; what is in them is read elsewhere."""
+    return section(value, "[rtsp_server.users.NAME] with password or ha1 below it")
 
 
 def _as(check: Check[T], value: object, right: str) -> T:

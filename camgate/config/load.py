@@ -14,6 +14,7 @@ from camgate.config.lines import KeyLines
 from camgate.config.model import Settings
 from camgate.config.report import Report, unknown_key
 from camgate.config.schema import CAMERAS, SECTIONS
+from camgate.config.users import UserReader
 
 SYSTEM_FILE = Path("/etc/camgate/camgate.toml")
 LOCAL_FILE = Path("camgate.toml")
@@ -56,6 +57,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
     for key in tables.keys() - SECTIONS.keys() - {CAMERAS}:
         report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS]))
     cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
+    if "users" in values.get("rtsp_server", {}):
+        values["rtsp_server"]["users"] = UserReader(report, directory, environ).read_all(values["rtsp_server"]["users"])
     _check_ports(report, values)
     report.raise_problems()
     sections: dict[str, Any] = {name: SECTIONS[name].settings(**values[name]) for name in values}
@@ -133,10 +136,21 @@ def _read_section(report: Report, name: str, table: object) -> dict[str, Any]:
 
 
 def _check_ports(report: Report, values: Mapping[str, Mapping[str, Any]]) -> None:
-    """HTTP and WebRTC both listen on TCP."""
+    """HTTP, WebRTC and RTSP listen on TCP; WebRTC and RTSP send from UDP."""
     defaults = Settings(cameras={})
     listen = values.get("server", {}).get("listen", defaults.server.listen)
     port = values.get("webrtc", {}).get("port", defaults.webrtc.port)
-    if port and port == split_listen(listen)[1]:
+    http_port = split_listen(listen)[1]
+    if port and port == http_port:
         key = ("webrtc", "port") if "port" in values.get("webrtc", {}) else ("server", "listen")
         report.add(key, f"port {port} would be used by HTTP and by WebRTC; give each a port of its own")
+    rtsp = values.get("rtsp_server", {})
+    rtsp_port = split_listen(rtsp["listen"])[1] if rtsp.get("listen") else 0
+    if not rtsp_port:
+        return
+    if rtsp_port in (http_port, port):
+        user = "HTTP" if rtsp_port == http_port else "WebRTC"
+        report.add(("rtsp_server", "listen"), f"port {rtsp_port} is used by {user}; give each a port of its own")
+    elif rtsp.get("udp", True) and port == rtsp_port + 1:
+        sentence = f"UDP port {port} is used by WebRTC, and RTSP sends from its port and the next"
+        report.add(("rtsp_server", "listen"), f"{sentence}; choose another, or write udp = false")

@@ -4,9 +4,12 @@ Only shapes and defaults; `schema` knows what each may be, and `load` turns a fi
 into errors that name the key. `etc/camgate.toml` explains each key to its users.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+
+from camgate.wire.rtsp.auth import Ha1s
 
 
 class Transport(Enum):
@@ -48,6 +51,22 @@ class WebRtcSettings:
     """UDP port of all media; 0 takes a free one."""
     advertise: tuple[str, ...] = ("auto",)
     """Addresses or names by which viewers reach this machine; `auto` stands for its own addresses."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RtspServerSettings:
+    """The RTSP listener: every camera at `rtsp://HOST:PORT/NAME`."""
+
+    listen: str = ""
+    """`ADDRESS:PORT`, `[IPV6]:PORT` or `localhost:PORT`; port 0 takes a free one. Empty: no RTSP server."""
+    udp: bool = True
+    """Whether clients may have media by UDP, which leaves from the UDP port of the same number and the next."""
+    max_clients: int = 200
+    """Clients that play at a time; one more is answered 503."""
+    max_clients_per_address: int = 100
+    """The same for one address, so that nobody takes all places."""
+    users: Mapping[str, Ha1s] = field(default_factory=dict, repr=False)
+    """Who may play, and what is kept of their passwords; nobody is asked for one where there are none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,6 +177,7 @@ class Settings:
     """By name, in the order of the file."""
     server: ServerSettings = ServerSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
+    rtsp_server: RtspServerSettings = RtspServerSettings()
     limits: LimitSettings = LimitSettings()
     transcode: TranscodeSettings = TranscodeSettings()
     health: HealthSettings = HealthSettings()

@@ -9,14 +9,18 @@ from camgate.config.checks import (
     directory,
     fingerprint,
     frame_ancestor,
+    ha1,
     host_name,
     list_of,
     listen_address,
+    listen_address_or_none,
     number,
     one_of,
+    one_or_several,
     origin,
     seconds,
     sub_table,
+    tables,
     text,
     transport,
     whole_number,
@@ -26,6 +30,7 @@ from camgate.config.model import (
     HealthSettings,
     LimitSettings,
     LoggingSettings,
+    RtspServerSettings,
     ServerSettings,
     TranscodeSettings,
     WebRtcSettings,
@@ -60,6 +65,16 @@ SECTIONS: Mapping[str, Section] = {
         {
             "port": whole_number(0, 65535),
             "advertise": list_of(host_name, example='["auto", "203.0.113.7"]', least=1),
+        },
+    ),
+    "rtsp_server": Section(
+        RtspServerSettings,
+        {
+            "listen": listen_address_or_none,
+            "udp": yes_or_no,
+            "max_clients": whole_number(1, 100_000),
+            "max_clients_per_address": whole_number(1, 100_000),
+            "users": tables,
         },
     ),
     "limits": Section(
@@ -103,6 +118,13 @@ SECTIONS: Mapping[str, Section] = {
         },
     ),
 }
+
+USER_KEYS: Mapping[str, Check[Any]] = {
+    "password": text,
+    "password_file": text,
+    "ha1": one_or_several(ha1),
+}
+"""Of `[rtsp_server.users.NAME]`; what they say together is read in `users`."""
 
 CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "url": text,

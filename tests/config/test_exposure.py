@@ -4,8 +4,10 @@ import pytest
 
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import StartError
-from camgate.config.exposure import check_exposure, exposure
-from camgate.config.model import ServerSettings
+from camgate.config.exposure import check_exposure, exposures
+from camgate.config.model import RtspServerSettings, ServerSettings, Settings
+from camgate.wire.rtsp.auth import Ha1s
+from camgate.wire.rtsp.server_login import hash_password
 
 
 @pytest.mark.parametrize(
@@ -53,10 +55,17 @@ def test_beyond_loopback(host: str) -> None:
     assert not is_loopback(host)
 
 
+USERS = {"recorder": hash_password("recorder", "secret")}
+
+
+def settings(listen: str = "127.0.0.1:8107", rtsp: str = "", users: dict[str, Ha1s] | None = None) -> Settings:
+    server, rtsp_server = ServerSettings(listen=listen), RtspServerSettings(listen=rtsp, users=users or {})
+    return Settings(cameras={}, server=server, rtsp_server=rtsp_server)
+
+
 def test_an_open_listener_needs_insecure() -> None:
-    server = ServerSettings(listen="0.0.0.0:8107")
     with pytest.raises(StartError) as caught:
-        check_exposure(server, insecure=False)
+        check_exposure(settings("0.0.0.0:8107"), insecure=False)
     assert caught.value.key == "server.listen"
     assert str(caught.value) == (
         "server.listen: 0.0.0.0:8107 can be reached from other machines, and viewers are not asked for a password; "
@@ -64,14 +73,28 @@ def test_an_open_listener_needs_insecure() -> None:
     )
 
 
+def test_an_open_rtsp_server_needs_users_or_insecure() -> None:
+    with pytest.raises(StartError) as caught:
+        check_exposure(settings(rtsp="[::]:8554"), insecure=False)
+    assert str(caught.value) == (
+        "rtsp_server.listen: [::]:8554 can be reached from other machines, and viewers are not asked for a password; "
+        "add users as [rtsp_server.users.NAME] with password or ha1, listen on 127.0.0.1:8554, "
+        "or allow it with --insecure"
+    )
+    check_exposure(settings(rtsp="[::]:8554", users=USERS), insecure=False)
+    check_exposure(settings(rtsp="127.0.0.1:8554"), insecure=False)
+
+
 def test_an_open_listener_that_was_allowed_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
-    check_exposure(ServerSettings(listen="0.0.0.0:8107"), insecure=True)
-    check_exposure(ServerSettings(), insecure=True)
+    check_exposure(settings("0.0.0.0:8107", "0.0.0.0:8554"), insecure=True)
+    check_exposure(settings(), insecure=True)
+    warning = "everyone who reaches this address sees the cameras, without a password"
     assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
-        ("WARNING", "everyone who reaches this address sees the cameras, without a password listen=0.0.0.0:8107")
+        ("WARNING", f"{warning} listen=0.0.0.0:8107"),
+        ("WARNING", f"{warning} listen=0.0.0.0:8554"),
     ]
 
 
 def test_a_loopback_listener_needs_nothing() -> None:
-    check_exposure(ServerSettings(), insecure=False)
-    assert exposure(ServerSettings()) is None
+    check_exposure(settings(), insecure=False)
+    assert list(exposures(settings())) == []

@@ -11,12 +11,14 @@ import pytest
 
 from camgate.config.load import load, parse
 from camgate.config.model import CameraSettings, Settings
-from camgate.config.schema import CAMERA_KEYS, CAMERAS, SECTIONS, SUB, SUB_KEYS
+from camgate.config.schema import CAMERA_KEYS, CAMERAS, SECTIONS, SUB, SUB_KEYS, USER_KEYS
+from camgate.wire.rtsp.server_login import hash_password
 
 REFERENCE = Path(__file__).parents[2] / "etc" / "camgate.toml"
 
-KEY = re.compile(r"(?:# )?(?P<key>[a-z_]+) = (?P<value>.+)")
-HEADER = re.compile(r"\[(?P<section>[a-z]+)(?:\.\w+)?(?P<sub>\.sub)?\]")
+KEY = re.compile(r"(?:# )?(?P<key>[a-z_0-9]+) = (?P<value>.+)")
+HEADER = re.compile(r"(?:# )?\[(?P<section>[a-z_]+(?:\.users)?)(?:\.\w+)?(?P<sub>\.sub)?\]")
+USERS = "rtsp_server.users"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,29 +90,47 @@ def test_the_reference_loads_and_holds_the_defaults() -> None:
 
 def test_the_reference_names_every_key_once() -> None:
     named = [(entry.section, entry.key) for entry in entries() if entry.value != '"rtsps://192.0.2.11/live"']
-    expected = [(name, key) for name, section in SECTIONS.items() for key in section.keys]
+    expected = [(name, key) for name, section in SECTIONS.items() for key in section.keys if key != "users"]
     expected += [(CAMERAS, key) for key in CAMERA_KEYS if key != SUB]
     expected += [(f"{CAMERAS}.{SUB}", key) for key in SUB_KEYS]
+    expected += [(USERS, key) for key in USER_KEYS]
     assert sorted(named) == sorted(expected)
 
 
 def test_the_reference_states_the_defaults_of_the_model() -> None:
     model = {name: section.settings() for name, section in SECTIONS.items()}
     model[CAMERAS] = CameraSettings(name="x", url="rtsp://x/")
+    model[USERS] = None
     for entry in entries():
         if entry.key != "url" and entry.section != f"{CAMERAS}.{SUB}":
             default = getattr(model[entry.section], entry.key, None)
             assert entry.default == toml_of(default), f"{entry.section}.{entry.key}"
 
 
-def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path) -> None:
+@pytest.mark.parametrize("user_key", USER_KEYS)
+@pytest.mark.parametrize("camera_key", ["password", "password_file"])
+def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_key: str, user_key: str) -> None:
     (tmp_path / "front.password").write_text("hush")
-    text = re.sub(r"^# (?=[a-z_]+ = )", "", REFERENCE.read_text(), flags=re.MULTILINE)
-    without_file = text.replace('password_file = "front.password"', "")
-    without_password = text.replace('password = "${FRONT_PASSWORD}"', "")
-    for variant in (without_file, without_password):
-        settings = parse(variant, {"FRONT_PASSWORD": "hush"}, file="x", directory=tmp_path)
-        assert settings.cameras["front"].password == "hush"
-        assert settings.cameras["front"].title == "Front door"
-        assert settings.cameras["yard"].sub is not None
-        assert settings.cameras["yard"].sub.password == "hush"
+    (tmp_path / "recorder.password").write_text("hush")
+    text = re.sub(r"^# (?=[a-z_0-9]+ = |\[)", "", REFERENCE.read_text(), flags=re.MULTILINE)
+    before, users, rest = re.split(r"(?<=\n)(?=\[rtsp_server.users.recorder]|\[limits])", text)
+    users = keep_one(users, user_key, list(USER_KEYS))
+    other = {"password": 'password_file = "front.password"', "password_file": 'password = "${FRONT_PASSWORD}"'}
+    rest = rest.replace(other[camera_key], "")
+    environ = {"FRONT_PASSWORD": "hush", "RECORDER_PASSWORD": "hush"}
+    settings = parse(before + users + rest, environ, file="x", directory=tmp_path)
+    assert settings.cameras["front"].password == "hush"
+    assert settings.cameras["front"].title == "Front door"
+    assert settings.cameras["yard"].sub is not None
+    assert settings.cameras["yard"].sub.password == "hush"
+    kept = settings.rtsp_server.users["recorder"]
+    assert kept.keys() == {"SHA-256", "MD5"}
+    assert kept == hash_password("recorder", "hush") or user_key == "ha1"
+
+
+def keep_one(text: str, key: str, keys: list[str]) -> str:
+    """Take out all of these keys but one."""
+    for other in keys:
+        if other != key:
+            text = re.sub(rf"^{other} = .*\n", "", text, flags=re.MULTILINE)
+    return text

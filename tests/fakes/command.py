@@ -51,14 +51,12 @@ class Running:
     lines: list[str] = field(default_factory=list)
     _news: trio.Event = field(default_factory=trio.Event)
 
-    async def wait_line(self, words: str) -> str:
-        """Return the first line on stderr that has `words` in it, once it is there."""
+    async def wait_line(self, words: str, *, nth: int = 1) -> str:
+        """Return the first, or nth, line on stderr that has `words` in it, once it is there."""
         with trio.fail_after(DEADLINE_S):
-            while True:
-                for line in self.lines:
-                    if words in line:
-                        return line
+            while len(found := [line for line in self.lines if words in line]) < nth:
                 await self._news.wait()
+        return found[nth - 1]
 
     async def wait_end(self) -> int:
         """Return the exit code."""

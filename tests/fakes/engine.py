@@ -91,6 +91,10 @@ class FakeEngine:
         self.snapshots += 1
         return [dict(facts) for facts in self.facts.values()]
 
+    def rtsp_clients(self) -> list[dict[str, object]]:
+        self._maybe_fail()
+        return [rtsp_client_facts()]
+
     def server(self) -> dict[str, object]:
         self._maybe_fail()
         return server_facts()
@@ -175,12 +179,27 @@ def camera_facts(name: str) -> dict[str, object]:
         "cache_frames": 25,
         "gop_outgrows_cache": False,
         "viewers": 0,
+        "rtsp_clients": 0,
         "reconnects": 0,
         "uptime_s": 60.0,
         "audio": None,
         "sub": None,
         "sent": [],
         "transcoders": [],
+    }
+
+
+def rtsp_client_facts() -> dict[str, object]:
+    """Who plays from the RTSP server as `rtsp_clients()` tells it."""
+    return {
+        "camera": "front",
+        "address": "192.0.2.7:50000",
+        "user": None,
+        "transport": "tcp",
+        "since_s": 12.5,
+        "packets_sent": 100,
+        "bytes_sent": 120_000,
+        "dropped_frames": 0,
     }
 
 
@@ -202,6 +221,7 @@ def server_facts() -> dict[str, object]:
         "joins_admitted": 0,
         "joins_refused": {},
         "sheds": 0,
+        "rtsp": None,
         "queues": {
             "reader": {"max_bytes": 4194304, "max_age_s": 0.25, "bytes": 0, "age_s": 0.0},
             "key_frame_cache": {"max_bytes": 4194304, "max_age_s": 10.0, "bytes": 0},

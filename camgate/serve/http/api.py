@@ -48,6 +48,10 @@ def add_api_routes(app: QuartTrio, engine: MediaEngine) -> None:
     async def show_server() -> Response:
         return json_response(engine.server())
 
+    @app.get("/api/v1/rtsp/clients")
+    async def list_rtsp_clients() -> Response:
+        return json_response(engine.rtsp_clients())
+
     @app.get("/api/v1/openapi.json")
     async def describe_api() -> Response:
         return json_response(openapi_document())

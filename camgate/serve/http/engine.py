@@ -74,14 +74,20 @@ class MediaEngine(Protocol):
 
         Keys, at least: name, title, state, last_error, needs_attention, healthy, health_reason, demand, codec, profile,
         has_b_frames, width, height, fps, expected_fps, bitrate_bps, loss, packets, packets_lost, frames_damaged,
-        transport, frame_age_s, key_frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, reconnects, uptime_s,
-        sub, sent, transcoders. What is not known is None.
+        transport, frame_age_s, key_frame_age_s, gop_s, cache_frames, gop_outgrows_cache, viewers, rtsp_clients,
+        reconnects, uptime_s, sub, sent, transcoders. What is not known is None.
+        """
+
+    def rtsp_clients(self) -> list[dict[str, object]]:
+        """Who plays from the RTSP server, ready for JSON.
+
+        Keys: camera, address, user, transport, since_s, packets_sent, bytes_sent, dropped_frames.
         """
 
     def server(self) -> dict[str, object]:
         """This machine's load and limits, ready for JSON.
 
-        Keys: viewers, load, limits, at_limit, joins_admitted, joins_refused, sheds, queues; see the API's schema.
+        Keys: viewers, load, limits, at_limit, joins_admitted, joins_refused, sheds, rtsp, queues; see the API's schema.
         """
 
     def revision(self) -> int:

@@ -116,6 +116,12 @@ def _api_paths() -> dict[str, Any]:
                 {"200": _json("Figures now and since the start", {"$ref": "#/components/schemas/Server"})},
             )
         },
+        "/api/v1/rtsp/clients": {
+            "get": _operation(
+                "List who plays from the RTSP server",
+                {"200": _json("All clients that play", {"type": "array", "items": _rtsp_client_schema()})},
+            )
+        },
         "/api/v1/openapi.json": {
             "get": _operation("This document", {"200": _json("OpenAPI 3.1", {"type": "object"})}),
         },
@@ -194,6 +200,7 @@ def _schemas() -> dict[str, Any]:
                 "cache_frames": count,
                 "gop_outgrows_cache": {"type": "boolean"},
                 "viewers": count,
+                "rtsp_clients": count,
                 "reconnects": count,
                 "uptime_s": number,
                 "audio": _audio_schema(),
@@ -320,6 +327,31 @@ def _alive_schema() -> dict[str, Any]:
     }
 
 
+def _rtsp_client_schema() -> dict[str, Any]:
+    text, count, number = {"type": "string"}, {"type": "integer"}, {"type": "number"}
+    properties = {
+        "camera": text,
+        "address": text,
+        "user": {"type": ["string", "null"]},
+        "transport": text | {"description": "tcp, udp, or both as udp+tcp."},
+        "since_s": number,
+        "packets_sent": count,
+        "bytes_sent": count,
+        "dropped_frames": count | {"description": "Lost since it did not take them in time."},
+    }
+    return {"type": "object", "required": [*properties], "properties": properties}
+
+
+def _rtsp_schema() -> dict[str, Any]:
+    names = ("clients", "strangers", "accepted", "cut_off", "refused", "failed_logins", "bytes_sent", "dropped_frames")
+    return {
+        "type": ["object", "null"],
+        "description": "Connections to the RTSP server; null where there is none.",
+        "required": [*names],
+        "properties": {name: {"type": "integer"} for name in names},
+    }
+
+
 def _server_schema() -> dict[str, Any]:
     def figures(*names: str) -> dict[str, Any]:
         return {"type": "object", "required": [*names], "properties": {name: {"type": "number"} for name in names}}
@@ -339,6 +371,7 @@ def _server_schema() -> dict[str, Any]:
         "joins_admitted": {"type": "integer"},
         "joins_refused": counts | {"description": "By the key of the limit."},
         "sheds": {"type": "integer", "description": "How often a stream had to skip to its next key frame."},
+        "rtsp": _rtsp_schema(),
         "queues": {"type": "object", "required": [*queues], "properties": queues},
     }
     return {"type": "object", "required": [*properties], "properties": properties}

@@ -168,7 +168,7 @@ class Connection:
             self._refuse(path, error)
             return
         self._guest.user = self._server.username
-        self._guest.transport = "+".join(sorted({_transport_name(track) for track in tracks}))
+        self._guest.transport = "+".join(sorted({_transport_name(track) for track in tracks}, reverse=True))
         # One clock for all tracks, so that they stay together.
         clock = SessionClock(epoch_s=time.time() - trio.current_time())
         players: list[Player] = []

@@ -11,6 +11,7 @@ from camgate.wire.codec.errors import BitstreamMalformed, SpsMalformed
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.h264_nal import NAL_AUD, NAL_SPS, NAL_TYPE_MASK, PARAMETER_SETS, unescape
 from camgate.wire.codec.h264_sps import parse_sps_untrusted
+from camgate.wire.codec.nal import without_repeats
 
 MAX_PARAMETER_SET_BYTES = 4096
 """An SPS or PPS with every scaling list takes less; bounds what 32 + 256 remembered sets can hold."""
@@ -70,7 +71,7 @@ class H264ParameterSets:
         else:
             needed = [sps, *(other for other, sps_id in self._pps.values() if self._sps.get(sps_id) is sps)]
         if all(nal in nals for nal in needed):
-            return nals
+            return nals if sum(map(nals.count, needed)) == len(needed) else without_repeats(nals, needed)
         # 7.4.1.2.3: the access unit delimiter comes first, parameter sets before the slices; PPS build on their SPS.
         delimiter = [nal for nal in nals[:1] if nal[0] & NAL_TYPE_MASK == NAL_AUD]
         return delimiter + needed + [nal for nal in nals[len(delimiter) :] if nal not in needed]

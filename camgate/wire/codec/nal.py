@@ -1,5 +1,7 @@
 """What NAL units of H.264 and H.265 share: start codes, emulation prevention, the bits of a fragment's header."""
 
+from collections.abc import Sequence
+
 START_CODE = b"\x00\x00\x01"
 
 FU_START = 0x80
@@ -33,3 +35,19 @@ def fragment(nal: bytes, header_bytes: int, indicator: bytes, nal_type: int, max
     payloads[0] = indicator + bytes((nal_type | FU_START,)) + payloads[0][before:]
     payloads[-1] = indicator + bytes((nal_type | FU_END,)) + payloads[-1][before:]
     return payloads
+
+
+def without_repeats(nals: Sequence[bytes], sets: Sequence[bytes]) -> list[bytes]:
+    """Leave out parameter sets that stand in an access unit already.
+
+    GStreamer's `rtph264pay config-interval=-1` repeats them before each slice. Behind a slice they begin a new access
+    unit (H.264 7.4.1.2.3, H.265 7.4.2.4.4), and FFmpeg then takes the picture for two halves.
+    """
+    seen: set[bytes] = set()
+    kept = []
+    for nal in nals:
+        if nal not in seen:
+            kept.append(nal)
+        if nal in sets:
+            seen.add(nal)
+    return kept

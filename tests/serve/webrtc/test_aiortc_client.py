@@ -5,6 +5,7 @@ import itertools
 import json
 from array import array
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -225,7 +226,9 @@ async def test_the_limit_of_viewers_holds(scene: Scene) -> None:
     limit = scene.engine._settings.server.max_viewers
     answers = [await scene.engine.answer_offer("front", offer, host="127.0.0.1", wait_s=5) for _ in range(3)]
     assert scene.endpoint.viewer_count == 3 < limit
-    object.__setattr__(scene.engine._settings.server, "max_viewers", 3)
+    # Not in place: the default settings are one object for all tests.
+    settings = scene.engine._settings
+    scene.engine._settings = replace(settings, server=replace(settings.server, max_viewers=3))
     with pytest.raises(TooManyViewers, match="All 3 viewer places"):
         await scene.engine.answer_offer("front", offer, host=None, wait_s=0)
     assert await scene.engine.close_viewer(answers[0].session_id)

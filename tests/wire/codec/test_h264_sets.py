@@ -32,6 +32,19 @@ def test_a_complete_key_frame_stays_as_it_is(sets: H264ParameterSets) -> None:
     assert sets.complete(nals, KEY) is nals
 
 
+def test_sets_before_each_slice_are_left_out_behind_the_first(sets: H264ParameterSets) -> None:
+    second = slice_nal(key=True, seed=7)
+    assert sets.complete([AUD, SPS, PPS, SEI, SPS, PPS, KEY, SPS, PPS, second], KEY) == [
+        AUD,
+        SPS,
+        PPS,
+        SEI,
+        KEY,
+        second,
+    ]
+    assert sets.complete([SPS, PPS, PPS, KEY], KEY) == [SPS, PPS, KEY]
+
+
 def test_a_pps_is_never_put_before_its_sps(sets: H264ParameterSets) -> None:
     assert sets.complete([PPS, KEY], KEY) == [SPS, PPS, KEY]
 

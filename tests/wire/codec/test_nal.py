@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.wire.codec.nal import FU_END, FU_START, fragment, split_annex_b, unescape
+from camgate.wire.codec.nal import FU_END, FU_START, fragment, split_annex_b, unescape, without_repeats
 from tests.fakes.bits import escape
 
 
@@ -27,3 +27,7 @@ def test_fragments_hold_everything_behind_the_header_once(nal: bytes, header_byt
     assert b"".join(payload[header_bytes + 1 :] for payload in payloads) == nal[header_bytes:]
     assert max(map(len, payloads)) <= max_bytes
     assert len({len(payload) for payload in payloads[:-1]}) == 1
+
+
+def test_only_parameter_sets_are_taken_for_repeats() -> None:
+    assert without_repeats([b"s", b"p", b"1", b"s", b"1", b"p", b"2"], [b"s", b"p"]) == [b"s", b"p", b"1", b"1", b"2"]
