@@ -61,5 +61,11 @@ def test_an_h265_camera_is_seen_by_its_sub_stream_or_told_of_in_words(
     main.start()
     assert gate.assert_plays().camera == MAIN
     assert [sent["way"] for sent in camgate.camera("gate")["sent"]] == ["as-is"]
+    # And back: pages that play are sent away, and told why there is nothing for them now.
+    main.kill()
+    main.codec = "h265"
+    main.start()
+    assert "The camera sends H.265 Main" in gate.wait_words("No picture in this browser")
+    assert camgate.camera("gate")["sent"] == []
     gate.forgive("406")
     assert gate.complaints == []

@@ -27,14 +27,42 @@ class Tool:
 
 
 def _has_gst_rtsp_server() -> bool:
+    needed = [
+        "appsrc",
+        "x264enc",
+        "h264parse",
+        "rtph264pay",
+        "x265enc",
+        "h265parse",
+        "rtph265pay",
+        "matroskademux",
+        "avenc_g722",
+    ]
+    return shutil.which("gst-launch-1.0") is not None and _has_gstreamer("GstRtspServer", needed)
+
+
+def _has_webrtcbin() -> bool:
+    needed = [
+        "webrtcbin",
+        "nicesrc",
+        "dtlsdec",
+        "rtph264depay",
+        "openh264dec",
+        "rtph265depay",
+        "h265parse",
+        "libde265dec",
+    ]
+    return _has_gstreamer("GstWebRTC", needed)
+
+
+def _has_gstreamer(library: str, elements: list[str]) -> bool:
+    """Say whether the system's Python can use a library of GStreamer, and GStreamer all these elements."""
     script = (
-        "import gi; gi.require_version('Gst', '1.0'); gi.require_version('GstRtspServer', '1.0')\n"
-        "from gi.repository import Gst, GstRtspServer; Gst.init(None)\n"
-        "needed = ('appsrc', 'x264enc', 'h264parse', 'rtph264pay', 'x265enc', 'rtph265pay', 'matroskademux')\n"
-        "needed += ('avenc_g722',)\n"
-        "raise SystemExit(not all(map(Gst.ElementFactory.find, needed)))"
+        f"import gi; gi.require_version('Gst', '1.0'); gi.require_version({library!r}, '1.0')\n"
+        f"from gi.repository import Gst, {library}; Gst.init(None)\n"
+        f"raise SystemExit(not all(map(Gst.ElementFactory.find, {elements!r})))"
     )
-    if not os.access(SYSTEM_PYTHON, os.X_OK) or shutil.which("gst-launch-1.0") is None:
+    if not os.access(SYSTEM_PYTHON, os.X_OK):
         return False
     return subprocess.run([SYSTEM_PYTHON, "-c", script], capture_output=True, check=False).returncode == 0
 
@@ -53,6 +81,11 @@ GST_RTSP_SERVER = Tool(
         "gstreamer1.0-plugins-ugly",
         "gstreamer1.0-tools",
     ),
+)
+GST_WEBRTC = Tool(
+    "webrtcbin",
+    _has_webrtcbin,
+    ("gstreamer1.0-nice", "gir1.2-gst-plugins-bad-1.0", "gstreamer1.0-plugins-bad", "python3-gi"),
 )
 CHROMIUM = Tool("chromium", lambda: shutil.which("chromium") is not None, ("chromium",))
 TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM)
