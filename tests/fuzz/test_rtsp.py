@@ -20,7 +20,12 @@ from camgate.wire.rtsp.headers import parse_public_untrusted, parse_session_untr
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
 from camgate.wire.rtsp.message import Headers, Request, body_length_untrusted, encode_message, parse_head_untrusted
 from camgate.wire.rtsp.policies import CredentialCharset
-from camgate.wire.rtsp.track import aggregate_url_untrusted, first_video_track, read_tracks_untrusted
+from camgate.wire.rtsp.track import (
+    aggregate_url_untrusted,
+    first_video_track,
+    read_presentations_untrusted,
+    read_tracks_untrusted,
+)
 from camgate.wire.rtsp.url import base_url_untrusted, join_control_untrusted, redact, split_url_untrusted
 from camgate.wire.sdp.session import MalformedSdp, parse_sdp_untrusted
 from tests.fakes.camera_script import FIXTURES, read_script
@@ -251,6 +256,10 @@ def test_tracks() -> None:
             assert aggregate_url_untrusted(description, str(OWN), OWN).startswith("rtsp://10.0.0.5:8554")
             tracks = read_tracks_untrusted(description, str(OWN), OWN)
             assert all(track.clock_rate > 0 for track in tracks)
+            bases = [description.line("s"), description.line("i")]
+            assert all(
+                len(seen.tracks) == len(tracks) for seen in read_presentations_untrusted(description, bases, OWN)
+            )
             reach.seen(len(tracks) > 0)
 
         fuzz()

@@ -7,7 +7,7 @@ Sans-IO: the shell in `camgate.ingest` owns the socket and the clock. Its loop: 
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from camgate.wire.rtsp.auth import ClientLogin, parse_challenges_untrusted
 from camgate.wire.rtsp.errors import (
@@ -24,6 +24,7 @@ from camgate.wire.rtsp.errors import (
     printable,
 )
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed, UdpSetUp
+from camgate.wire.rtsp.exchange import NO_SUCH_TRACK, OPTIONS_MAY_FAIL, REDIRECTS, Exchange
 from camgate.wire.rtsp.headers import (
     DEFAULT_SESSION_TIMEOUT_S,
     Transport,
@@ -36,8 +37,8 @@ from camgate.wire.rtsp.message import REASONS, Headers, Message, Request, Respon
 from camgate.wire.rtsp.policies import ClientPolicies, KeepaliveMethod
 from camgate.wire.rtsp.states import Input, State, next_state
 from camgate.wire.rtsp.statistics import RtspClientStatistics
-from camgate.wire.rtsp.track import Track, aggregate_url_untrusted, read_tracks_untrusted
-from camgate.wire.rtsp.url import base_url_untrusted, redact, split_url_untrusted
+from camgate.wire.rtsp.track import Presentation, Track, read_presentations_untrusted
+from camgate.wire.rtsp.url import redact, split_url_untrusted
 from camgate.wire.sdp.session import MalformedSdp, parse_sdp_untrusted
 
 KEEPALIVE_MAX_INTERVAL_S = 25.0
@@ -47,25 +48,8 @@ KEEPALIVE_MIN_INTERVAL_S = 1.0
 
 _OVER = (State.ENDED, State.CLOSED)
 
-_OPTIONS_MAY_FAIL = (404, 405, 501)
-"""Answers to OPTIONS from cameras that play all the same (gortsplib tolerates 404)."""
-
-_REDIRECTS = (301, 302, 303, 307, 308)
-
 _METHODS = "OPTIONS, GET_PARAMETER, SET_PARAMETER, ANNOUNCE, REDIRECT, TEARDOWN"
 """What a server may ask of us: all of it is answered with 200 (gortsplib#93)."""
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """A request that is out and may still be answered."""
-
-    method: str
-    url: str
-    headers: tuple[tuple[str, str], ...] = ()
-    cseq: int = 0
-    has_authorization: bool = False
-    was_refused: bool = False
 
 
 def _random_cnonce() -> str:
@@ -100,13 +84,14 @@ class RtspClient:
         self._events: list[Event] = []
 
         self._cseq = 0
-        self._awaited: _Exchange | None = None
+        self._awaited: Exchange | None = None
         self._awaited_until_s = 0.0
-        self._keepalive: _Exchange | None = None
+        self._keepalive: Exchange | None = None
         self._keepalive_at_s: float | None = None
 
         self._public: frozenset[str] = frozenset()
         self._aggregate_url = str(self._url)
+        self._presentations: list[Presentation] = []
         self._tracks_to_set_up: list[Track] = []
         self._tracks: list[Track] = []
         self._client_ports: Sequence[tuple[int, int]] | None = None
@@ -126,7 +111,7 @@ class RtspClient:
     def start(self, now: float) -> None:
         """Queue the first request (OPTIONS); DESCRIBE follows by itself."""
         self._step(Input.START)
-        self._ask(_Exchange("OPTIONS", str(self._url)), now)
+        self._ask(Exchange("OPTIONS", str(self._url)), now)
 
     def play(
         self, tracks: Sequence[Track], now: float, *, client_ports: Sequence[tuple[int, int]] | None = None
@@ -147,7 +132,7 @@ class RtspClient:
         has_session = bool(self._tracks) and self._state is not State.CLOSED
         self._step(Input.TEARDOWN)
         if has_session:
-            self._send(_Exchange("TEARDOWN", self._aggregate_url))
+            self._send(Exchange("TEARDOWN", self._aggregate_url))
 
     def receive_data(self, data: bytes | bytearray | memoryview, now: float) -> None:
         """Take bytes that the camera sent. `data` is copied: its buffer may be reused at once."""
@@ -236,13 +221,13 @@ class RtspClient:
 
     # Requests out.
 
-    def _ask(self, exchange: _Exchange, now: float) -> None:
+    def _ask(self, exchange: Exchange, now: float) -> None:
         """Send a request whose answer is awaited."""
         self._send(exchange)
         self._awaited = exchange
         self._awaited_until_s = now + self._policies.response_timeout_s
 
-    def _send(self, exchange: _Exchange) -> None:
+    def _send(self, exchange: Exchange) -> None:
         self._cseq += 1
         exchange.cseq = self._cseq
         # Exactly this spelling: some cameras match no other (go2rtc#7).
@@ -264,14 +249,14 @@ class RtspClient:
         if not self._tracks_to_set_up:
             self._step(Input.ALL_SET_UP)
             # Parrot plays only with a Range (gortsplib client.go).
-            self._ask(_Exchange("PLAY", self._aggregate_url, (("Range", "npt=0.000-"),)), now)
+            self._ask(Exchange("PLAY", self._aggregate_url, (("Range", "npt=0.000-"),)), now)
             return
         if self._client_ports is None:
             transport = Transport(interleaved=self._free_channels())
         else:
             transport = Transport(protocol="RTP/AVP", client_port=self._client_ports[len(self._tracks)])
         url = self._tracks_to_set_up[0].control
-        self._ask(_Exchange("SETUP", url, (("Transport", str(transport)),)), now)
+        self._ask(Exchange("SETUP", url, (("Transport", str(transport)),)), now)
 
     def _free_channels(self) -> tuple[int, int]:
         taken = self._reader.channels
@@ -280,7 +265,7 @@ class RtspClient:
     def _send_keepalive(self, now: float) -> None:
         # To the aggregate URL: some cameras do not answer others (gortsplib client.go).
         use_get_parameter = self._policies.keepalive is KeepaliveMethod.AUTO and "GET_PARAMETER" in self._public
-        self._keepalive = _Exchange("GET_PARAMETER" if use_get_parameter else "OPTIONS", self._aggregate_url)
+        self._keepalive = Exchange("GET_PARAMETER" if use_get_parameter else "OPTIONS", self._aggregate_url)
         self._send(self._keepalive)
         self._keepalives_sent += 1
         self._schedule_keepalive(now)
@@ -311,7 +296,7 @@ class RtspClient:
         else:
             self._receive_answer_untrusted(exchange, message, now)
 
-    def _match(self, response: Response) -> _Exchange | None:
+    def _match(self, response: Response) -> Exchange | None:
         """Return the open exchange that a response answers; one without CSeq can only be about the one that is open."""
         cseq = response.headers.get("CSeq")
         for exchange in (self._awaited, self._keepalive):
@@ -319,7 +304,7 @@ class RtspClient:
                 return exchange
         return None
 
-    def _repeat_with_login(self, exchange: _Exchange, response: Response, now: float) -> bool:
+    def _repeat_with_login(self, exchange: Exchange, response: Response, now: float) -> bool:
         """Repeat a request that drew a 401, or raise AuthenticationFailed; False lets the 401 pass as an answer."""
         is_refusal = exchange.has_authorization
         challenges = parse_challenges_untrusted(response.headers.get_all("WWW-Authenticate"))
@@ -348,7 +333,7 @@ class RtspClient:
         if self._keepalive is not None and not response.is_success:
             self._public -= {"GET_PARAMETER"}
 
-    def _receive_keepalive_answer_untrusted(self, exchange: _Exchange, response: Response) -> None:
+    def _receive_keepalive_answer_untrusted(self, exchange: Exchange, response: Response) -> None:
         self._keepalive = None
         self._keepalives_answered += 1
         if response.status == 454:
@@ -357,17 +342,19 @@ class RtspClient:
         if not response.is_success:
             self._public -= {"GET_PARAMETER"}
 
-    def _receive_answer_untrusted(self, exchange: _Exchange, response: Response, now: float) -> None:
+    def _receive_answer_untrusted(self, exchange: Exchange, response: Response, now: float) -> None:
         self._awaited = None
         location = response.headers.get("Location")
         if exchange.has_authorization and response.is_success:
             self._login.confirm()
-        if exchange.method == "OPTIONS" and (response.is_success or response.status in _OPTIONS_MAY_FAIL):
+        if exchange.method == "OPTIONS" and (response.is_success or response.status in OPTIONS_MAY_FAIL):
             self._receive_options(response, now)
         elif not response.is_success and self._may_leave_out(exchange):
             self._leave_out_track(now)
-        elif response.status in _REDIRECTS and location:
+        elif response.status in REDIRECTS and location:
             self._redirect_untrusted(location)
+        elif exchange.method == "SETUP" and response.status in NO_SUCH_TRACK and self._presentations:
+            self._set_up_by_own_url(now)
         elif not response.is_success:
             reason = redact(response.reason) or REASONS.get(response.status, "")
             raise UnexpectedStatus(response.status, reason, exchange.method)
@@ -381,7 +368,7 @@ class RtspClient:
     def _receive_options(self, response: Response, now: float) -> None:
         self._public = parse_public_untrusted(response.headers.get_all("Public"))
         self._step(Input.OPTIONS_ANSWERED)
-        self._ask(_Exchange("DESCRIBE", str(self._url), (("Accept", "application/sdp"),)), now)
+        self._ask(Exchange("DESCRIBE", str(self._url), (("Accept", "application/sdp"),)), now)
 
     def _receive_description_untrusted(self, response: Response) -> None:
         # Content-Type is not looked at: it may be absent or have parameters, and what parses as SDP is SDP.
@@ -390,20 +377,21 @@ class RtspClient:
         except MalformedSdp as error:
             detail = f"the answer to DESCRIBE is no session description ({error.detail})"
             raise MalformedMessage(detail, self._reader.offset) from error
-        candidates = [response.headers.get(name) for name in ("Content-Base", "Content-Location")]
-        base = base_url_untrusted(candidates, self._url)
-        self._aggregate_url = aggregate_url_untrusted(description, base, self._url)
+        bases = [response.headers.get(name) for name in ("Content-Base", "Content-Location")]
+        self._presentations = read_presentations_untrusted(description, bases, self._url)
+        here = self._presentations.pop(0)
+        self._aggregate_url = here.aggregate_url
         self._step(Input.DESCRIPTION_RECEIVED)
         self._events.append(
             Described(
                 sdp=response.body.decode(errors="replace"),
-                tracks=read_tracks_untrusted(description, base, self._url),
+                tracks=here.tracks,
                 base_url=self._aggregate_url,
                 server=printable(response.headers.get("Server") or ""),
             )
         )
 
-    def _may_leave_out(self, exchange: _Exchange) -> bool:
+    def _may_leave_out(self, exchange: Exchange) -> bool:
         """Say whether an exchange is about a track that can be done without: any but the first."""
         return exchange.method == "SETUP" and bool(self._tracks)
 
@@ -412,7 +400,15 @@ class RtspClient:
         self._tracks_to_set_up.pop(0)
         self._ask_set_up(now)
 
-    def _receive_set_up_untrusted(self, exchange: _Exchange, response: Response, now: float) -> None:
+    def _set_up_by_own_url(self, now: float) -> None:
+        """SETUP once more, as if the camera had named no base: by the URL that it did describe."""
+        here = self._presentations.pop()
+        self._aggregate_url = here.aggregate_url
+        wanted = self._tracks_to_set_up
+        self._tracks_to_set_up = [replace(track, control=here.tracks[track.index].control) for track in wanted]
+        self._ask_set_up(now)
+
+    def _receive_set_up_untrusted(self, exchange: Exchange, response: Response, now: float) -> None:
         try:
             rtp_channel, rtcp_channel = self._agreed_way_untrusted(response.headers.get("Transport") or "")
         except UnsupportedTransport:
@@ -420,6 +416,7 @@ class RtspClient:
                 raise
             self._leave_out_track(now)
             return
+        self._presentations.clear()
         track = self._tracks_to_set_up.pop(0)
         self._tracks.append(replace(track, rtp_channel=rtp_channel, rtcp_channel=rtcp_channel))
         # Some cameras change the id from one SETUP to the next; the first one counts (retina's SessionIdPolicy).

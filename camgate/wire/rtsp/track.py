@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from camgate.wire.rtsp.errors import NoUsableTrack, printable
-from camgate.wire.rtsp.url import RtspUrl, is_absolute, join_control_untrusted
+from camgate.wire.rtsp.url import RtspUrl, base_url_untrusted, is_absolute, join_control_untrusted
 from camgate.wire.sdp.media import (
     PayloadFormat,
     decode_parameter_sets_untrusted,
@@ -67,6 +67,29 @@ def first_video_track(tracks: Sequence[Track], codecs: Iterable[str] = ("H264", 
         if track.media == "video" and track.codec in wanted and not track.is_backchannel:
             return track
     raise NoUsableTrack(wanted, (track.label for track in tracks))
+
+
+@dataclass(frozen=True, slots=True)
+class Presentation:
+    """A session description as seen from one base URL: what PLAY, keepalive and TEARDOWN name, and its tracks."""
+
+    aggregate_url: str
+    tracks: tuple[Track, ...]
+
+
+def read_presentations_untrusted(
+    description: SessionDescription, bases: Iterable[str | None], own: RtspUrl
+) -> list[Presentation]:
+    """Return the presentation by the base that the camera names; behind it, where that differs, by our own URL.
+
+    bases: Content-Base, then Content-Location, None where the header is absent. Some cameras name one that means
+    nothing to themselves.
+    """
+    seen_from = [
+        Presentation(aggregate_url_untrusted(description, base, own), read_tracks_untrusted(description, base, own))
+        for base in (base_url_untrusted(bases, own), str(own))
+    ]
+    return seen_from if seen_from[0].tracks != seen_from[1].tracks else seen_from[:1]
 
 
 def aggregate_url_untrusted(description: SessionDescription, base: str, own: RtspUrl) -> str:

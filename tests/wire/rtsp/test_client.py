@@ -242,6 +242,22 @@ def test_interim_and_unmatched_answers_are_passed_over() -> None:
     assert client.statistics().responses_received == 3
 
 
+WRONG_BASE = DESCRIBE.replace("CSeq: {cseq}\n", "CSeq: {cseq}\nContent-Base: rtsp://192.0.2.1/elsewhere/\n", 1)
+
+
+@pytest.mark.parametrize("status", ["404 Not Found", "400 Bad Request"])
+def test_a_base_that_the_camera_does_not_know_is_tried_once(status: str) -> None:
+    client, camera = make_client(), ScriptedCamera(OPTIONS + WRONG_BASE + answer("SETUP", status) + SETUP + PLAY)
+    play_script(client, camera)
+    assert camera.urls("SETUP") == ["rtsp://192.0.2.1/elsewhere/trackID=0", f"{URL}/trackID=0"]
+    assert camera.urls("PLAY") == [URL]
+
+
+def test_a_track_that_is_nowhere_is_an_error() -> None:
+    with pytest.raises(UnexpectedStatus):
+        start(OPTIONS + WRONG_BASE + 2 * answer("SETUP", "404 Not Found"))
+
+
 def test_media_before_the_answer_to_play_is_kept() -> None:
     early = "> ...\n" + "".join(f"\\x{byte:02x}" for byte in interleave(0, RTP)) + "\n"
     client, camera = make_client(), ScriptedCamera(OPTIONS + DESCRIBE + SETUP + early + PLAY)
