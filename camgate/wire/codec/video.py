@@ -18,6 +18,7 @@ from camgate.wire.codec.order import PictureOrder
 from camgate.wire.rtp.errors import RtpMalformed
 from camgate.wire.rtp.packet import payload_bounds_untrusted
 from camgate.wire.rtp.sequence import sequence_delta, timestamp_delta
+from camgate.wire.rtp.sources import SourceChoice
 
 MAX_ACCESS_UNIT_BYTES = 8 << 20
 """A 4K key frame of a camera stays below 2 MiB; gortsplib and go2rtc stop at 5 MB."""
@@ -57,7 +58,7 @@ class VideoStatistics:
     packets_late: int
     """Duplicates and stragglers, dropped."""
     packets_ignored: int
-    """Of other payload types."""
+    """Of other payload types, or of a second SSRC."""
     packets_malformed: int
     frames: int
     key_frames: int
@@ -119,6 +120,7 @@ class VideoDepacketizer(ABC):
         self.last_access_unit_s: float | None = None
         self._payload_type = payload_type
         self._ssrc = _NO_SSRC
+        self._sources = SourceChoice()
         self._next_sequence = 0
         self._late_in_turn = 0
         self._packets_before_late = 0
@@ -171,7 +173,8 @@ class VideoDepacketizer(ABC):
         if second & 0x7F != self._payload_type and self._payload_type is not None:
             self._ignored += 1
             return _NO_FRAMES
-        if (sequence != self._next_sequence or ssrc != self._ssrc) and not self._accept_gap(sequence, timestamp, ssrc):
+        is_next = sequence == self._next_sequence and ssrc == self._ssrc
+        if not is_next and not self._accept_gap(sequence, timestamp, ssrc, now):
             return _NO_FRAMES
         self._next_sequence = sequence + 1 & 0xFFFF
         self._packets += 1
@@ -228,7 +231,16 @@ class VideoDepacketizer(ABC):
     def _keep_nal(self, nal: bytes) -> None:
         """Add a NAL unit to the access unit."""
 
-    def _accept_gap(self, sequence: int, timestamp: int, ssrc: int) -> bool:
+    def _accept_source(self, ssrc: int, now: float) -> bool:
+        """Say whether the track's packets now have this SSRC; those of a stream that is mixed in are ignored."""
+        if self._ssrc == _NO_SSRC or self._sources.is_taken(
+            ssrc, instead_of=self._ssrc, silent_s=now - self._arrival_s
+        ):
+            return True
+        self._ignored += 1
+        return False
+
+    def _accept_gap(self, sequence: int, timestamp: int, ssrc: int, now: float) -> bool:
         """Note that the packet does not follow its predecessor; False when it is late and has to be dropped."""
         if ssrc == self._ssrc:
             ahead = sequence_delta(sequence, self._next_sequence)
@@ -236,6 +248,8 @@ class VideoDepacketizer(ABC):
                 return False
             if 0 < ahead <= MAX_LOST_PACKETS:
                 self._lost += ahead
+        elif not self._accept_source(ssrc, now):
+            return False
         self._ssrc = ssrc
         self._skipping = True
         self._drop_fragments()

@@ -434,6 +434,19 @@ def test_a_new_ssrc_begins_anew(camera: RtpWriter, started: H264Depacketizer) ->
     assert started.statistics().packets_lost == 0
 
 
+def test_a_stream_of_another_ssrc_that_is_mixed_in_costs_nothing_but_the_change(
+    camera: RtpWriter, started: H264Depacketizer
+) -> None:
+    """live555 of 2014 sends a session that has ended into the next one (retina#17)."""
+    other = RtpWriter(sequence=7, ssrc=9)
+    mixed = [other.packets(key_nals()), camera.packets(key_nals())]
+    for _ in range(20):
+        mixed += [other.packets([slice_nal()]), camera.packets([slice_nal()])]
+    assert len(receive(started, [packet for packets in mixed for packet in packets])) == 21
+    assert started.statistics().ssrc == 9
+    assert started.statistics().frames_damaged == 0
+
+
 # Bounds and oddities
 
 
