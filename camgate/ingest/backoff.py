@@ -11,6 +11,9 @@ JITTER = 0.2
 REFUSED_FIRST_S, REFUSED_CAP_S = 1.0, 30.0
 """For cameras that answer and refuse. Cameras with one or two session slots need the old session to time out."""
 
+UNSTEADY_FIRST_S, UNSTEADY_CAP_S = 1.0, 4.0
+"""For cameras that gave pictures and broke off soon, again and again: they refuse nobody, and viewers wait."""
+
 DENIED_FIRST_S, DENIED_CAP_S = 75.0, 300.0
 """After 401: never under a minute with its jitter. Five wrong logins lock a Hikvision for half an hour."""
 

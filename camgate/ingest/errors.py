@@ -169,11 +169,15 @@ class UnsupportedVideo(RemoteError):
 
 
 class CameraMute(RemoteError):
-    """The camera accepts connections but says no word of RTSP: it hangs, or something in front of it answers."""
+    """The camera accepts connections but says no word of RTSP: it hangs, or something in front of it answers.
 
-    def __init__(self, reason: str) -> None:
+    is_silent: it did not hang up either, so it may go on at any time with what it was asked.
+    """
+
+    def __init__(self, reason: str, *, is_silent: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_silent = is_silent
 
     def __str__(self) -> str:
         return f"connections are accepted, but no RTSP server answers: {self.reason}"
@@ -194,7 +198,7 @@ def attention_for(error: RemoteError) -> Attention | None:
     match error:
         case AuthenticationFailed() | UnexpectedStatus(status_code=403 | 404):
             return Attention.REFUSED
-        case UnsupportedVideo() | NoUsableTrack():
+        case UnsupportedVideo() | NoUsableTrack() | NoKeyFrame():
             return Attention.VIDEO
         case CameraMute():
             return Attention.NO_RTSP

@@ -144,7 +144,7 @@ class Session:
         except (CameraHungUp, ResponseTimeout) as error:
             if self._client.statistics().responses_received:
                 raise
-            raise CameraMute(str(error)) from error
+            raise CameraMute(str(error), is_silent=isinstance(error, ResponseTimeout)) from error
         finally:
             if self._udp is not None:
                 self._udp.close()

@@ -23,10 +23,17 @@ from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.secrets import mask
 from camgate.config.model import CameraSettings
-from camgate.ingest.backoff import DENIED_CAP_S, DENIED_FIRST_S, KNOCK_SLOW_S, Backoff
+from camgate.ingest.backoff import (
+    DENIED_CAP_S,
+    DENIED_FIRST_S,
+    KNOCK_FAST_S,
+    KNOCK_SLOW_S,
+    UNSTEADY_CAP_S,
+    UNSTEADY_FIRST_S,
+    Backoff,
+)
 from camgate.ingest.errors import (
     CameraAway,
-    CameraHungUp,
     CameraMute,
     CameraStalled,
     CredentialsNoLongerTaken,
@@ -34,7 +41,7 @@ from camgate.ingest.errors import (
     attention_for,
 )
 from camgate.ingest.intake import Intake
-from camgate.ingest.knock import wait_open
+from camgate.ingest.knock import KNOCK_TIMEOUT_S, wait_open
 from camgate.ingest.links import port_of
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
@@ -79,7 +86,7 @@ async def run_camera(
 
 
 class _Supervisor:
-    """What outlives a single try: the two backoffs, and what was learnt about the camera."""
+    """What outlives a single try: the backoffs, and what was learnt about the camera."""
 
     def __init__(self, settings: CameraSettings, source: Source, intake: Intake, random: Random) -> None:
         self._settings = settings
@@ -89,8 +96,10 @@ class _Supervisor:
         self._transports = Transports(settings.transport)
         self._refused = Backoff(random)
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
+        self._unsteady = Backoff(random, UNSTEADY_FIRST_S, UNSTEADY_CAP_S)
         self._next_try_s = -math.inf
         self._has_logged_in = False
+        self._is_known = False
         self._last_words: str | None = None
         self._away_words: set[str] = set()
         self._leaves_audio = False
@@ -131,8 +140,10 @@ class _Supervisor:
         url = split_url_untrusted(self._settings.url)
         port = port_of(url, self._settings.transport)
         await self._intake.pace.turn()
+        # One that is known is knocked at soon: it may be back before the kernel repeats its SYN for the third time.
+        longest_s = KNOCK_TIMEOUT_S if self._is_known else math.inf
         try:
-            return await self._intake.dial(url.host, port, self._settings.connect_timeout_s)
+            return await self._intake.dial(url.host, port, min(longest_s, self._settings.connect_timeout_s))
         except CameraAway as error:
             self._note_away(error)
             return await wait_open(self._intake, url.host, port, self._note_away, self._random)
@@ -150,9 +161,10 @@ class _Supervisor:
             # The same trouble as before is news again once pictures came in between.
             self._last_words = None
         self._has_logged_in |= attempt.was_let_in
+        self._is_known |= attempt.was_reached
         if attempt.lived_s >= STABLE_S:
-            self._refused.reset()
-            self._denied.reset()
+            for backoff in (self._refused, self._denied, self._unsteady):
+                backoff.reset()
 
     def _after_remote_error(self, error: RemoteError, attempt: "_Attempt") -> float:
         if not isinstance(error, CameraAway):
@@ -172,13 +184,17 @@ class _Supervisor:
         match error:
             case AuthenticationFailed() | CredentialsNoLongerTaken() | UnsupportedVideo() | NoUsableTrack():
                 return self._denied.next_delay_s()
+            case CameraMute(is_silent=True):
+                # A process that was stopped goes on with the connections that it finds waiting: let one always wait.
+                return KNOCK_FAST_S
             case CameraAway() | CameraMute():
                 return KNOCK_SLOW_S
-            case CameraStalled() | CameraHungUp() if lived_s >= EARNED_S:
+            case _ if lived_s >= EARNED_S:
                 return 0.0
-            case CameraStalled() | CameraHungUp() if lived_s > 0 and self._refused.is_fresh:
-                self._refused.next_delay_s()
-                return 0.0
+            case _ if lived_s > 0:
+                is_first = self._unsteady.is_fresh
+                delay_s = self._unsteady.next_delay_s()
+                return 0.0 if is_first else delay_s
             case _:
                 return self._refused.next_delay_s()
 
