@@ -290,7 +290,9 @@ class Splice:
         if self._held > MAX_HELD_FRAMES:
             # Nobody reorders so many: the clock was set back, or does not move forward at all.
             self._held = 0
-            self._distrusted |= step <= 0
-            self.jumps += self._latest - self._time > JUMP_S * self._clock_hz
+            if step <= 0:
+                self._distrusted = True
+            else:
+                self.jumps += self._latest - self._time > JUMP_S * self._clock_hz
             self._time = self._latest = float(output)
         return output

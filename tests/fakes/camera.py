@@ -149,13 +149,16 @@ class FakeCamera:
             return stream
         return trio.SSLStream(stream, self.tls, server_side=True, https_compatible=True)
 
+    def _open(self, stream: ByteStream, nursery: trio.Nursery) -> "Connection":
+        return Connection(self, stream, nursery)
+
     async def _serve(self, stream: trio.SocketStream) -> None:
         self.open_connections += 1
         with trio.CancelScope() as scope:
             self._scopes.add(scope)
             try:
                 async with self._protect(stream) as secured, trio.open_nursery() as nursery:
-                    await _Connection(self, secured, nursery).run()
+                    await self._open(secured, nursery).run()
                     nursery.cancel_scope.cancel()
             except* trio.BrokenResourceError:
                 pass
@@ -164,7 +167,9 @@ class FakeCamera:
                 self.open_connections -= 1
 
 
-class _Connection:
+class Connection:
+    """One connection to a camera: reads its requests and answers them."""
+
     def __init__(self, camera: FakeCamera, stream: ByteStream, nursery: trio.Nursery) -> None:
         self.camera = camera
         self.stream = stream
