@@ -3,6 +3,8 @@
 import socket
 from typing import Never
 
+import trio
+
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.place import place
@@ -20,6 +22,9 @@ from camgate.wire.rtsp.url import RtspUrl, split_url_untrusted, without_srtp
 log = get_logger("ingest.play")
 
 MAX_REDIRECTS = 3
+
+TURN_S = 0.5
+"""Before the other transport is asked for: gst-rtsp-server answers 503 while it puts away what it had made ready."""
 
 
 async def play_camera(
@@ -57,6 +62,7 @@ async def play_camera(
                 transport=transports.current.value,
                 reason=str(error),
             )
+            await trio.sleep(TURN_S)
         connection = await intake.dial(url.host, port_of(url, settings.transport), settings.connect_timeout_s)
 
 

@@ -302,7 +302,7 @@ async def test_a_camera_that_refuses_tcp_is_asked_for_udp(autojump_clock: trio.t
     camera, sink = udp_camera(), Sink()
     camera.refuses_tcp = True
     async with serving(camera):
-        await play_for(camera, 2.0, sink=sink)
+        await play_for(camera, 3.0, sink=sink)
     assert camera.udp is not None
     assert len(sink.frames) > 45
     setups = [request.headers["transport"] for request in camera.requests if request.method == "SETUP"]

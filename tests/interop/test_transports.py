@@ -26,7 +26,7 @@ async def test_a_camera_that_sends_over_udp_only() -> None:
     async with gst_camera("--transports=udp") as camera, watching(camera) as viewing:
         assert_counter_rises(await viewing.wait_frames(FRAMES))
         assert viewing.source.statistics().transport == "udp"
-        assert camera.connections == 2
+        assert camera.connections >= 2
 
 
 async def test_a_camera_that_sends_over_tcp_only_and_is_asked_for_udp() -> None:
