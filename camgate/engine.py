@@ -5,12 +5,14 @@ Joins relay (which camera, is it live) and serve.webrtc (who watches). Owns no t
 
 import secrets
 from collections import Counter
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import is_dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import trio
 
+from camgate.base.shallow import shallow
 from camgate.choice import Choice, choose
 from camgate.config.model import Settings
 from camgate.load.watch import LoadWatch
@@ -214,8 +216,12 @@ class Engine:
         """Say whether there is such a camera."""
         return self._registry.has(name)
 
-    def cameras(self) -> list[dict[str, object]]:
-        """Describe every camera, ready for JSON; see `serve.http.engine.MediaEngine`."""
+    def camera_names(self) -> list[str]:
+        """Return the names of all cameras, in the order of the configuration."""
+        return [source.name for source in self._registry.sources()]
+
+    def cameras(self, names: Collection[str] | None = None) -> list[dict[str, object]]:
+        """Describe cameras, ready for JSON; see `serve.http.engine.MediaEngine`."""
         sent: dict[str, list[Choice]] = {}
         for peer in self._endpoint.peers():
             sent.setdefault(peer.camera, []).append(self._choices[peer])
@@ -224,14 +230,15 @@ class Engine:
             {
                 **_describe(source, sent.get(source.name, [])),
                 "rtsp_clients": readers.get(source.name, 0),
-                "transcoders": [_rounded(asdict(each)) for each in self.transcoders.statistics(source.stream)],
+                "transcoders": [_rounded(shallow(each)) for each in self.transcoders.statistics(source.stream)],
             }
             for source in self._registry.sources()
+            if names is None or source.name in names
         ]
 
     def rtsp_clients(self) -> list[dict[str, object]]:
         """Describe who plays from the RTSP server, ready for JSON; see `serve.http.engine.MediaEngine`."""
-        return [_rounded(asdict(client)) for client in (self._rtsp.clients() if self._rtsp else ())]
+        return [_rounded(shallow(client)) for client in (self._rtsp.clients() if self._rtsp else ())]
 
     def admit_reader(self) -> None:
         """Let one more RTSP client play, as an offer would be let in. Raises MachineAtLimit."""
@@ -244,7 +251,7 @@ class Engine:
         watch = self.load.statistics()
         return {
             "viewers": self._endpoint.viewer_count,
-            "load": _rounded(asdict(watch.load)),
+            "load": _rounded(shallow(watch.load)),
             "limits": {"max_viewers": self._settings.server.max_viewers, **watch.limits},
             "at_limit": watch.admission.at_limit,
             "joins_admitted": watch.admission.admitted,
@@ -258,6 +265,10 @@ class Engine:
         """Return the counter of camera changes."""
         return self._registry.revision
 
+    def changed_since(self, revision: int) -> list[str]:
+        """Return the cameras that changed after `revision`."""
+        return self._registry.changed_since(revision)
+
     async def wait_changed(self, revision: int) -> int:
         """Wait until the counter is no longer `revision`; returns its value."""
         return await self._registry.wait_changed(revision)
@@ -265,7 +276,7 @@ class Engine:
 
 def _describe(source: Source, choices: list[Choice]) -> dict[str, object]:
     return {
-        **_rounded(asdict(source.statistics())),
+        **_rounded(shallow(source.statistics())),
         "sub": None if source.sub is None else _describe_sub(source.sub.statistics()),
         "viewers": len(choices),
         "sent": _describe_sent(choices),
@@ -273,8 +284,7 @@ def _describe(source: Source, choices: list[Choice]) -> dict[str, object]:
 
 
 def _describe_sub(statistics: SourceStatistics) -> dict[str, object]:
-    figures = asdict(statistics)
-    return _rounded({name: figures[name] for name in SUB_FIGURES})
+    return _rounded({name: getattr(statistics, name) for name in SUB_FIGURES})
 
 
 def _describe_sent(choices: list[Choice]) -> list[dict[str, object]]:
@@ -308,9 +318,9 @@ def _rounded(figures: dict[str, Any]) -> dict[str, object]:
 
 
 def _round(value: object) -> object:
-    if isinstance(value, dict):
-        return _rounded(value)
-    return round(value, 3) if isinstance(value, float) else value
+    if isinstance(value, float):
+        return round(value, 3)
+    return _rounded(shallow(value)) if is_dataclass(value) else value
 
 
 def _parse_fragment(text: str) -> Fragment:

@@ -6,7 +6,8 @@ const below = (path, name) => new URL(`${path}/${encodeURIComponent(name)}`, roo
 
 export const cameraAddress = (name) => below("camera", name);
 export const whepAddress = (name) => below("whep", name);
-export const camerasAddress = () => new URL("api/v1/cameras", root).href;
+/** One camera, or all of them. */
+export const camerasAddress = (name) => (name ? below("api/v1/cameras", name) : new URL("api/v1/cameras", root).href);
 
 /** @param {number} width in pixels, at the most */
 export function snapshotAddress(name, width) {
@@ -17,8 +18,10 @@ export function snapshotAddress(name, width) {
   return address.href;
 }
 
-export function socketAddress() {
+/** What a socket tells: all cameras' states, or one camera's states and figures. */
+export function socketAddress(name) {
   const address = new URL("ws", root);
+  if (name) address.searchParams.set("camera", name);
   address.protocol = address.protocol === "https:" ? "wss:" : "ws:";
   return address.href;
 }

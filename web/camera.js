@@ -10,7 +10,7 @@ import { Stage } from "./stage.js";
 import { cameraState, sentAs, stateName } from "./words.js";
 
 const name = cameraOfThisPage();
-const cameras = new Cameras();
+const cameras = new Cameras(name);
 const player = new Player(name, document.querySelector("video"), cameras);
 const charts = {
   bitsPerSecond: new Chart(document.querySelector("#bit-rate-chart")),

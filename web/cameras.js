@@ -14,8 +14,8 @@ const POLL_MS = 5_000;
 const FIRST_POLL_MS = 1_500;
 
 /**
- * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole list; `server` when the server
- * is lost or found.
+ * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole
+ * list; `server` when the server is lost or found.
  * @typedef {{name: string, title?: string, state: string, last_error?: string, needs_attention?: string | null, fps?: number}} Camera
  */
 export class Cameras extends EventTarget {
@@ -29,10 +29,17 @@ export class Cameras extends EventTarget {
   /** @type {Map<string, Camera>} */
   #cameras = new Map();
   #socket = null;
+  #only;
   #backoff = new Backoff();
   #pingTimer = 0;
   #reopenTimer = 0;
   #pollTimer = 0;
+
+  /** @param {string} [only] the one camera to hear of, with its figures each second; all where it is left out */
+  constructor(only) {
+    super();
+    this.#only = only;
+  }
 
   /** Listens to the server, now rather than at the next attempt. */
   wake() {
@@ -68,7 +75,7 @@ export class Cameras extends EventTarget {
 
   #openSocket() {
     clearTimeout(this.#reopenTimer);
-    const socket = new WebSocket(socketAddress());
+    const socket = new WebSocket(socketAddress(this.#only));
     this.#socket = socket;
     socket.onopen = () => this.#schedulePing(socket);
     socket.onmessage = ({ data }) => {
@@ -150,7 +157,7 @@ export class Cameras extends EventTarget {
   /** Asks over plain HTTP, until a socket has told the list again. */
   async #poll() {
     this.#pollIn(POLL_MS);
-    const cameras = await fetchCameras();
+    const cameras = await fetchCameras(this.#only);
     if (!this.#pollTimer) return; // the socket was faster
     if (cameras) this.#replace(cameras);
     else this.#setServer(false);
@@ -162,10 +169,11 @@ export class Cameras extends EventTarget {
 }
 
 /** @returns {Promise<Camera[] | null>} null where the server does not answer */
-async function fetchCameras() {
+async function fetchCameras(only) {
   try {
-    const response = await fetch(camerasAddress(), { signal: AbortSignal.timeout(POLL_MS) });
-    return response.ok ? await response.json() : null;
+    const response = await fetch(camerasAddress(only), { signal: AbortSignal.timeout(POLL_MS) });
+    if (only && response.status === 404) return [];
+    return response.ok ? [await response.json()].flat() : null;
   } catch {
     return null;
   }

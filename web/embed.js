@@ -12,7 +12,7 @@ import { Stage } from "./stage.js";
 const name = cameraOfThisPage();
 const wishes = new URLSearchParams(location.search);
 const root = document.querySelector(".stage");
-const cameras = new Cameras();
+const cameras = new Cameras(name);
 const player = new Player(name, document.querySelector("video"), cameras);
 
 function renderTitle() {

@@ -1,5 +1,7 @@
 """All cameras by name, and one counter that rises whenever one of them changes."""
 
+from functools import partial
+
 from camgate.base.errors import LocalError
 from camgate.relay.changes import Changes
 from camgate.relay.errors import UnknownCamera
@@ -14,6 +16,7 @@ class Registry:
 
     def __init__(self) -> None:
         self._sources: dict[str, Source] = {}
+        self._changed_at: dict[str, int] = {}
         self._changes = Changes()
 
     @property
@@ -25,13 +28,13 @@ class Registry:
         if source.name in self._sources:
             raise LocalError(f"a camera named {source.name!r} is already registered")
         self._sources[source.name] = source
-        source.on_change = self._changes.announce
-        self._changes.announce()
+        source.on_change = partial(self._note_change, source.name)
+        source.on_change()
 
     def remove(self, name: str) -> None:
         """Forget a camera and end its stream. Raises UnknownCamera."""
         source = self.get(name)
-        del self._sources[name]
+        del self._sources[name], self._changed_at[name]
         source.on_change = None
         source.close()
         self._changes.announce()
@@ -50,6 +53,14 @@ class Registry:
     def sources(self) -> list[Source]:
         """Return all cameras, in the order in which they were added."""
         return list(self._sources.values())
+
+    def changed_since(self, revision: int) -> list[str]:
+        """Return the names of the cameras that were added or changed after `revision`, and still exist."""
+        return [name for name, changed_at in self._changed_at.items() if changed_at > revision]
+
+    def _note_change(self, name: str) -> None:
+        self._changes.announce()
+        self._changed_at[name] = self._changes.revision
 
     async def wait_changed(self, revision: int) -> int:
         """Return the present revision as soon as it is not `revision`."""

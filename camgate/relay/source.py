@@ -6,11 +6,12 @@ The camera's supervisor task writes it, everybody else reads it. Runs no task.
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from enum import StrEnum
 
 import trio
 
+from camgate.base.shallow import shallow
 from camgate.relay.audio import AudioStatistics, AudioStream
 from camgate.relay.changes import Changes
 from camgate.relay.demand import DemandState
@@ -353,10 +354,10 @@ class Source:
             health_reason=self.health.reason,
             expected_fps=self.health.expected_fps,
             loss=self.health.loss,
-            **asdict(self.reception()),
+            **shallow(self.reception()),
             clock_jumps=self._splice.jumps,
             audio=self.audio.statistics() if self.audio is not None else None,
-            **asdict(self.stream.statistics()),
+            **shallow(self.stream.statistics()),
         )
 
     def _announce(self) -> None:

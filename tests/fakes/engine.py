@@ -1,5 +1,6 @@
 """A media engine without media: answers offers with canned text and does what the test tells it to."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -37,7 +38,8 @@ class FakeEngine:
         self.bug: Exception | None = None
         self.answering = trio.Event()
         self.answering.set()
-        self.snapshots = 0
+        self.described = 0
+        self._changed_at: dict[str, int] = {}
         self._revision = 1
         self._changed = trio.Event()
         self._numbers = count(1)
@@ -86,10 +88,15 @@ class FakeEngine:
         self._maybe_fail()
         return name in self.facts
 
-    def cameras(self) -> list[dict[str, object]]:
+    def camera_names(self) -> list[str]:
         self._maybe_fail()
-        self.snapshots += 1
-        return [dict(facts) for facts in self.facts.values()]
+        return list(self.facts)
+
+    def cameras(self, names: Collection[str] | None = None) -> list[dict[str, object]]:
+        self._maybe_fail()
+        found = [dict(facts) for name, facts in self.facts.items() if names is None or name in names]
+        self.described += len(found)
+        return found
 
     def rtsp_clients(self) -> list[dict[str, object]]:
         self._maybe_fail()
@@ -101,6 +108,9 @@ class FakeEngine:
 
     def revision(self) -> int:
         return self._revision
+
+    def changed_since(self, revision: int) -> list[str]:
+        return [name for name, changed_at in self._changed_at.items() if changed_at > revision and name in self.facts]
 
     async def wait_changed(self, revision: int) -> int:
         while self._revision == revision:
@@ -118,6 +128,7 @@ class FakeEngine:
         """Change a camera's facts and tell who waits."""
         self.facts.setdefault(camera, camera_facts(camera)).update(facts)
         self._tell()
+        self._changed_at[camera] = self._revision
 
     def remove(self, camera: str) -> None:
         """Remove a camera."""

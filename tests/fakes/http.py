@@ -109,12 +109,14 @@ class Server:
             return await client.reply(method)
 
     @asynccontextmanager
-    async def websocket(self, headers: Mapping[str, str] | None = None) -> AsyncIterator[WebSocketConnection]:
-        """Open a WebSocket to `/ws`. The stream is ours to close: trio-websocket leaves it open at times."""
+    async def websocket(
+        self, target: str = "/ws", *, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[WebSocketConnection]:
+        """Open a WebSocket. The stream is ours to close: trio-websocket leaves it open at times."""
         extra = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
         host = f"{LOOPBACK}:{self.port}"
         async with await trio.open_tcp_stream(LOOPBACK, self.port) as stream, trio.open_nursery() as nursery:
-            socket = await wrap_client_stream(nursery, stream, host, "/ws", extra_headers=extra)
+            socket = await wrap_client_stream(nursery, stream, host, target, extra_headers=extra)
             yield socket
             await socket.aclose()
             nursery.cancel_scope.cancel()

@@ -58,6 +58,20 @@ async def test_the_revision_rises_with_every_change() -> None:
     assert registry.revision == revisions[-1]
 
 
+async def test_who_changed_since_a_revision_is_known() -> None:
+    registry = Registry()
+    front, yard = Source("front"), Source("yard")
+    registry.add(front)
+    seen = registry.revision
+    registry.add(yard)
+    assert registry.changed_since(seen) == ["yard"]
+    front.set_state(CameraState.LIVE)
+    assert registry.changed_since(seen) == ["front", "yard"]
+    assert registry.changed_since(registry.revision) == []
+    registry.remove("front")
+    assert registry.changed_since(seen) == ["yard"]
+
+
 async def test_many_wait_for_one_change(autojump_clock: trio.testing.MockClock) -> None:
     registry = Registry()
     source = Source("front")

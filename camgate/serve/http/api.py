@@ -39,10 +39,10 @@ def add_api_routes(app: QuartTrio, engine: MediaEngine) -> None:
 
     @app.get("/api/v1/cameras/<name>")
     async def show_one_camera(name: str) -> Response:
-        for camera in engine.cameras():
-            if camera["name"] == name:
-                return json_response(camera)
-        raise UnknownCamera(name)
+        found = engine.cameras({name})
+        if not found:
+            raise UnknownCamera(name)
+        return json_response(found[0])
 
     @app.get("/api/v1/server")
     async def show_server() -> Response:

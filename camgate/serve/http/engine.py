@@ -4,6 +4,7 @@ HTTP knows cameras by name, viewers by session id, and SDP as text. So the engin
 worker process or on another machine, and neither side notices.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -69,8 +70,11 @@ class MediaEngine(Protocol):
     def has_camera(self, name: str) -> bool:
         """Whether there is such a camera. Cheap, as each request for one asks it first."""
 
-    def cameras(self) -> list[dict[str, object]]:
-        """Every camera, ready for JSON.
+    def camera_names(self) -> list[str]:
+        """The names of all cameras, in the order in which people want to see them."""
+
+    def cameras(self, names: Collection[str] | None = None) -> list[dict[str, object]]:
+        """Every camera, or those of `names` that exist, ready for JSON.
 
         Keys, at least: name, title, state, last_error, needs_attention, healthy, health_reason, demand, codec, profile,
         has_b_frames, width, height, fps, expected_fps, bitrate_bps, loss, packets, packets_lost, frames_damaged,
@@ -92,6 +96,9 @@ class MediaEngine(Protocol):
 
     def revision(self) -> int:
         """A counter that rises with each change of any camera's state, and with cameras coming and going."""
+
+    def changed_since(self, revision: int) -> list[str]:
+        """The cameras that came or changed after the counter was `revision`, and are still there."""
 
     async def wait_changed(self, revision: int) -> int:
         """Wait until the counter is no longer `revision`; give its value."""

@@ -1,24 +1,30 @@
 """The cameras' states and figures as WebSocket messages, made once for all sockets.
 
-`CameraFeed.run` is one task; each socket holds a cursor and takes what is newer than it has seen. So a slow socket
-skips what is out of date, and holds nothing in memory but its cursor.
+`CameraFeed.run` is one task. It describes a camera again when its state changes; each second when a socket asked for
+this camera by name, as a camera's page does; and each few seconds for the sockets that want an overview, which are sent
+only what has visibly changed. Each socket holds a cursor and takes what is newer than it has seen. So a slow socket
+skips what is out of date, and holds nothing in memory but its cursor and one message a camera.
 """
 
 import json
 import math
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import trio
 
 from camgate.base.log import get_logger
+from camgate.relay.changes import Changes
 from camgate.serve.http.engine import MediaEngine
 
 log = get_logger("serve.http")
 
 FIGURES_INTERVAL_S = 1.0
-"""How often figures (bit rate, viewers) go out while somebody listens; states go out as they change."""
+"""How often figures (bit rate, viewers) go out to sockets that named their cameras; states go out as they change."""
+OVERVIEW_INTERVAL_S = 5.0
+"""How often they go out to the other sockets, where they have visibly changed: a wall shows none of them."""
 STATES_INTERVAL_S = 0.05
 """Changes within this time go out together: hundreds of cameras dialled at a start would else cost a pass each."""
 STATE_KEYS = (
@@ -37,12 +43,17 @@ STATE_KEYS = (
 )
 """What goes out at once when it changes, of the sub-stream as well; all else are figures."""
 
+_encode = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
+
 
 @dataclass(slots=True)
 class _Camera:
-    state: tuple[object, ...]
-    message: str
-    version: int
+    """A camera as it was last described; the versions say when that was news, for either kind of socket."""
+
+    visible: tuple[object, ...]
+    facts: str
+    changed: int
+    described: int
 
 
 class CameraFeed:
@@ -51,23 +62,23 @@ class CameraFeed:
     def __init__(self, engine: MediaEngine) -> None:
         self._engine = engine
         self._cameras: dict[str, _Camera] = {}
-        self._list_message = ""
-        self._list_version = 0
         self._version = 0
-        self._changed = trio.Event()
-        self._listeners = 0
+        self._overviews = 0
+        self._watched: Counter[str] = Counter()
         self._listened = trio.Event()
-        self._figures_due = -math.inf
-        self._revision = -1
+        self._overview_due_s = self._figures_due_s = math.inf
+        self._revision = engine.revision()
+        self.overview_news = Changes()
+        self.figures_news = Changes()
 
     async def run(self) -> None:
         """Follow the engine for as long as somebody listens."""
         while True:
             await self._listened.wait()
-            with trio.move_on_at(self._figures_due):
+            with trio.move_on_at(min(self._overview_due_s, self._figures_due_s)):
                 await self._engine.wait_changed(self._revision)
             try:
-                self._publish(with_figures=trio.current_time() >= self._figures_due)
+                self._look(trio.current_time())
             except Exception:
                 # Wrong figures are no reason to end all viewers.
                 log.exception("describing the cameras failed")
@@ -75,82 +86,137 @@ class CameraFeed:
             await trio.sleep(STATES_INTERVAL_S)
 
     @contextmanager
-    def listen(self) -> Iterator["Cursor"]:
-        """Take part: the cursor's first messages are the whole list."""
-        if self._listeners == 0:
-            self._publish(with_figures=True)
-        self._listeners += 1
-        self._listened.set()
+    def listen(self, names: frozenset[str] | None = None) -> Iterator["Cursor"]:
+        """Take part; the cursor's first message is the list. names: the cameras to hear of; None for an overview."""
+        if names is not None:
+            self._describe(names)
+        elif not self._overviews:
+            self._describe(self._engine.camera_names())
+        self._count(names, 1)
         try:
-            yield Cursor(self)
+            yield Cursor(self, names)
         finally:
-            self._listeners -= 1
-            if self._listeners == 0:
-                self._listened = trio.Event()
+            self._count(names, -1)
 
-    def _publish(self, *, with_figures: bool) -> None:
-        self._revision = self._engine.revision()
-        cameras = self._engine.cameras()
-        version = self._version + 1
-        known, self._cameras = self._cameras, self._described(cameras, version)
-        # A list must not be older than a removal, or it would bring the camera back.
-        if with_figures or known.keys() - self._cameras.keys():
-            self._list_message = _dumps({"type": "cameras", "cameras": cameras})
-            self._list_version = version
-            self._figures_due = trio.current_time() + FIGURES_INTERVAL_S
-        if self._list_version == version or self._cameras != known:
-            self._version = version
-            self._changed.set()
-            self._changed = trio.Event()
+    def _count(self, names: frozenset[str] | None, change: int) -> None:
+        if names is None:
+            self._overviews += change
+        for name in names or ():
+            self._watched[name] += change
+            if not self._watched[name]:
+                del self._watched[name]
+        now = trio.current_time()
+        self._overview_due_s = min(self._overview_due_s, now + OVERVIEW_INTERVAL_S) if self._overviews else math.inf
+        self._figures_due_s = min(self._figures_due_s, now + FIGURES_INTERVAL_S) if self._watched else math.inf
+        if self._overviews or self._watched:
+            self._listened.set()
+        elif self._listened.is_set():
+            self._listened = trio.Event()
 
-    def _described(self, cameras: list[dict[str, object]], version: int) -> dict[str, _Camera]:
-        """The cameras by name; those whose state is not new keep their version."""
-        described = {}
-        for camera in cameras:
-            name, state = str(camera["name"]), _state_of(camera)
+    def _look(self, now: float) -> None:
+        revision = self._engine.revision()
+        names = set(self._engine.changed_since(self._revision))
+        if now >= self._overview_due_s:
+            self._overview_due_s = now + OVERVIEW_INTERVAL_S
+            names.update(self._engine.camera_names())
+        elif not self._overviews:
+            names &= self._watched.keys()
+        if now >= self._figures_due_s:
+            self._figures_due_s = now + FIGURES_INTERVAL_S
+            names.update(self._watched)
+        self._describe(names)
+        self._forget_removed()
+        # Last: what could not be described must be tried again.
+        self._revision = revision
+
+    def _describe(self, names: Collection[str]) -> None:
+        """Describe these cameras, where they exist, and tell who waits for news of them."""
+        self._version += 1
+        has_changed = False
+        for camera in self._engine.cameras(names) if names else ():
+            name, visible = str(camera["name"]), _visible(camera)
             known = self._cameras.get(name)
-            if known is not None and known.state == state:
-                described[name] = known
-            else:
-                described[name] = _Camera(state, _dumps({"type": "camera", "camera": camera}), version)
-        return described
+            is_new = known is None or known.visible != visible
+            changed = self._version if known is None or is_new else known.changed
+            self._cameras[name] = _Camera(visible, _encode(camera), changed, self._version)
+            has_changed |= is_new
+        if has_changed:
+            self.overview_news.announce()
+        if self._watched:
+            self.figures_news.announce()
 
-    async def wait_newer(self, version: int) -> None:
-        """Wait until there is something newer than `version`."""
-        while self._version <= version:
-            await self._changed.wait()
+    def _forget_removed(self) -> None:
+        removed = [name for name in self._cameras if not self._engine.has_camera(name)]
+        for name in removed:
+            del self._cameras[name]
+        if removed:
+            self.overview_news.announce()
+            self.figures_news.announce()
 
-    def since(self, version: int, names: frozenset[str]) -> tuple[int, frozenset[str], list[str]]:
-        """What a reader at `version` that knows of `names` has missed: its new version and names, and the messages."""
-        present = frozenset(self._cameras)
-        messages = [_dumps({"type": "camera-removed", "name": name}) for name in sorted(names - present)]
-        if self._list_version > version:
-            messages.append(self._list_message)
-        newest = max(version, self._list_version)
-        messages += [camera.message for camera in self._cameras.values() if camera.version > newest]
-        return self._version, present, messages
+    def since(
+        self, version: int, names: frozenset[str] | None, told: frozenset[str]
+    ) -> tuple[frozenset[str], list[str]]:
+        """What a reader at `version` has missed: which cameras it knows of then, and the messages.
+
+        names: the cameras that it wants to hear of; None for an overview. told: those that it knows of.
+        """
+        cameras = self._cameras
+        present = frozenset(cameras if names is None else cameras.keys() & names)
+        messages = [_encode({"type": "camera-removed", "name": name}) for name in sorted(told - present)]
+        for name in cameras if names is None else present:
+            camera = cameras[name]
+            if (camera.changed if names is None else camera.described) > version:
+                messages.append(f'{{"type":"camera","camera":{camera.facts}}}')
+        return present, messages
+
+    def whole_list(self, names: frozenset[str] | None) -> tuple[frozenset[str], str]:
+        """All cameras that a reader wants to hear of, in the engine's order: their names, and the message."""
+        present = [name for name in self._engine.camera_names() if name in self._cameras]
+        if names is not None:
+            present = [name for name in present if name in names]
+        facts = ",".join(self._cameras[name].facts for name in present)
+        return frozenset(present), f'{{"type":"cameras","cameras":[{facts}]}}'
+
+    @property
+    def version(self) -> int:
+        """Rises with each pass."""
+        return self._version
 
 
 class Cursor:
     """How far one socket has read."""
 
-    def __init__(self, feed: CameraFeed) -> None:
+    def __init__(self, feed: CameraFeed, names: frozenset[str] | None) -> None:
         self._feed = feed
-        self._version = 0
-        self._names: frozenset[str] = frozenset()
+        self._names = names
+        self._news = feed.overview_news if names is None else feed.figures_news
+        self._version = -1
+        self._told: frozenset[str] = frozenset()
 
     async def next(self) -> list[str]:
-        """Wait for news; give them as messages, oldest first."""
-        await self._feed.wait_newer(self._version)
-        self._version, self._names, messages = self._feed.since(self._version, self._names)
-        return messages
+        """Wait for news; give them as messages, oldest first, one a camera at most."""
+        if self._version < 0:
+            self._version = self._feed.version
+            self._told, message = self._feed.whole_list(self._names)
+            return [message]
+        while True:
+            revision = self._news.revision
+            version, self._version = self._version, self._feed.version
+            self._told, messages = self._feed.since(version, self._names, self._told)
+            if messages:
+                return messages
+            await self._news.wait_changed(revision)
+
+
+def _visible(camera: dict[str, object]) -> tuple[object, ...]:
+    """What a person would see change: the state, and figures without the last digits, which never stand still."""
+    fps, bitrate_bps, loss = (camera.get(key) or 0 for key in ("fps", "bitrate_bps", "loss"))
+    figures = (f"{fps:.0f}", f"{bitrate_bps:.1g}", f"{loss:.2f}")
+    facts = (camera.get("viewers"), camera.get("reconnects"), camera.get("gop_outgrows_cache"))
+    return (*_state_of(camera), *figures, *facts, bool(camera.get("cache_frames")))
 
 
 def _state_of(camera: dict[str, object]) -> tuple[object, ...]:
     sub = camera.get("sub")
     own = tuple(camera.get(key) for key in STATE_KEYS)
     return own + tuple(sub.get(key) for key in STATE_KEYS) if isinstance(sub, dict) else own
-
-
-def _dumps(value: object) -> str:
-    return json.dumps(value, allow_nan=False, separators=(",", ":"))

@@ -129,6 +129,7 @@ def _api_paths() -> dict[str, Any]:
             "get": _operation(
                 "Signaling and camera states over WebSocket (docs/http.md)",
                 {"101": {"description": "WebSocket"}, "426": _ref("responses", "Problem")},
+                parameters=[_ref("parameters", "watched")],
             )
         },
     }
@@ -401,6 +402,13 @@ def _parameters() -> dict[str, Any]:
         "allowEmptyValue": True,
         "schema": {"type": "string"},
     }
+    watched = {
+        "name": "camera",
+        "in": "query",
+        "description": "Hear of these cameras only, with their figures each second. Where it is absent: of all, as they "
+        "visibly change.",
+        "schema": {"type": "array", "items": {"type": "string"}},
+    }
     if_match = {"name": "If-Match", "in": "header", "required": True, "schema": {"type": "string"}}
     return {
         "camera": in_path("camera"),
@@ -408,6 +416,7 @@ def _parameters() -> dict[str, Any]:
         "name": in_path("name"),
         "wait": wait,
         "verbose": verbose,
+        "watched": watched,
         "width": width,
         "ifMatch": if_match,
     }

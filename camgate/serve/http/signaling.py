@@ -78,6 +78,8 @@ class SignalingSocket:
         self._socket = socket
         self._host = host_name(socket.headers.get("Host"))
         self._viewers: dict[str, _Viewer] = {}
+        # No more names than a request's headers have room for.
+        self._watched = frozenset(socket.args.getlist("camera")) or None
 
     async def run(self, stopping: trio.Event) -> None:
         """Serve the client until it leaves (Quart cancels us) or the server stops."""
@@ -91,7 +93,7 @@ class SignalingSocket:
             nursery.cancel_scope.cancel()
 
     async def _push_cameras(self) -> None:
-        with self._feed.listen() as cursor:
+        with self._feed.listen(self._watched) as cursor:
             while True:
                 for message in await cursor.next():
                     await self._socket.send(message)

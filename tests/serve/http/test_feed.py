@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from camgate.serve.http.feed import FIGURES_INTERVAL_S, STATES_INTERVAL_S, CameraFeed, Cursor
+from camgate.serve.http.feed import FIGURES_INTERVAL_S, OVERVIEW_INTERVAL_S, STATES_INTERVAL_S, CameraFeed, Cursor
 from tests.fakes.engine import FakeEngine
 
 
@@ -16,16 +16,62 @@ async def hear(cursor: Cursor) -> list[dict[str, Any]]:
     return [json.loads(message) for message in await cursor.next()]
 
 
-async def test_the_list_comes_first_and_then_once_a_second(
+async def test_the_list_comes_first_and_then_what_has_visibly_changed(
     engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
     feed = CameraFeed(engine)
     nursery.start_soon(feed.run)
     with feed.listen() as cursor:
-        for number in range(4):
+        (message,) = await hear(cursor)
+        assert message["type"] == "cameras"
+        assert [camera["name"] for camera in message["cameras"]] == ["front", "yard"]
+        await trio.sleep(1)
+        engine.facts["front"].update(bitrate_bps=2_000_100, fps=24.9, uptime_s=99.0)
+        engine.facts["yard"].update(viewers=1)
+        (message,) = await hear(cursor)
+        assert (message["type"], message["camera"]["name"], message["camera"]["viewers"]) == ("camera", "yard", 1)
+        assert trio.current_time() == OVERVIEW_INTERVAL_S
+        engine.facts["front"].update(bitrate_bps=3_000_000)
+        (message,) = await hear(cursor)
+        assert message["camera"]["bitrate_bps"] == 3_000_000
+        assert trio.current_time() == 2 * OVERVIEW_INTERVAL_S
+
+
+async def test_a_page_of_one_camera_hears_of_it_each_second_and_of_no_other(
+    engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    feed = CameraFeed(engine)
+    nursery.start_soon(feed.run)
+    with feed.listen(frozenset({"yard"})) as cursor:
+        (message,) = await hear(cursor)
+        assert [camera["name"] for camera in message["cameras"]] == ["yard"]
+        engine.described = 0
+        for second in range(1, 4):
+            engine.facts["yard"].update(uptime_s=60.0 + second)
+            engine.change("front", state=f"state {second}")
             (message,) = await hear(cursor)
-            assert message["type"] == "cameras"
-            assert trio.current_time() == number * FIGURES_INTERVAL_S
+            assert (message["camera"]["name"], message["camera"]["uptime_s"]) == ("yard", 60.0 + second)
+            assert trio.current_time() == second * FIGURES_INTERVAL_S
+        assert engine.described == 3
+        await trio.sleep(0.5)
+        engine.change("yard", state="stalled")
+        (message,) = await hear(cursor)
+        assert message["camera"]["state"] == "stalled"
+        assert trio.current_time() == 3 * FIGURES_INTERVAL_S + 0.5
+
+
+async def test_a_page_may_wait_for_a_camera_that_does_not_exist_yet(
+    engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    feed = CameraFeed(engine)
+    nursery.start_soon(feed.run)
+    with feed.listen(frozenset({"garage"})) as cursor:
+        assert await hear(cursor) == [{"type": "cameras", "cameras": []}]
+        engine.change("garage")
+        (message,) = await hear(cursor)
+        assert (message["type"], message["camera"]["name"]) == ("camera", "garage")
+        engine.remove("garage")
+        assert await hear(cursor) == [{"type": "camera-removed", "name": "garage"}]
 
 
 async def test_states_come_at_once_and_figures_do_not(
@@ -35,14 +81,13 @@ async def test_states_come_at_once_and_figures_do_not(
     nursery.start_soon(feed.run)
     with feed.listen() as cursor:
         await hear(cursor)
-        engine.change("front", bitrate_bps=1)
-        engine.change("yard", state="stalled", bitrate_bps=2)
+        engine.facts["front"].update(bitrate_bps=1)
+        engine.change("yard", healthy=False, health_reason="no key frame for 90 s", bitrate_bps=2)
         (message,) = await hear(cursor)
         assert trio.current_time() == 0
         assert (message["type"], message["camera"]["name"]) == ("camera", "yard")
         (message,) = await hear(cursor)
-        assert message["type"] == "cameras"
-        assert [camera["bitrate_bps"] for camera in message["cameras"]] == [1, 2]
+        assert (message["camera"]["name"], message["camera"]["bitrate_bps"]) == ("front", 1)
 
 
 async def test_a_burst_of_changes_costs_few_passes(nursery: trio.Nursery, autojump_clock: MockClock) -> None:
@@ -51,14 +96,14 @@ async def test_a_burst_of_changes_costs_few_passes(nursery: trio.Nursery, autoju
     nursery.start_soon(feed.run)
     with feed.listen() as cursor:
         await hear(cursor)
-        engine.snapshots = 0
+        engine.described = 0
+        heard = 0
         for number in range(50):
             engine.change(f"c{number}", state="backoff")
             await trio.sleep(STATES_INTERVAL_S / 10)
-        heard = 0
         while heard < 50:
             heard += len(await hear(cursor))
-        assert engine.snapshots <= 7
+        assert engine.described == 50, "only what has changed is described"
 
 
 async def test_a_slow_socket_skips_what_is_out_of_date(
@@ -66,17 +111,19 @@ async def test_a_slow_socket_skips_what_is_out_of_date(
 ) -> None:
     feed = CameraFeed(engine)
     nursery.start_soon(feed.run)
-    with feed.listen() as cursor:
+    with feed.listen() as cursor, feed.listen(frozenset({"front"})) as page:
         await hear(cursor)
+        await hear(page)
         for state in ("stalled", "backoff", "connecting"):
             engine.change("front", state=state)
             await trio.sleep(10)
         await trio.sleep(FIGURES_INTERVAL_S / 2)
         engine.remove("yard")
         await trio.sleep(STATES_INTERVAL_S)
-        removed, cameras = await hear(cursor)
+        removed, front = await hear(cursor)
         assert removed == {"type": "camera-removed", "name": "yard"}
-        assert [camera["state"] for camera in cameras["cameras"]] == ["connecting"]
+        assert front["camera"]["state"] == "connecting"
+        assert [message["camera"]["state"] for message in await hear(page)] == ["connecting"]
 
 
 async def test_nothing_is_asked_while_nobody_listens(
@@ -84,17 +131,25 @@ async def test_nothing_is_asked_while_nobody_listens(
 ) -> None:
     feed = CameraFeed(engine)
     nursery.start_soon(feed.run)
-    with feed.listen():
+    with feed.listen(), feed.listen(frozenset({"front"})):
         pass
     await trio.sleep(5)
-    engine.snapshots = 0
+    engine.described = 0
     await trio.sleep(100)
-    assert engine.snapshots == 0
-    engine.change("front", state="stopped")
-    with feed.listen() as cursor:
+    assert engine.described == 0
+    engine.change("front", state="stopped", uptime_s=7.0)
+    for names in (None, frozenset({"front"})):
+        with feed.listen(names) as cursor:
+            (message,) = await hear(cursor)
+            assert (message["cameras"][0]["state"], message["cameras"][0]["uptime_s"]) == ("stopped", 7.0)
+            await wait_all_tasks_blocked()
+
+
+async def test_the_list_keeps_the_order_of_the_configuration(engine: FakeEngine, nursery: trio.Nursery) -> None:
+    feed = CameraFeed(engine)
+    with feed.listen(frozenset({"yard"})), feed.listen() as cursor:
         (message,) = await hear(cursor)
-        assert message["cameras"][0]["state"] == "stopped"
-        await wait_all_tasks_blocked()
+        assert [camera["name"] for camera in message["cameras"]] == ["front", "yard"]
 
 
 async def test_a_bug_in_the_figures_is_logged_and_survived(
@@ -107,5 +162,6 @@ async def test_a_bug_in_the_figures_is_logged_and_survived(
         engine.change("front", fps=math.nan)
         await trio.sleep(5)
         assert 2 <= caplog.text.count("describing the cameras failed") <= 5
-        engine.change("front", fps=25.0)
-        assert await hear(cursor)
+        engine.change("front", fps=12.0)
+        (message,) = await hear(cursor)
+        assert message["camera"]["fps"] == 12

@@ -84,6 +84,15 @@ async def test_an_offer_is_answered(server: Server, engine: FakeEngine) -> None:
         assert (viewer.camera, viewer.host, viewer.wait_s) == ("front", "127.0.0.1", 5)
 
 
+async def test_a_page_hears_of_the_cameras_that_it_names(server: Server, engine: FakeEngine) -> None:
+    async with server.websocket("/ws?camera=yard&camera=garage") as socket:
+        client = Speaker(socket)
+        assert [camera["name"] for camera in (await client.hear("cameras"))["cameras"]] == ["yard"]
+        engine.change("front", state="stalled")
+        engine.change("yard", state="stalled")
+        assert (await client.hear("camera"))["camera"]["name"] == "yard"
+
+
 async def test_many_cameras_share_a_socket(server: Server, engine: FakeEngine) -> None:
     async with speaking(server) as client:
         await client.offer("a")

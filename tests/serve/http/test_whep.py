@@ -42,10 +42,10 @@ async def test_an_offer_is_answered_with_a_session(server: Server, engine: FakeE
 
 
 async def test_a_join_costs_the_same_beside_many_cameras(server: Server, engine: FakeEngine) -> None:
-    before = engine.snapshots
+    before = engine.described
     assert (await post(server)).status == 201
     assert (await server.request("GET", "/whep/front")).status == 200
-    assert engine.snapshots == before, "all cameras were described to find one"
+    assert engine.described == before, "all cameras were described to find one"
 
 
 @pytest.mark.parametrize(
