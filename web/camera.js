@@ -7,7 +7,7 @@ import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { Player } from "./player.js";
 import { Stage } from "./stage.js";
-import { cameraState, sentAs, stateName } from "./words.js";
+import { ailment, cameraMark, sentAs, stateName } from "./words.js";
 
 const name = cameraOfThisPage();
 const cameras = new Cameras(name);
@@ -62,18 +62,19 @@ function renderConnection() {
 
 function renderCamera() {
   const camera = cameras.get(name);
-  const state = cameraState(cameras, name);
   const title = camera?.title || name;
   document.title = `${title} · camgate`;
   document.querySelector("h1").textContent = title;
   const pill = document.querySelector("#camera-state");
-  pill.dataset.state = state;
+  pill.dataset.state = cameraMark(cameras, name);
   const label = stateName(cameras, name);
   if (pill.textContent !== label) pill.textContent = label;
-  setData("viewers", camera?.viewers ?? 0, format.count(camera?.viewers ?? 0));
-  setData("reconnects", camera?.reconnects ?? 0, format.count(camera?.reconnects ?? 0));
-  setData("source-rate", camera?.bitrate_bps ?? 0, format.bitRate(camera?.bitrate_bps ?? 0));
-  setData("key-frames", camera?.gop_s ?? 0, keyFrames(camera));
+  const paragraph = document.querySelector("#ailment");
+  const words = ailment(cameras, name);
+  paragraph.hidden = !words;
+  if (paragraph.textContent !== words) paragraph.textContent = words;
+  for (const [id, read] of Object.entries(CAMERA_FIGURES)) setData(id, ...(camera ? read(camera) : ["", "–"]));
+  document.querySelector("#last-error").closest("div").hidden = !camera?.last_error;
 }
 
 /** The server knows why viewers get what they get, by codec. */
@@ -81,9 +82,34 @@ function codecAndWhy(codec) {
   return codec ? [codec, ...sentAs(cameras.get(name), codec)].join(", ") : "–";
 }
 
-function keyFrames(camera) {
-  const pace = camera?.gop_s ? `every ${format.rate(camera.gop_s)} s` : "–";
-  return camera?.gop_outgrows_cache ? `${pace}, too far apart to start at once` : pace;
+/** What the server says of the camera, the raw value and the text. */
+const CAMERA_FIGURES = {
+  viewers: (c) => [c.viewers, format.count(c.viewers)],
+  uptime: (c) => [c.uptime_s, c.uptime_s ? format.duration(c.uptime_s) : "–"],
+  reconnects: (c) => [c.reconnects, format.count(c.reconnects)],
+  "source-rate": (c) => [c.bitrate_bps, format.bitRate(c.bitrate_bps)],
+  "source-frames": (c) => [c.fps, frames(c)],
+  "frame-age": (c) => [c.frame_age_s ?? "", age(c.frame_age_s)],
+  "key-frames": (c) => [c.gop_s ?? 0, keyFrames(c)],
+  "source-loss": (c) => [c.packets_lost, loss(c)],
+  "last-error": (c) => [c.last_error ?? "", c.last_error ?? ""],
+};
+
+const age = (seconds) => (seconds === null ? "–" : seconds < 1 ? "now" : `${format.duration(seconds)} ago`);
+
+function frames({ fps, expected_fps: expected }) {
+  return expected ? `${format.rate(fps)} of ${format.rate(expected)} a second` : `${format.rate(fps)} a second`;
+}
+
+function loss({ loss: share, packets_lost: lost, frames_damaged: damaged }) {
+  if (!lost && !damaged) return "none";
+  return `${format.percent(share)} now · ${format.count(lost)} packets, ${format.count(damaged)} frames in all`;
+}
+
+function keyFrames({ gop_s: gop, gop_outgrows_cache: outgrows, key_frame_age_s: since }) {
+  const pace = gop ? `every ${format.rate(gop)} s` : "–";
+  const late = since !== null && since > Math.max(2 * (gop ?? 0), 5) ? `, none for ${format.duration(since)}` : "";
+  return outgrows ? `${pace}${late}, too far apart to start at once` : `${pace}${late}`;
 }
 
 player.addEventListener("change", renderConnection);

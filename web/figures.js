@@ -26,4 +26,14 @@ export function size(bytes) {
   return `${hundredths.format(bytes / 1e9)} GB`;
 }
 
+/** A time that passes: "12 s", "3 min", "5 h 07 min", "12 d 3 h". */
+export function duration(seconds) {
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (minutes < 1) return `${Math.floor(seconds)} s`;
+  if (hours < 1) return `${minutes} min`;
+  if (hours < 48) return `${hours} h ${String(minutes % 60).padStart(2, "0")} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
 export const resolution = ({ width, height }) => (width ? `${width} × ${height}` : "–");

@@ -7,7 +7,7 @@ import { careFor } from "./page.js";
 import { Player } from "./player.js";
 import { Poster } from "./poster.js";
 import { showWords } from "./stage.js";
-import { cameraState, explain, serverGone, stateName } from "./words.js";
+import { ailment, cameraMark, cameraState, explain, serverGone, stateName } from "./words.js";
 
 /** Pictures at once: more than this many decoders make most machines stutter. */
 const MOST_PLAYING = 25;
@@ -48,7 +48,9 @@ class Tile {
   }
 
   get #promising() {
-    return ["live", "idle"].includes(cameraState(cameras, this.name));
+    const state = cameraState(cameras, this.name);
+    // A camera on demand that only a person can mend is not dialled for a glance at the wall.
+    return state === "live" || (state === "idle" && !cameras.get(this.name).needs_attention);
   }
 
   /** A viewer is only opened for a camera that can show something; an open one stays when its camera goes away. */
@@ -62,9 +64,8 @@ class Tile {
   }
 
   render() {
-    const state = cameraState(cameras, this.name);
     const pill = this.element.querySelector(".pill");
-    pill.dataset.state = state;
+    pill.dataset.state = cameraMark(cameras, this.name);
     setText(pill, stateName(cameras, this.name));
     setText(this.element.querySelector(".name"), this.title);
     const screen = this.element.querySelector(".screen");
@@ -84,7 +85,9 @@ class Tile {
     const { state, figures } = this.player;
     const flowing = state === "playing" && figures.framesPerSecond > 0;
     const frames = `${format.count(figures.framesPerSecond)} fps`;
-    const text = flowing ? `${frames} · ${format.bitRate(figures.bitsPerSecond)}` : "";
+    const isLive = cameraState(cameras, this.name) === "live";
+    const rates = flowing ? `${frames} · ${format.bitRate(figures.bitsPerSecond)}` : "";
+    const text = (isLive && ailment(cameras, this.name)) || rates;
     setText(this.element.querySelector(".figures"), text);
   }
 
@@ -107,7 +110,8 @@ const observer = new IntersectionObserver(
 
 /** Figures change each second, states seldom. @returns {boolean} whether any state has changed since the last call */
 function noteStates() {
-  const states = cameras.list().map(({ name, state }) => `${name} ${state}`).join("\n");
+  const facts = cameras.list().map(({ name, state, needs_attention: attention }) => `${name} ${state} ${attention}`);
+  const states = facts.join("\n");
   const changed = states !== knownStates;
   knownStates = states;
   return changed;
@@ -160,9 +164,11 @@ function renderSummary() {
   const states = [...tiles.keys()].map((name) => cameraState(cameras, name));
   const live = states.filter((state) => state === "live").length;
   const shown = [...tiles.values()].filter((tile) => !tile.element.hidden).length;
+  const unhealthy = [...tiles.keys()].filter((name) => ailment(cameras, name)).length;
+  const ill = unhealthy ? `, ${unhealthy} unhealthy` : "";
   const noun = tiles.size === 1 ? "camera" : "cameras";
   const found = shown < tiles.size ? `, ${shown} shown` : "";
-  const summary = cameras.known ? `${tiles.size} ${noun}, ${live} live${found}` : "Loading cameras";
+  const summary = cameras.known ? `${tiles.size} ${noun}, ${live} live${ill}${found}` : "Loading cameras";
   setText(document.querySelector("#summary"), summary);
   document.querySelector("#none").hidden = !cameras.known || tiles.size > 0;
   document.querySelector("#none-found").hidden = tiles.size === 0 || shown > 0;

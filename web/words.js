@@ -3,19 +3,33 @@
 /** How the state of a camera is called, on every page. */
 const STATE_NAMES = {
   live: "Live",
-  idle: "Ready",
+  idle: "On demand",
   connecting: "Connecting",
   stalled: "Stalled",
   backoff: "Away",
   stopped: "Stopped",
+  unhealthy: "Unhealthy",
   unknown: "Unknown",
 };
 
 /** @returns {string} the word beside the camera's name */
 export function stateName(cameras, name) {
-  const state = cameraState(cameras, name);
+  const mark = cameraMark(cameras, name);
   const camera = cameras.get(name);
-  return state !== "unknown" && camera && mistake(camera) ? "Needs attention" : (STATE_NAMES[state] ?? state);
+  return mark !== "unknown" && camera && mistake(camera) ? "Needs attention" : (STATE_NAMES[mark] ?? mark);
+}
+
+/** @returns {string} the camera's state as it is marked: `unhealthy` for one that is live, but not well */
+export function cameraMark(cameras, name) {
+  const state = cameraState(cameras, name);
+  return state === "live" && ailment(cameras, name) ? "unhealthy" : state;
+}
+
+/** @returns {string} why somebody should look after the camera, as a sentence; empty where nobody needs to */
+export function ailment(cameras, name) {
+  const camera = cameras.get(name);
+  const isIll = cameras.serverAnswers !== false && camera?.healthy === false;
+  return isIll ? sentence(camera.health_reason ?? "it is not well") : "";
 }
 
 /** @returns {string} the camera's state, `unknown` while the server is lost */
@@ -99,7 +113,7 @@ const MISTAKES = {
 };
 
 function mistake({ state, last_error: error, needs_attention: attention }) {
-  const found = ["backoff", "connecting"].includes(state) ? MISTAKES[attention] : null;
+  const found = ["backoff", "connecting", "idle"].includes(state) ? MISTAKES[attention] : null;
   return found ? bad(found.headline, `${sentence(error)} ${found.remedy}`) : null;
 }
 
@@ -111,7 +125,7 @@ function cameraAway(player, cameras) {
   const error = camera.last_error ? `${sentence(camera.last_error)} ` : "";
   switch (camera.state) {
     case "connecting":
-      return busy("Reaching the camera", error);
+      return busy("Reaching the camera", error || (camera.demand ? "It is connected while somebody watches." : ""));
     case "stalled":
       return away("The camera has gone silent", `${error}The picture will return by itself.`);
     case "backoff":
@@ -123,10 +137,15 @@ function cameraAway(player, cameras) {
   }
 }
 
+/** Most cameras send a key frame each second or two, so before that its age is no news. */
+const OLD_KEY_FRAME_S = 3;
+
 /** A picture begins at a key frame, and the server keeps only so much since the last one. */
 function waiting(camera) {
   if (camera?.state !== "live" || camera.cache_frames !== 0) return busy("Connected", "The first picture is on its way.");
-  const pace = camera.gop_s ? `It sends one every ${Math.round(camera.gop_s)} s, and only there` : "Only there";
+  const age = camera.key_frame_age_s;
+  const last = age >= OLD_KEY_FRAME_S ? `The last one came ${Math.round(age)} s ago. ` : "";
+  const pace = `${last}${camera.gop_s ? `It sends one every ${Math.round(camera.gop_s)} s, and only there` : "Only there"}`;
   const remedy = camera.gop_outgrows_cache
     ? " Set a shorter key frame interval in the camera, two seconds say, and pictures come at once."
     : "";
@@ -138,7 +157,10 @@ function frozen(player, cameras) {
   const words =
     serverGone(cameras) ??
     cameraAway(player, cameras) ??
-    away("The picture stands still", "The connection is up, but no new picture comes. It will return by itself.");
+    away(
+      "The picture stands still",
+      ailment(cameras, player.camera) || "The connection is up, but no new picture comes. It will return by itself.",
+    );
   return { ...words, aside: `Last picture ${secondsSince(player.lastPictureAt)} ago.` };
 }
 

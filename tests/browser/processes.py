@@ -6,11 +6,13 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from camgate.bench.server import NO_LIMITS
 from tests.fakes.gst import SCRIPT
@@ -38,7 +40,7 @@ class CameraProcess:
     """A gst-rtsp-server camera that draws the picture counter, always on the same port.
 
     codec: what it sends, `h264` or `h265`; may be changed while it does not run. arguments: more of the script's, such
-    as `--audio=pcma`.
+    as `--audio=pcma`. connections: TCP connections accepted so far.
     """
 
     def __init__(self, number: int, *arguments: str, codec: str = "h264") -> None:
@@ -47,6 +49,7 @@ class CameraProcess:
         self.codec = codec
         self._process: subprocess.Popen[bytes] | None = None
         self._port = 0
+        self.connections = 0
 
     @property
     def url(self) -> str:
@@ -60,12 +63,19 @@ class CameraProcess:
         assert self._process.stdout is not None
         ready = json.loads(self._process.stdout.readline())
         self._port = ready["port"]
+        self._counter = threading.Thread(target=self._count, args=[self._process.stdout], daemon=True)
+        self._counter.start()
+
+    def _count(self, reports: IO[bytes]) -> None:
+        for line in reports:
+            self.connections += json.loads(line)["event"] == "connected"
 
     def kill(self) -> None:
         """End it as a power cut does."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
+        self._counter.join()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
@@ -116,16 +126,17 @@ class CamgateProcess:
     """`camgate run`, always with the same configuration and ports.
 
     limits: the section of that name; by default nobody is refused, however busy the machine is that the tests run on.
-    module: what is run in camgate's place.
+    more: more of the configuration. module: what is run in camgate's place.
     """
 
     def __init__(
         self,
         folder: Path,
-        cameras: dict[str, dict[str, str]],
+        cameras: Mapping[str, Mapping[str, object]],
         *,
         max_viewers: int = 100,
         limits: dict[str, float] | None = None,
+        more: str = "",
         module: str = "camgate",
     ) -> None:
         self._module = module
@@ -133,10 +144,10 @@ class CamgateProcess:
         self.webrtc_port = free_port()
         self._config = folder / "camgate.toml"
         self._log = folder / "camgate.log"
-        self._config.write_text(self._toml(cameras, max_viewers, NO_LIMITS if limits is None else limits))
+        self._config.write_text(self._toml(cameras, max_viewers, NO_LIMITS if limits is None else limits) + more)
         self._process: subprocess.Popen[bytes] | None = None
 
-    def _toml(self, cameras: dict[str, dict[str, str]], max_viewers: int, limits: dict[str, float]) -> str:
+    def _toml(self, cameras: Mapping[str, Mapping[str, object]], max_viewers: int, limits: dict[str, float]) -> str:
         lines = [
             *("[server]", f'listen = "127.0.0.1:{self.http_port}"', f"max_viewers = {max_viewers}"),
             *("[webrtc]", f"port = {self.webrtc_port}"),

@@ -405,7 +405,7 @@ def _parameters() -> dict[str, Any]:
     watched = {
         "name": "camera",
         "in": "query",
-        "description": "Hear of these cameras only, with their figures each second. Where it is absent: of all, as they "
+        "description": "Hear of these cameras only, with their figures each second; else of all, as they "
         "visibly change.",
         "schema": {"type": "array", "items": {"type": "string"}},
     }
