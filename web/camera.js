@@ -74,7 +74,7 @@ function renderCamera() {
   paragraph.hidden = !words;
   if (paragraph.textContent !== words) paragraph.textContent = words;
   for (const [id, read] of Object.entries(CAMERA_FIGURES)) setData(id, ...(camera ? read(camera) : ["", "–"]));
-  document.querySelector("#last-error").closest("div").hidden = !camera?.last_error;
+  document.querySelector("#last-error").closest("div").hidden = !camera?.last_error || Boolean(words);
 }
 
 /** The server knows why viewers get what they get, by codec. */
@@ -98,7 +98,7 @@ const CAMERA_FIGURES = {
 const age = (seconds) => (seconds === null ? "–" : seconds < 1 ? "now" : `${format.duration(seconds)} ago`);
 
 function frames({ fps, expected_fps: expected }) {
-  return expected ? `${format.rate(fps)} of ${format.rate(expected)} a second` : `${format.rate(fps)} a second`;
+  return expected ? `${format.rate(fps)} of ${format.rate(expected)}` : format.rate(fps);
 }
 
 function loss({ loss: share, packets_lost: lost, frames_damaged: damaged }) {

@@ -98,7 +98,7 @@ class HealthJudge:
         if expected_fps is not None and (frames + 1) / elapsed_s < rules.min_fps_share * expected_fps:
             if not frames and seen.frame_age_s is not None:
                 return f"no whole picture for {seen.frame_age_s:.0f} s"
-            return f"{frames / elapsed_s:.3g} frames a second instead of {expected_fps:.3g}"
+            return f"{_rate(frames / elapsed_s)} frames a second instead of {_rate(expected_fps)}"
         if loss > rules.max_loss_share:
             return f"{100 * loss:.2g} % of its packets are lost on the way"
         if seen.key_frame_age_s is not None and seen.key_frame_age_s > rules.max_key_frame_age_s:
@@ -115,6 +115,11 @@ class HealthJudge:
     def _average(self, fps: float, elapsed_s: float) -> None:
         self._averaged_s = min(self._averaged_s + elapsed_s, AVERAGE_S)
         self._average_fps += (fps - self._average_fps) * min(1.0, elapsed_s / self._averaged_s)
+
+
+def _rate(fps: float) -> str:
+    """As exact as it stands still: each other reason is told to all pages."""
+    return f"{fps:.0f}" if fps >= 10 else f"{fps:.2g}"
 
 
 def _loss(before: Observation, seen: Observation) -> float:
