@@ -58,7 +58,8 @@ def _warnings(settings: Settings) -> Iterator[str]:
 
 def _contradictions(camera: CameraSettings) -> Iterator[str]:
     """Return what is said of a camera and means nothing beside what else is said of it."""
-    if camera.linger_s != DEFAULT_LINGER_S and not camera.on_demand:
+    # Its sub-stream, which is connected on demand, lingers as long as the camera says.
+    if camera.linger_s != DEFAULT_LINGER_S and not camera.on_demand and camera.sub is None:
         key = key_in_words((CAMERAS, camera.name, "linger_s"))
         yield f"{key}: has no effect, as the camera is always connected; add on_demand = true, or leave it out"
     gap_s = 1 / camera.expected_fps if camera.expected_fps else 0.0
