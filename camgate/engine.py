@@ -257,7 +257,7 @@ class Engine:
             "joins_admitted": watch.admission.admitted,
             "joins_refused": watch.admission.refused,
             "sheds": watch.sheds,
-            "rtsp": asdict(self._rtsp.statistics()) if self._rtsp else None,
+            "rtsp": shallow(self._rtsp.statistics()) if self._rtsp else None,
             "queues": _queues([source.statistics() for source in self._registry.sources()]),
         }
 
