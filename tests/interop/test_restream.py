@@ -113,7 +113,7 @@ async def decode(url: str, *transport: str, pictures: int = 60) -> str:
 async def test_clients_of_all_kinds_play_and_the_camera_sees_one_session(tmp_path: Path) -> None:
     require_tool(FFMPEG)
     require_tool(GST_RTSP_SERVER)
-    async with restreaming(tmp_path) as restream:
+    async with restreaming(tmp_path, "--audio=opus") as restream:
         url = restream.url.replace("://", "://recorder:correct%20horse@")
         async with trio.open_nursery() as nursery:
             for transport in (TCP, UDP, TCP):
@@ -128,6 +128,7 @@ async def test_clients_of_all_kinds_play_and_the_camera_sees_one_session(tmp_pat
             for protocol in ("tcp", "udp"):
                 nursery.start_soon(gstreamer_plays, url, protocol)
                 nursery.start_soon(times_are_the_cameras_from_a_key_frame_on, url, protocol)
+                nursery.start_soon(sound_and_pictures_have_one_time, url, protocol)
         assert restream.camera.connections == 1
         assert "horse" not in "\n".join(restream.process.lines)
 
@@ -141,15 +142,35 @@ async def gstreamer_plays(url: str, protocol: str) -> None:
 
 async def times_are_the_cameras_from_a_key_frame_on(url: str, protocol: str) -> None:
     """Nothing is squeezed for who wants nothing of the past."""
-    wanted = ("-show_entries", "packet=pts_time,flags", "-read_intervals", "%+#40", "-of", "json")
+    wanted = (
+        "-select_streams",
+        "v",
+        "-show_entries",
+        "packet=pts_time,flags",
+        "-read_intervals",
+        "%+2.5",
+        "-of",
+        "json",
+    )
     code, output = await run("ffprobe", "-v", "error", "-rtsp_transport", protocol, *wanted, f"{url}?start=key")
     assert code == 0, output
-    packets = json.loads(output)["packets"]
+    packets = json.loads(output)["packets"][:40]
+    assert len(packets) == 40
     assert "K" in packets[0]["flags"]
     # FFmpeg gives the first packet of any RTSP camera no time.
     times_s = [float(packet["pts_time"]) for packet in packets[1:]]
     assert times_s == sorted(times_s)
     assert times_s[-1] - times_s[0] > 0.9 * 38 / 25
+
+
+async def sound_and_pictures_have_one_time(url: str, protocol: str) -> None:
+    """Pictures that are cached come first; then FFmpeg gives sound and pictures that come together the same time."""
+    wanted = ("-show_entries", "packet=codec_type,pts_time", "-read_intervals", "%+3", "-of", "json")
+    code, output = await run("ffprobe", "-v", "error", "-rtsp_transport", protocol, *wanted, url)
+    assert code == 0, output
+    packets = [packet for packet in json.loads(output)["packets"] if "pts_time" in packet]
+    last_s = {packet["codec_type"]: float(packet["pts_time"]) for packet in packets}
+    assert abs(last_s["video"] - last_s["audio"]) < 0.3, last_s
 
 
 async def only_who_knows_the_password_plays(url: str) -> None:

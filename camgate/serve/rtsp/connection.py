@@ -145,7 +145,7 @@ class Connection:
     async def _describe(self, path: str, query: str) -> None:
         self._from_key = parse_qs(query).get("start") == [START_KEY]
         try:
-            source = self._service.registry.get(path)
+            source = self._service.find(path)
             # A camera on demand is dialled for this, and kept until the client plays or leaves.
             self._wanting.close()
             self._wanting.enter_context(source.want())
@@ -161,7 +161,7 @@ class Connection:
 
     async def _start_playing(self, path: str, tracks: tuple[PlayedTrack, ...], nursery: trio.Nursery) -> None:
         try:
-            self._service.registry.get(path)
+            self._service.find(path)
             self._service.admit()
             self._service.guests.play(self._guest, path)
         except (ViewerError, TooManyClients) as error:

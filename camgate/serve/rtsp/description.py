@@ -9,6 +9,8 @@ from camgate.relay.audio import AudioStream
 from camgate.relay.source import Source
 from camgate.relay.stream import VIDEO_CLOCK_HZ, Stream
 from camgate.serve.rtsp.layout import MAX_PAYLOAD_BYTES, Packetize
+from camgate.wire.codec.aac_payload import FMTP, packetize_aac
+from camgate.wire.codec.audio_codecs import AAC_CODECS
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video_codecs import packetize
@@ -22,9 +24,6 @@ VIDEO_CONTROL, AUDIO_CONTROL = "track0", "track1"
 
 _STATIC_PAYLOAD_TYPES = {("PCMU", 8_000, 1): 0, ("PCMA", 8_000, 1): 8, ("G722", 8_000, 1): 9}
 """RFC 3551 section 6, table 4."""
-
-_WHOLE_PAYLOADS = frozenset({"OPUS", "PCMU", "PCMA", "G722", "L16"})
-"""Audio whose frames are what RTP payloads hold (RFC 7587 section 4.2, RFC 3551 section 4.5)."""
 
 
 class StreamTrack(Protocol):
@@ -55,6 +54,9 @@ class StreamTrack(Protocol):
     def has_changed(self) -> bool:
         """Whether frames are no longer what was described."""
 
+    def skew_s(self, now: float) -> float:
+        """How much later than their own time frames belong to the other tracks (`relay.lip_sync`)."""
+
 
 class VideoTrack:
     """See StreamTrack. The format must be known."""
@@ -81,12 +83,14 @@ class VideoTrack:
     def has_changed(self) -> bool:
         return self.stream.format is not None and self.stream.format.codec != self.codec
 
+    def skew_s(self, now: float) -> float:
+        return 0.0
+
 
 class AudioTrack:
     """See StreamTrack. A stream of sound never changes its format."""
 
     control = AUDIO_CONTROL
-    is_marked = False
 
     def __init__(self, stream: AudioStream) -> None:
         audio = stream.format
@@ -94,7 +98,9 @@ class AudioTrack:
         self.codec = audio.codec
         self.clock_hz = audio.clock_hz
         self.payload_type = _STATIC_PAYLOAD_TYPES.get((audio.codec, audio.clock_hz, audio.channels), AUDIO_PAYLOAD_TYPE)
-        self.packetize: Packetize = _payloads
+        # RFC 3640 section 3.1: the marker ends an access unit. Of other sound it would mean that silence was left out.
+        self.is_marked = audio.codec in AAC_CODECS
+        self.packetize: Packetize = _packetize_aac if self.is_marked else _payloads
         self.media = _describe_audio(audio, self.payload_type)
 
     def cached(self) -> tuple[Frame, ...]:
@@ -106,11 +112,14 @@ class AudioTrack:
     def has_changed(self) -> bool:
         return False
 
+    def skew_s(self, now: float) -> float:
+        return self.stream.lip_sync.skew_s(now)
+
 
 def tracks_of(source: Source) -> tuple[StreamTrack, ...]:
     """Return the tracks of a camera, the video first. Its format must be known."""
     tracks: list[StreamTrack] = [VideoTrack(source.stream)]
-    if source.audio is not None and source.audio.format.codec in _WHOLE_PAYLOADS:
+    if source.audio is not None:
         tracks.append(AudioTrack(source.audio))
     return tuple(tracks)
 
@@ -140,10 +149,15 @@ def _describe_video(video: VideoFormat) -> Media:
 
 def _describe_audio(audio: AudioFormat, payload_type: int) -> Media:
     channels = f"/{audio.channels}" if audio.channels > 1 else ""
-    # RFC 7587 section 7: stereo says what the receiver may decode; without it players mix down to one channel.
-    parameters = "sprop-stereo=1" if audio.codec == "OPUS" else ""
-    encoding = f"{'opus' if audio.codec == 'OPUS' else audio.codec}/{audio.clock_hz}{channels}"
-    return _media("audio", payload_type, encoding, parameters, AUDIO_CONTROL)
+    if audio.codec in AAC_CODECS:
+        # LATM as well, for its frames are the same and more receivers know this form.
+        name, parameters = "mpeg4-generic", FMTP + audio.config.hex().upper()
+    elif audio.codec == "OPUS":
+        # RFC 7587 section 7: stereo says what the receiver may decode; without it players mix down to one channel.
+        name, parameters = "opus", "sprop-stereo=1"
+    else:
+        name, parameters = audio.codec, ""
+    return _media("audio", payload_type, f"{name}/{audio.clock_hz}{channels}", parameters, AUDIO_CONTROL)
 
 
 def _media(kind: str, payload_type: int, encoding: str, parameters: str, control: str, *others: Attribute) -> Media:
@@ -160,6 +174,10 @@ def _base64(nal: bytes) -> str:
 
 def _packetize(codec: str, frame: Frame) -> list[bytes]:
     return packetize(codec, frame.nals, MAX_PAYLOAD_BYTES)
+
+
+def _packetize_aac(frame: Frame) -> list[bytes]:
+    return packetize_aac(frame.nals[0], MAX_PAYLOAD_BYTES)
 
 
 def _payloads(frame: Frame) -> tuple[bytes, ...]:

@@ -127,4 +127,4 @@ class Player:
     async def _report(self, sender: RtpSender) -> None:
         now = trio.current_time()
         self._report_at_s = now + REPORT_INTERVAL_S
-        await self._outlet.send_report(sender.report(now))
+        await self._outlet.send_report(sender.report(now, skew_s=self._track.skew_s(now)))

@@ -39,11 +39,14 @@ class RtpSender:
         self._newest = frame
         return sequence, self._timeline.timestamp(frame.display_time if reorders else frame.rtp_time)
 
-    def report(self, now: float) -> bytes:
-        """Return a sender report: what the media clock and the wall clock show at the monotonic time `now`."""
+    def report(self, now: float, *, skew_s: float = 0.0) -> bytes:
+        """Return a sender report: what the media clock and the wall clock show at the monotonic time `now`.
+
+        skew_s: by how much this track belongs later beside the others.
+        """
         if self._newest is not None:
             self._clock.follow(self._newest, self._clock_hz)
-        timestamp = self._timeline.timestamp(self._clock.media_time(now, self._clock_hz))
+        timestamp = self._timeline.timestamp(self._clock.media_time(now - skew_s, self._clock_hz))
         unix_s = self._clock.unix_time_s(now)
         return build_sender_report(self.ssrc, unix_s, timestamp, self.packet_count, self.octet_count, self._cname)
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
 
 from camgate.relay.audio import AudioStream
+from camgate.relay.errors import UnknownCamera
 from camgate.relay.registry import Registry
+from camgate.relay.source import Source
 from camgate.relay.stream import Stream
 from camgate.serve.rtsp.description import StreamTrack
 from camgate.serve.rtsp.guests import Guests
@@ -20,6 +22,10 @@ MAX_CLIENTS = 200
 MAX_CONNECTIONS_PER_S = 200.0
 """Whoever floods us with connections must not take the time from media: one costs about 0.3 ms. A recorder that dials
 its cameras after a restart has them all within a second."""
+
+
+SUB_PATH = "sub"
+"""Behind a camera's name and a slash: its sub-stream, where it has one."""
 
 
 def admit_all() -> None:
@@ -56,3 +62,13 @@ class RtspService:
     guests: Guests = field(default_factory=lambda: Guests(max_clients=MAX_CLIENTS, max_clients_per_address=MAX_CLIENTS))
     layouts: Layouts = field(default_factory=Layouts)
     brake: GuessingBrake = field(default_factory=GuessingBrake)
+
+    def find(self, path: str) -> Source:
+        """Return the camera at `NAME`, or its sub-stream at `NAME/sub`. Raises UnknownCamera."""
+        name, _, rest = path.partition("/")
+        source = self.registry.get(name)
+        if rest == SUB_PATH and source.sub is not None:
+            return source.sub
+        if rest:
+            raise UnknownCamera(path)
+        return source

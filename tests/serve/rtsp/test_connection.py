@@ -444,3 +444,21 @@ async def test_a_flood_of_requests_is_slowed_down(autojump_clock: MockClock, sce
     while answers.count(b"200 OK") < 2000:
         answers += await client_end.receive_some()
     assert trio.current_time() > (2000 - TURNS_BURST) / TURNS_PER_S * 0.9
+
+
+async def test_a_sub_stream_is_behind_its_cameras_name(autojump_clock: MockClock, scene: Scene) -> None:
+    sub = Source("front-door")
+    sub.set_format(FORMAT)
+    sub.set_state(CameraState.LIVE)
+    sub.publish(scene.frame(30))
+    for url, is_there in ((URL + "/sub", False), (URL + "/sub", True), (URL + "/other", False)):
+        client_end, server_end = memory_stream_pair()
+        scene.connect(server_end)
+        player = RtspPlayer(client_end, url)
+        if is_there:
+            scene.source.attach_sub(sub)
+            scene.nursery.start_soon(player.run)
+            assert numbers(await player.wait_frames(1)) == [30]
+        else:
+            with pytest.raises(UnexpectedStatus, match="404"):
+                await player.run()

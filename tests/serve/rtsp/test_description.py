@@ -4,7 +4,9 @@ import pytest
 
 from camgate.relay.source import Source
 from camgate.serve.rtsp.description import describe_tracks, tracks_of
+from camgate.wire.codec.audio_codecs import audio_of_track_untrusted
 from camgate.wire.codec.format import AudioFormat, VideoFormat
+from camgate.wire.codec.frame import Frame
 from camgate.wire.sdp.media import decode_parameter_sets_untrusted, payload_formats_untrusted
 from camgate.wire.sdp.session import parse_sdp_untrusted
 from tests.fakes.camera import PPS, SPS
@@ -58,6 +60,7 @@ async def test_h265_is_described_with_its_three_parameter_sets() -> None:
         (AudioFormat(codec="G722", clock_hz=8000), 9),
         (AudioFormat(codec="OPUS", clock_hz=48_000, channels=2), 97),
         (AudioFormat(codec="L16", clock_hz=44_100, channels=2), 97),
+        (AudioFormat(codec="G726-32", clock_hz=8000), 97),
     ],
     ids=lambda value: value.codec if isinstance(value, AudioFormat) else str(value),
 )
@@ -74,9 +77,15 @@ async def test_sound_is_a_second_track(audio: AudioFormat, payload_type: int) ->
     assert sound.attributes.value("control") == "track1"
 
 
-async def test_sound_that_cannot_be_passed_on_is_left_out() -> None:
+@pytest.mark.parametrize("codec", ["MPEG4-GENERIC", "MP4A-LATM"])
+async def test_aac_is_described_so_that_it_is_read_back(codec: str) -> None:
     source = Source("front")
     source.set_format(video_format(None))
     source.begin_session()
-    source.begin_audio(AudioFormat(codec="G726-32", clock_hz=8000))
-    assert [track.control for track in tracks_of(source)] == ["track0"]
+    source.begin_audio(AudioFormat(codec=codec, clock_hz=16_000, channels=1, config=bytes.fromhex("1408")))
+    _, track = tracks_of(source)
+    (payload,) = payload_formats_untrusted(track.media)
+    read, _ = audio_of_track_untrusted(payload.codec, payload.clock_rate, payload.channels, payload.parameters)
+    assert read == AudioFormat(codec="MPEG4-GENERIC", clock_hz=16_000, channels=1, config=bytes.fromhex("1408"))
+    assert track.is_marked
+    assert track.packetize(Frame((b"unit",), 0, 0.0, True)) == [b"\x00\x10\x00\x20unit"]

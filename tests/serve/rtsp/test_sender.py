@@ -54,5 +54,13 @@ def test_a_report_says_where_the_media_clock_stands(sender: RtpSender) -> None:
     assert (report.packet_count, report.octet_count) == (4, 28)
 
 
+def test_a_skew_puts_a_track_later_beside_the_others(sender: RtpSender) -> None:
+    sender.number(frame(0), layout(1), reorders=False)
+    reports = [parse_rtcp_untrusted(sender.report(3600.0 + BEGAN_S, skew_s=skew_s))[0] for skew_s in (0.0, 0.1)]
+    plain, skewed = (report.rtp_timestamp for report in reports if isinstance(report, SenderReport))
+    # What is sent under the same timestamp belongs to a moment 0.1 s later.
+    assert (plain - skewed) % 2**32 == 9000
+
+
 def test_goodbye_names_the_source(sender: RtpSender) -> None:
     assert parse_rtcp_untrusted(sender.goodbye())[-1] == Bye((7,))
