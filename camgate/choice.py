@@ -102,7 +102,7 @@ async def choose(source: Source, media: OfferedMedia, wait_s: float, deriver: De
 async def _settled(source: Source, video: VideoFormat) -> VideoFormat:
     """Wait, of a camera that has only just come, until its pictures show whether it has the B-frames it claims."""
     with trio.move_on_at(source.changed_at_s + PROOF_S):
-        while video.may_reorder:
+        while video.may_reorder and not video.reorders:
             await source.changes.wait_changed(source.changes.revision)
             video = source.stream.format or video
     return video

@@ -234,7 +234,7 @@ async def test_b_frames_that_are_only_claimed_are_waited_for_of_a_new_camera(aut
     async with disproved_after(source, PROOF_S - 0.5):
         assert (await chosen(source, CHROMIUM)).way is Way.AS_IS
     # But not of one that had its time to show it.
-    source.set_format(B_FRAMES)
+    source.set_format(replace(B_FRAMES, sps=b"another"))
     await trio.sleep(PROOF_S)
     before_s = trio.current_time()
     with pytest.raises(NoCommonCodec):

@@ -6,7 +6,7 @@ The camera's supervisor task writes it, everybody else reads it. Runs no task.
 import math
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import trio
@@ -257,7 +257,15 @@ class Source:
             self._latest[Kind.VIDEO] = frame, VIDEO_CLOCK_HZ
 
     def set_format(self, video_format: VideoFormat) -> None:
-        """Say what the frames from now on look like."""
+        """Say what the frames from now on look like.
+
+        A new session knows only what parameter sets say of B-frames. What an earlier one has disproved of the same sets
+        stays so until B-frames are seen, or viewers would be sent away each time that the camera comes back.
+        """
+        known = self.stream.format
+        is_only_claimed = video_format.may_reorder and not video_format.reorders
+        if is_only_claimed and known == replace(video_format, may_reorder=False):
+            return
         if video_format != self.stream.format:
             self.stream.set_format(video_format)
             self._announce()

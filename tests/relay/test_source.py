@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 import trio
@@ -185,3 +185,23 @@ async def test_what_a_page_should_offer_is_announced() -> None:
     for audio in (PCMA, PCMA, None, PCMU):
         source.begin_audio(audio)
     assert seen == [True, False, True]
+
+
+async def test_a_claim_of_b_frames_that_was_disproved_needs_no_proof_in_the_next_session() -> None:
+    source = Source("front")
+    claims = replace(VIDEO_FORMAT, may_reorder=True)
+    source.set_format(claims)
+    assert source.stream.format == claims
+    source.set_format(VIDEO_FORMAT)
+    source.begin_session()
+    before = source.changes.revision
+    source.set_format(claims)
+    assert source.stream.format == VIDEO_FORMAT
+    assert source.changes.revision == before
+    # Of other parameter sets it is news, and so are B-frames that are seen.
+    other = replace(claims, sps=b"another")
+    source.set_format(other)
+    assert source.stream.format == other
+    source.set_format(VIDEO_FORMAT)
+    source.set_format(replace(claims, reorders=True))
+    assert source.stream.format == replace(claims, reorders=True)

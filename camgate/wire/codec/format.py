@@ -18,7 +18,8 @@ class VideoFormat:
     profile_id, tier_flag, level_id: of H.265, as in SDP (RFC 7798 7.1); the level times 30. 0 for H.264.
     width, height: pixels shown, after cropping; None where the SPS cannot be read that far.
     fps: frame rate that the SPS claims; None where it claims none.
-    may_reorder: the stream may hold B-frames, which browsers cannot play over WebRTC.
+    may_reorder: the stream may hold B-frames, which browsers cannot play over WebRTC. reorders: it was seen to; else
+        its parameter sets say so, which many do without need.
     """
 
     codec: str = "H264"
@@ -33,6 +34,7 @@ class VideoFormat:
     height: int | None
     fps: float | None
     may_reorder: bool = False
+    reorders: bool = False
 
     @property
     def profile(self) -> str:

@@ -40,22 +40,26 @@ class PictureOrder:
         self._stepped_at = frames
 
     def judge(self, claimed: VideoFormat | None, frames: int) -> VideoFormat | None:
-        """Return the format with `may_reorder` as it is known now; the same object as long as nothing changes."""
+        """Return the format with what is known of its order now; the same object as long as nothing changes."""
         if claimed is not self._claimed:
             if claimed is not None and claimed.may_reorder and not (self._claimed and self._claimed.may_reorder):
                 self._claimed_at = frames
             self._claimed = self._judged = claimed
         if claimed is None or self._judged is None:
             return None
-        may_reorder = self._may_reorder(claimed.may_reorder, frames)
-        if may_reorder != self._judged.may_reorder:
-            self._judged = claimed if may_reorder == claimed.may_reorder else replace(claimed, may_reorder=may_reorder)
+        reorders = self._reorders(claimed.may_reorder, frames)
+        may_reorder = reorders or (claimed.may_reorder and self._frames_in_order(frames) < PROOF_FRAMES)
+        if (may_reorder, reorders) != (self._judged.may_reorder, self._judged.reorders):
+            self._judged = replace(claimed, may_reorder=may_reorder, reorders=reorders)
         return self._judged
 
-    def _may_reorder(self, claim: bool, frames: int) -> bool:
-        in_order = frames - max(self._claimed_at, self._stepped_at)
-        if self._steps >= (1 if claim else STEPS_BACK):
-            if in_order < FORGET_FRAMES:
-                return True
+    def _reorders(self, claim: bool, frames: int) -> bool:
+        """Say whether pictures were seen out of order, and lately."""
+        if self._steps < (1 if claim else STEPS_BACK):
+            return False
+        if self._frames_in_order(frames) >= FORGET_FRAMES:
             self._steps = 0
-        return claim and in_order < PROOF_FRAMES
+        return self._steps > 0
+
+    def _frames_in_order(self, frames: int) -> int:
+        return frames - max(self._claimed_at, self._stepped_at)

@@ -162,11 +162,21 @@ class Sps:
                 w.se(*(deltas[i % len(deltas)] for i in range(16 if size_id == 0 else 64)))
 
     def _write_vui(self, w: BitWriter) -> None:
-        w.flag(True).u(8, 255).u(16, 1).u(16, 1).flag(True).flag(False)
-        w.flag(True).u(4, 5).flag(self.pcm)
-        if self.pcm:
-            w.u(24, 0x010101)
-        w.flag(True).ue(0, 0).u(3, 0).flag(self.separate_planes)
+        w.flag(self.ordering)
+        if self.ordering:
+            w.u(8, 255).u(16, 1).u(16, 1)
+        w.flag(self.tier)
+        if self.tier:
+            w.flag(False)
+        w.flag(not self.tier)
+        if not self.tier:
+            w.u(4, 5).flag(self.pcm)
+            if self.pcm:
+                w.u(24, 0x010101)
+        w.flag(not self.ordering)
+        if not self.ordering:
+            w.ue(0, 0)
+        w.u(3, 0).flag(self.separate_planes)
         if self.separate_planes:
             w.ue(0, 1, 2, 3)
         w.flag(self.timing is not None)

@@ -34,8 +34,12 @@ def test_a_claim_counts_until_enough_pictures_came_in_order(order: PictureOrder)
 
 def test_a_step_back_confirms_a_claim(order: PictureOrder) -> None:
     assert order.judge(CLAIMS, 1) is CLAIMS
+    assert not CLAIMS.reorders
     order.note_step_back(-3600, 30)
-    assert order.judge(CLAIMS, 31 + PROOF_FRAMES) is CLAIMS
+    judged = order.judge(CLAIMS, 31)
+    assert judged is not None
+    assert (judged.may_reorder, judged.reorders) == (True, True)
+    assert order.judge(CLAIMS, 31 + PROOF_FRAMES) is judged
 
 
 def test_steps_back_count_without_a_claim(order: PictureOrder) -> None:
@@ -46,7 +50,7 @@ def test_steps_back_count_without_a_claim(order: PictureOrder) -> None:
         order.note_step_back(-3600, 3 * number)
     judged = order.judge(QUIET, 9)
     assert judged is not None
-    assert judged.may_reorder
+    assert (judged.may_reorder, judged.reorders) == (True, True)
 
 
 def test_a_clock_that_is_set_now_and_then_is_no_b_frame(order: PictureOrder) -> None:
@@ -63,7 +67,7 @@ def test_b_frames_that_were_turned_off_are_forgotten(order: PictureOrder) -> Non
     judged = order.judge(QUIET, STEPS_BACK)
     assert judged is not None
     assert judged.may_reorder
-    assert order.judge(QUIET, STEPS_BACK + FORGET_FRAMES) is QUIET
+    assert order.judge(QUIET, STEPS_BACK + FORGET_FRAMES) == QUIET
 
 
 def test_a_claim_that_was_disproved_does_not_come_back_with_each_new_set(order: PictureOrder) -> None:
