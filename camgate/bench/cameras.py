@@ -19,7 +19,7 @@ from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.relay.stream import VIDEO_CLOCK_HZ
 from camgate.serve.rtsp.guests import Guests
-from camgate.serve.rtsp.listener import serve_rtsp
+from camgate.serve.rtsp.listener import open_udp, serve_rtsp
 from camgate.serve.rtsp.service import RtspService
 from camgate.wire.codec.frame import Frame
 
@@ -82,7 +82,7 @@ async def _serve(settings: CamerasSettings, clip: Clip, listener: trio.SocketLis
         places = 2 * settings.cameras + 10
         guests = Guests(max_clients=places, max_clients_per_address=places, max_strangers=places)
         service = RtspService(registry=registry, guests=guests, max_connections_per_s=places)
-        await serve_rtsp([listener], service)
+        await serve_rtsp([listener], service, udp=open_udp([listener], port=0))
     raise AssertionError("a server without end ended")
 
 

@@ -59,26 +59,29 @@ class BenchServer:
 
 
 @asynccontextmanager
-async def open_server(camera_port: int, cameras: int, max_viewers: int) -> AsyncIterator[BenchServer]:
+async def open_server(
+    camera_port: int, cameras: int, max_viewers: int, *, transport: str = "tcp"
+) -> AsyncIterator[BenchServer]:
     """Run camgate on the built-in cameras for the time of the block. Raises ProcessFailed."""
     port = _free_port()
     with TemporaryDirectory(prefix="camgate-bench-") as folder:
         config = trio.Path(folder, "camgate.toml")
-        await config.write_text(tomli_w.dumps(_config(port, camera_port, cameras, max_viewers)))
+        await config.write_text(tomli_w.dumps(_config(port, camera_port, cameras, max_viewers, transport)))
         async with open_child("server", ["camgate", "run", "--config", str(config)]) as child:
             server = BenchServer(child, f"http://{HOST}:{port}")
             await _wait_ready(server)
             yield server
 
 
-def _config(port: int, camera_port: int, cameras: int, max_viewers: int) -> dict[str, Any]:
+def _config(port: int, camera_port: int, cameras: int, max_viewers: int, transport: str) -> dict[str, Any]:
     names = [camera_name(number) for number in range(cameras)]
+    urls = {name: f"rtsp://{HOST}:{camera_port}/{name}" for name in names}
     return {
         "server": {"listen": f"{HOST}:{port}", "max_viewers": max_viewers},
         "webrtc": {"port": 0, "advertise": [HOST]},
         "logging": {"level": "warning"},
         "limits": NO_LIMITS,
-        "cameras": {name: {"url": f"rtsp://{HOST}:{camera_port}/{name}", "transport": "tcp"} for name in names},
+        "cameras": {name: {"url": url, "transport": transport} for name, url in urls.items()},
     }
 
 

@@ -39,9 +39,6 @@ BIND_TRIES = 100
 SILENCE_S = 3.0
 """No packet for so long after PLAY: a firewall swallows them. gortsplib waits as long before it turns to TCP."""
 
-_buffer = memoryview(bytearray(DATAGRAM_BYTES))
-"""Shared by all sessions, as packets are copied out of it at once."""
-
 Packets = list[tuple[int, bytes | memoryview]]
 Deliver = Callable[[Packets, float], None]
 
@@ -200,16 +197,19 @@ class UdpMedia:
         self._silent_at_s = math.inf
 
     def _drain(self, pair: PortPair, port: socket.socket) -> tuple[list[bytes], Address | None]:
-        """Read the camera's datagrams that are there, and who sent the last one. A call and a copy each."""
+        """Read the camera's datagrams that are there, and who sent the last one.
+
+        To have each datagram's object made by the kernel's call costs less than to copy it out of a shared buffer.
+        """
         packets: list[bytes] = []
-        read, buffer, sources = port.recvfrom_into, _buffer, self._sources
+        read, sources = port.recvfrom, self._sources
         last: Address | None = None
         # Any OSError but this one tells of a packet that we sent (ICMP), and nothing of those that come.
         with suppress(OSError):
             for _ in range(DATAGRAMS_PER_TURN):
-                size, sender = read(buffer)
+                packet, sender = read(DATAGRAM_BYTES)
                 if sender[0] in sources:
-                    packets.append(bytes(buffer[:size]))
+                    packets.append(packet)
                     last = sender
                 else:
                     pair.foreign += 1

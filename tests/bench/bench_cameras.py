@@ -1,6 +1,6 @@
 """What many cameras cost that nobody watches, and how long they take from a cold start until all are live.
 
-Run: python -m tests.bench.bench_cameras [--cameras 200] [--seconds 10] [--rtsp-port PORT]
+Run: python -m tests.bench.bench_cameras [--cameras 200] [--seconds 10] [--rtsp-port PORT] [--transport udp]
 
 The cameras are those of `camgate bench`, or, with --rtsp-port, any RTSP server's on this machine at
 rtsp://127.0.0.1:PORT/cam0, /cam1 ... The server is camgate in a process of its own. Prints its CPU by /proc, as per
@@ -65,10 +65,10 @@ async def measure(server: BenchServer, seconds: float) -> None:
     )
 
 
-async def main(cameras: int, seconds: float, rtsp_port: int | None) -> None:
+async def main(cameras: int, seconds: float, rtsp_port: int | None, transport: str) -> None:
     async with open_cameras(cameras, rtsp_port) as port:
         began_s = trio.current_time()
-        async with open_server(port, cameras, max_viewers=1) as server:
+        async with open_server(port, cameras, max_viewers=1, transport=transport) as server:
             ready_s = trio.current_time() - began_s
             await server.wait_live()
             print(
@@ -84,5 +84,6 @@ if __name__ == "__main__":
     parser.add_argument("--cameras", type=int, default=200)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--rtsp-port", type=int)
+    parser.add_argument("--transport", choices=("tcp", "udp"), default="tcp")
     arguments = parser.parse_args()
-    trio.run(main, arguments.cameras, arguments.seconds, arguments.rtsp_port)
+    trio.run(main, arguments.cameras, arguments.seconds, arguments.rtsp_port, arguments.transport)
