@@ -13,7 +13,7 @@ from camgate.ingest.arrivals import Arrivals
 from camgate.ingest.errors import CameraHungUp, NoTransportWorks, NoUdpPorts, UdpSilent
 from camgate.ingest.session import REPORT_INTERVAL_S
 from camgate.ingest.transports import Transports
-from camgate.ingest.udp import BIND_TRIES, SILENCE_S, Packets, UdpMedia
+from camgate.ingest.udp import BIND_TRIES, SILENCE_S, Packets, UdpMedia, _warn_small
 from camgate.wire.rtp.rtcp import ReceiverReport, parse_rtcp_untrusted
 from camgate.wire.rtsp.headers import Transport as TransportHeader
 from tests.fakes.camera import GOP_FRAMES, FakeCamera
@@ -339,3 +339,22 @@ def test_no_ports_are_said() -> None:
     media = UdpMedia(socket.AF_INET, ("192.0.2.1", 0), ("192.0.2.7", 554))
     with pytest.raises(NoUdpPorts, match="no pair of UDP ports can be had on this machine: Cannot assign"):
         media.open(1, Arrivals(), lambda packets, now: None)
+
+
+async def test_a_small_receive_buffer_is_told_once(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: trio.testing.MockClock
+) -> None:
+    told: list[int] = []
+    monkeypatch.setattr("camgate.ingest.udp.RECEIVE_BUFFER_BYTES", 1 << 30)
+    monkeypatch.setattr("camgate.ingest.udp.log.warning", lambda words, **fields: told.append(fields["bytes"]))
+    _warn_small.cache_clear()
+    arrivals = Arrivals()
+    media = UdpMedia(socket.AF_INET, ("127.0.0.1", 0), ("127.0.0.1", 554))
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(arrivals.run)
+        media.open(3, arrivals, lambda packets, now: None)
+        media.close()
+        nursery.cancel_scope.cancel()
+    _warn_small.cache_clear()
+    assert len(told) == 1
+    assert 0 < told[0] < 1 << 30

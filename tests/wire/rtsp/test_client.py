@@ -16,7 +16,7 @@ from camgate.wire.rtsp.errors import (
     UnsupportedTransport,
     WrongState,
 )
-from camgate.wire.rtsp.events import Described, Playing, Redirected, ServerClosed
+from camgate.wire.rtsp.events import Described, Playing, Redirected, ServerClosed, UdpSetUp
 from camgate.wire.rtsp.interleaved import interleave
 from camgate.wire.rtsp.policies import ClientPolicies, KeepaliveMethod
 from tests.fakes.camera_script import ScriptedCamera, converse, play_script
@@ -302,6 +302,69 @@ def test_an_answer_to_describe_that_is_no_sdp() -> None:
     script = OPTIONS + "> DESCRIBE\nRTSP/1.0 200 OK\nCSeq: {cseq}\nContent-Length: {length}\n\n<html>\n"
     with pytest.raises(MalformedMessage, match=r"the answer to DESCRIBE is no session description \(it has neither"):
         start(script)
+
+
+def describe(script: str) -> tuple[RtspClient, ScriptedCamera, Described]:
+    """Let a client come as far as the session description of two tracks."""
+    client, camera = make_client(), ScriptedCamera(OPTIONS + DESCRIBE + script)
+    client.start(0.0)
+    for _ in range(2):
+        client.receive_data(camera.answer(client.data_to_send()), 0.0)
+    (described,) = client.events()
+    assert isinstance(described, Described)
+    return client, camera, described
+
+
+UDP_SETUP = "Transport: RTP/AVP;unicast;client_port=5000-5001;server_port=6000-6001"
+
+
+def test_two_tracks_over_udp_have_channels_that_stand_for_their_ports() -> None:
+    script = answer("SETUP", "200 OK", UDP_SETUP) + answer("SETUP", "200 OK", "X-No: Transport") + PLAY
+    client, camera, described = describe(script)
+    client.play(described.tracks, 0.0, client_ports=[(5000, 5001), (5002, 5003)])
+    first, second, started = converse(client, camera)
+    assert isinstance(first, UdpSetUp)
+    assert (first.index, first.transport.server_port) == (0, (6000, 6001))
+    assert isinstance(second, UdpSetUp)
+    assert (second.index, second.transport.server_port) == (1, None)
+    assert isinstance(started, Playing)
+    assert [(track.rtp_channel, track.rtcp_channel) for track in started.tracks] == [(0, 1), (2, 3)]
+    asked = [request.headers["Transport"] for request in camera.requests if request.method == "SETUP"]
+    assert asked == ["RTP/AVP;unicast;client_port=5000-5001", "RTP/AVP;unicast;client_port=5002-5003"]
+
+
+def test_a_track_that_is_refused_over_udp_leaves_its_ports_to_the_next() -> None:
+    script = answer("SETUP", "200 OK", UDP_SETUP) + answer("SETUP", "404 No sound") + PLAY
+    client, camera, described = describe(script)
+    client.play(described.tracks, 0.0, client_ports=[(5000, 5001), (5002, 5003)])
+    *_, started = converse(client, camera)
+    assert isinstance(started, Playing)
+    assert len(started.tracks) == 1
+
+
+def test_what_a_camera_interleaves_after_it_agreed_to_udp_is_ignored() -> None:
+    client, camera, described = describe(answer("SETUP", "200 OK", UDP_SETUP) + PLAY)
+    client.play(described.tracks[:1], 0.0, client_ports=[(5000, 5001)])
+    converse(client, camera)
+    client.receive_data(interleave(0, RTP), 0.0)
+    assert client.take_packets() == []
+    assert client.statistics().unknown_channel_packets == 1
+
+
+@pytest.mark.parametrize(
+    "transport",
+    [
+        "RTP/AVP/TCP;unicast;interleaved=0-1",
+        "RTP/AVP/TCP;unicast",
+        "RTP/AVP;unicast;interleaved=0-1",
+        "RTP/AVP;multicast;destination=239.0.0.1;port=5000-5001",
+    ],
+)
+def test_another_transport_than_udp_that_was_asked_for(transport: str) -> None:
+    client, camera, described = describe(answer("SETUP", "200 OK", f"Transport: {transport}"))
+    client.play(described.tracks[:1], 0.0, client_ports=[(5000, 5001)])
+    with pytest.raises(UnsupportedTransport, match="another transport than asked for: RTP/AVP"):
+        converse(client, camera)
 
 
 def test_udp_that_was_not_asked_for() -> None:
