@@ -6,6 +6,7 @@ connection. Media that the client does not take in time is dropped up to a key f
 
 import secrets
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -62,6 +63,10 @@ START_KEY = "key"
 log = get_logger("serve.rtsp")
 
 
+SendNow = Callable[[bytes | bytearray], int]
+"""Sends without waiting; returns how many bytes left. Raises trio.BrokenResourceError."""
+
+
 @dataclass(frozen=True, slots=True)
 class UdpSide:
     """Where a connection's client can be sent datagrams: our ports, its address, and ours that it connected to."""
@@ -74,13 +79,22 @@ class UdpSide:
 class Connection:
     """Serves one client until one of both hangs up. Made for one call of `run`.
 
-    udp: None where media goes through the connection only.
+    udp: None where media goes through the connection only. send_now: sends past `stream` what the kernel takes at once;
+    None where there is no such way.
     """
 
     def __init__(
-        self, stream: ByteStream, server: RtspServer, service: RtspService, guest: Guest, *, udp: UdpSide | None = None
+        self,
+        stream: ByteStream,
+        server: RtspServer,
+        service: RtspService,
+        guest: Guest,
+        *,
+        udp: UdpSide | None = None,
+        send_now: SendNow | None = None,
     ) -> None:
         self._stream = stream
+        self._send_now = send_now
         self._server = server
         self._service = service
         self._guest = guest
@@ -227,19 +241,31 @@ class Connection:
         self._server.refuse(error.status, trio.current_time(), reason=str(error))
 
     async def _send(self, data: bytes | bytearray, packet_count: int) -> None:
-        self._server.send_interleaved(data, packet_count)
-        await self._flush()
+        """Send packets. The hot path: mostly the kernel takes them, and nobody has to wait."""
+        if self._send_now is None or self._sending.locked() or self._server.has_data_to_send:
+            self._server.send_interleaved(data, packet_count)
+            await self._flush()
+        elif self._server.count_sent(packet_count) and not self._was_cut:
+            sent = self._send_now(data)
+            if sent < len(data):
+                self._was_cut = sent > 0
+                # Nobody has had a turn since, so the lock is free.
+                async with self._sending:
+                    await self._send_all(memoryview(data)[sent:])
 
     async def _flush(self) -> None:
-        """Send what there is to send. Nothing else writes to the stream."""
+        """Send what there is to send."""
         async with self._sending:
             data = self._server.data_to_send()
             # Behind half a packet the client could not read anything.
             if data and not self._was_cut:
-                self._was_cut = True
-                with trio.fail_after(WRITE_TIMEOUT_S):
-                    await self._stream.send_all(data)
-                self._was_cut = False
+                await self._send_all(data)
+
+    async def _send_all(self, data: bytes | memoryview) -> None:
+        self._was_cut = True
+        with trio.fail_after(WRITE_TIMEOUT_S):
+            await self._stream.send_all(data)
+        self._was_cut = False
 
 
 def _transport_name(track: PlayedTrack) -> str:

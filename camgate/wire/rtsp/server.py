@@ -11,7 +11,6 @@ import re
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from urllib.parse import quote, unquote
 
 from camgate.wire.rtsp.errors import MalformedUrl, RtspRemoteError, WrongState, printable
 from camgate.wire.rtsp.headers import parse_session_untrusted
@@ -30,8 +29,8 @@ from camgate.wire.rtsp.server_events import (
 )
 from camgate.wire.rtsp.server_login import Login, ServerLogin, Users
 from camgate.wire.rtsp.server_states import ServerState, next_state, valid_methods
+from camgate.wire.rtsp.server_target import aggregate_url, path_named, query_of
 from camgate.wire.rtsp.server_transport import UnservedTransport, choose_transport_untrusted, way_of
-from camgate.wire.rtsp.url import split_url_untrusted
 
 MAX_FAILED_LOGINS = 5
 """Wrong answers on one connection before it is closed: room for a client that tries each scheme, none for guessing."""
@@ -175,7 +174,7 @@ class RtspServer:
     def accept_play(self, starts: Iterable[TrackStart], now: float) -> None:
         """Answer `PlayRequested`: `send_packets` is due from here on, beginning as `starts` says."""
         request = self._take_pending("accept_play", ("PLAY",))
-        base = _aggregate_url(request, self._path)
+        base = aggregate_url(request.url, self._path)
         # RFC 2326 section 12.33: tells which packets belong to this PLAY, and where its time begins.
         info = ",".join(f"url={base}{s.control};seq={s.sequence};rtptime={s.rtp_time}" for s in starts)
         self._state = ServerState.PLAYING
@@ -205,6 +204,17 @@ class RtspServer:
         if self._state is ServerState.PLAYING:
             self._packets_sent += packet_count
             self._out.append(data)
+
+    def count_sent(self, packet_count: int) -> bool:
+        """Count packets that the shell sends by itself; False where the session does not play, and nothing is due."""
+        is_due = self._state is ServerState.PLAYING
+        self._packets_sent += packet_count * is_due
+        return is_due
+
+    @property
+    def has_data_to_send(self) -> bool:
+        """Whether `data_to_send` would return something."""
+        return bool(self._out)
 
     def receive_report(self, now: float) -> None:
         """Take note of RTCP that came by UDP: the client is there (RFC 2326 appendix A)."""
@@ -298,7 +308,7 @@ class RtspServer:
         self._respond(request, 200, [("Public", _PUBLIC)])
 
     def _describe(self, request: Request) -> None:
-        path = _path(request)
+        path = path_named(request.url)
         self._authorize(request, path)
         accepted = request.headers.get("Accept")
         if accepted is not None and not _ACCEPTS_SDP.search(accepted):
@@ -306,17 +316,17 @@ class RtspServer:
         self._ask(request, path)
 
     def _respond_with_description(self, request: Request, description: Description) -> None:
-        base = _aggregate_url(request, self._asked_path)
+        base = aggregate_url(request.url, self._asked_path)
         headers = [("Content-Base", base), ("Content-Type", "application/sdp")]
         self._respond(request, 200, headers, description.sdp.encode())
 
     def _setup(self, request: Request) -> None:
-        path, _, control = _path(request).rpartition("/")
+        path, _, control = path_named(request.url).rpartition("/")
         self._authorize(request, path)
         self._check_session(request, is_needed=self._state is not ServerState.INIT)
         state = self._check_state(request)
         # Section 11.3.10: a transport belongs to one track, and one session to one presentation.
-        if (self._described and _path(request) == self._described[0]) or (self._tracks and path != self._path):
+        if (self._described and path_named(request.url) == self._described[0]) or (self._tracks and path != self._path):
             raise _Refusal(459)
         if self._described is None or self._described[0] != path:
             self._ask(request, path)
@@ -406,7 +416,7 @@ class RtspServer:
 
     def _check_target(self, request: Request) -> None:
         """PLAY and TEARDOWN are for the presentation, or for its track where only one was set up."""
-        path = _path(request)
+        path = path_named(request.url)
         if path == self._path:
             return
         if path not in {f"{self._path}/{control}" for control in self._tracks}:
@@ -418,7 +428,7 @@ class RtspServer:
 
     def _ask(self, request: Request, path: str) -> None:
         self._asked_path = path
-        self._wait(request, DescriptionWanted(path, _query(request)))
+        self._wait(request, DescriptionWanted(path, query_of(request.url)))
 
     def _wait(self, request: Request, event: ServerEvent) -> None:
         self._pending = request
@@ -473,18 +483,3 @@ class _WrongLogin(RtspRemoteError):
 
 def _challenge_headers(challenges: Iterable[str]) -> list[Header]:
     return [("WWW-Authenticate", challenge) for challenge in challenges]
-
-
-def _path(request: Request) -> str:
-    """Return the path that a request names, decoded, without query and without slashes at its ends."""
-    return unquote(split_url_untrusted(request.url).path.partition("?")[0]).strip("/")
-
-
-def _query(request: Request) -> str:
-    return split_url_untrusted(request.url).path.partition("?")[2]
-
-
-def _aggregate_url(request: Request, path: str) -> str:
-    """Return the URL of the presentation at `path` by the host that the request names, with a slash at its end."""
-    url = split_url_untrusted(request.url)
-    return f"{url.scheme}://{url.authority}/{quote(path)}/"

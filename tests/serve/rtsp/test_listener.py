@@ -9,6 +9,7 @@ import trio
 
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
+from camgate.serve.rtsp import connection
 from camgate.serve.rtsp.guests import Guests
 from camgate.serve.rtsp.listener import serve_rtsp
 from camgate.serve.rtsp.service import RtspService
@@ -119,4 +120,31 @@ async def test_a_bug_that_one_client_meets_does_not_end_the_others(
         player = RtspPlayer(await dial(port), f"rtsp://127.0.0.1:{port}/garden")
         nursery.start_soon(player.run)
         await player.wait_frames(1)
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_client_that_stops_reading_is_cut_off(
+    registry: Registry, dial: Dial, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(connection, "WRITE_TIMEOUT_S", 0.1)
+    source = registry.get("garden")
+    async with trio.open_nursery() as nursery:
+        guests = Guests(max_clients=2, max_clients_per_address=2)
+        port = await start(nursery, RtspService(registry=registry, guests=guests))
+        url = f"rtsp://127.0.0.1:{port}/garden"
+        stopped, reader = RtspPlayer(await dial(port), url), RtspPlayer(await dial(port), url)
+        for player in (stopped, reader):
+            nursery.start_soon(player.run)
+            await player.wait_frames(1)
+        stopped.pause()
+        number = 0
+        with trio.fail_after(30):
+            while guests.statistics().clients == 2:
+                number += 1
+                slice_nal = KEY_SLICE + number.to_bytes(4, "big") + bytes(300_000) + b"\x80"
+                source.publish(Frame((SPS, PPS, slice_nal), number * 90_000, trio.current_time(), True))
+                await reader.wait_frames(number + 1)
+        assert "RTSP client takes nothing any more, closed" in caplog.text
+        assert reader.depacketizer.statistics().packets_lost == 0
+        stopped.go_on()
         nursery.cancel_scope.cancel()

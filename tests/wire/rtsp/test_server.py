@@ -436,6 +436,16 @@ def test_packets_that_are_interleaved_already(client: Client) -> None:
     assert client.server.statistics().packets_sent == 2
 
 
+def test_packets_that_the_shell_sends_are_counted_while_they_are_due(client: Client) -> None:
+    assert not client.server.count_sent(2)
+    client.play()
+    assert not client.server.has_data_to_send
+    assert client.server.count_sent(2)
+    client.server.send_packets(0, [b"one"])
+    assert client.server.has_data_to_send
+    assert client.server.statistics().packets_sent == 3
+
+
 def test_nothing_is_sent_before_play(client: Client) -> None:
     client.set_up()
     client.server.send_packets(0, [b"early"])
