@@ -91,11 +91,17 @@ const CAMERA_FIGURES = {
   "source-frames": (c) => [c.fps, frames(c)],
   "frame-age": (c) => [c.frame_age_s ?? "", age(c.frame_age_s)],
   "key-frames": (c) => [c.gop_s ?? 0, keyFrames(c)],
+  sound: (c) => [c.audio?.codec ?? "", soundName(c.audio)],
   "source-loss": (c) => [c.packets_lost, loss(c)],
   "last-error": (c) => [c.last_error ?? "", c.last_error ?? ""],
 };
 
 const age = (seconds) => (seconds === null ? "–" : seconds < 1 ? "now" : `${format.duration(seconds)} ago`);
+
+function soundName(audio) {
+  const names = { OPUS: "Opus", PCMA: "G.711", PCMU: "G.711", G722: "G.722", "MPEG4-GENERIC": "AAC", "MP4A-LATM": "AAC" };
+  return audio ? (names[audio.codec] ?? audio.codec) : "None";
+}
 
 function frames({ fps, expected_fps: expected }) {
   return expected ? `${format.rate(fps)} of ${format.rate(expected)}` : format.rate(fps);

@@ -68,15 +68,18 @@ export class Player extends EventTarget {
   #liveSince = 0;
   /** What the camera sent when the server had nothing of it that this browser takes. */
   #refusedVideo = "";
+  #sound;
   #disposal = new AbortController();
 
   /**
    * @param {string} camera its name
    * @param {HTMLVideoElement} video
    * @param {import("./cameras.js").Cameras} cameras
+   * @param {{sound?: boolean}} wishes `sound`: ask for the camera's sound from the beginning, muted or not; else `hear`
    */
-  constructor(camera, video, cameras) {
+  constructor(camera, video, cameras, { sound = true } = {}) {
     super();
+    this.#sound = sound;
     this.#camera = camera;
     this.#video = video;
     this.#cameras = cameras;
@@ -108,6 +111,14 @@ export class Player extends EventTarget {
 
   start() {
     this.#wanted = true;
+    this.retryNow();
+  }
+
+  /** Asks for sound from now on: a session that was opened without it is opened anew. */
+  hear() {
+    if (this.#sound) return;
+    this.#sound = true;
+    this.#leave();
     this.retryNow();
   }
 
@@ -166,7 +177,7 @@ export class Player extends EventTarget {
     session.addEventListener("interrupted", () => this.#setInterrupted(true));
     session.addEventListener("ended", ({ problem }) => this.#retry(problem));
     try {
-      await session.open(whepAddress(this.#camera));
+      await session.open(whepAddress(this.#camera), this.#sound);
     } catch (error) {
       if (session === this.#session) throw error;
     }

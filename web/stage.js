@@ -9,7 +9,6 @@ import { explain } from "./words.js";
 const CLOCK_MS = 500;
 const CONTROLS_REST_MS = 3_000;
 const POSTER_WIDTH = 1_280;
-const VOLUME_KEY = "camgate.volume";
 
 /** Keys while the focus is inside the stage, so that they never get in the way of reading. */
 const KEYS = { f: "fullscreen", m: "mute", p: "pip" };
@@ -74,28 +73,30 @@ export class Stage {
   #wireSound() {
     const { video } = this.#player;
     const volume = this.part("volume");
-    video.volume = recall(VOLUME_KEY, 1);
-    this.#on("mute", () => (video.muted = !video.muted));
+    this.#on("mute", () => {
+      video.muted = !video.muted;
+      if (!video.muted && !video.volume) video.volume = 1; // it was turned down all the way
+    });
     volume?.addEventListener("input", () => {
       video.volume = volume.valueAsNumber;
       video.muted = video.volume === 0;
-      remember(VOLUME_KEY, video.volume);
     });
     video.addEventListener("volumechange", () => this.#renderSound());
   }
 
+  /** Without sound there is nothing to press. */
   #renderSound() {
     const { video } = this.#player;
     const silent = !video.srcObject?.getAudioTracks().length;
     const mute = this.part("mute");
     if (mute) {
-      mute.disabled = silent;
-      mute.dataset.on = String(!silent && !video.muted);
-      setLabel(mute, silent ? "This camera sends no sound" : video.muted ? "Sound on" : "Sound off");
+      mute.hidden = silent;
+      mute.dataset.on = String(!video.muted);
+      setLabel(mute, video.muted ? "Sound on" : "Sound off");
     }
     const volume = this.part("volume");
     if (volume) {
-      volume.disabled = silent;
+      volume.parentElement.hidden = silent;
       volume.value = video.muted ? 0 : video.volume;
     }
   }
@@ -164,28 +165,12 @@ export function showWords(root, words) {
 }
 
 /** A button's name: its text where it has room for one, else its label and tooltip. */
-function setLabel(button, label) {
+export function setLabel(button, label) {
   const text = button.querySelector("[data-part=label]");
   if (text) {
     if (text.textContent !== label) text.textContent = label;
   } else if (button.title !== label) {
     button.title = label;
     button.setAttribute("aria-label", label);
-  }
-}
-
-function recall(key, otherwise) {
-  try {
-    return Number(localStorage.getItem(key) ?? otherwise);
-  } catch {
-    return otherwise; // storage is forbidden in some frames
-  }
-}
-
-function remember(key, value) {
-  try {
-    localStorage.setItem(key, String(value));
-  } catch {
-    // a volume that isn't remembered is no harm
   }
 }

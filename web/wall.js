@@ -6,7 +6,7 @@ import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { Player } from "./player.js";
 import { Poster } from "./poster.js";
-import { showWords } from "./stage.js";
+import { setLabel, showWords } from "./stage.js";
 import { ailment, cameraMark, cameraState, explain, serverGone, stateName } from "./words.js";
 
 /** Pictures at once: more than this many decoders make most machines stutter. */
@@ -37,10 +37,19 @@ class Tile {
     this.element.dataset.camera = name;
     this.element.querySelector("a").href = cameraAddress(name);
     const video = this.element.querySelector("video");
-    this.player = new Player(name, video, cameras);
+    // Sound is asked for by who wants to hear it: 25 tiles of which nobody hears any would cost as much sound.
+    this.player = new Player(name, video, cameras, { sound: false });
     this.poster = new Poster(video, name, POSTER_WIDTH);
     this.player.addEventListener("change", () => this.render());
     this.player.addEventListener("figures", () => this.#renderFigures());
+    this.element.querySelector(".sound").addEventListener("click", () => listenTo(video.muted ? this : null));
+    video.addEventListener("volumechange", () => this.#renderSound());
+  }
+
+  /** Lets the tile be heard, or not. */
+  set audible(audible) {
+    this.player.video.muted = !audible;
+    if (audible) this.player.hear();
   }
 
   get title() {
@@ -73,6 +82,15 @@ class Tile {
     showWords(screen, this.#words());
     this.poster.look(this.visible && cameras.isLive(this.name) && !["playing", "frozen"].includes(this.player.state));
     this.#renderFigures();
+    this.#renderSound();
+  }
+
+  #renderSound() {
+    const { muted } = this.player.video;
+    const button = this.element.querySelector(".sound");
+    button.hidden = !cameras.get(this.name)?.audio || (muted && this.player.state !== "playing");
+    button.dataset.on = String(!muted);
+    setLabel(button, `Sound of ${this.title} ${muted ? "on" : "off"}`);
   }
 
   #words() {
@@ -95,6 +113,11 @@ class Tile {
     this.player.dispose();
     this.element.remove();
   }
+}
+
+/** One tile at a time, or none. */
+function listenTo(heard) {
+  for (const tile of tiles.values()) tile.audible = tile === heard;
 }
 
 const observer = new IntersectionObserver(

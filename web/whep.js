@@ -42,13 +42,20 @@ export class WhepSession extends EventTarget {
   #timer = 0;
   #candidates = [];
 
-  /** Sends the offer and takes the answer. @throws {SessionProblem} */
-  async open(endpoint) {
+  /**
+   * Sends the offer and takes the answer.
+   * @param {string} endpoint
+   * @param {boolean} sound whether sound is asked for, too; it comes where the camera has any
+   * @throws {SessionProblem}
+   */
+  async open(endpoint, sound) {
     const connection = this.peerConnection;
     const stream = new MediaStream();
-    for (const kind of ["video", "audio"]) connection.addTransceiver(kind, { direction: "recvonly" });
+    for (const kind of sound ? ["video", "audio"] : ["video"]) {
+      connection.addTransceiver(kind, { direction: "recvonly" });
+    }
     connection.ontrack = ({ track, receiver }) => {
-      // Show each frame as it comes; the server sends evenly and repairs losses itself.
+      // Play each frame as it comes; the server sends evenly and repairs losses itself. Both tracks, or they are apart.
       if ("jitterBufferTarget" in receiver) receiver.jitterBufferTarget = 0;
       stream.addTrack(track);
       this.#tell("track", { stream });

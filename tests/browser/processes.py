@@ -89,6 +89,11 @@ class CameraProcess:
         assert self._process is not None
         self._process.send_signal(signal.SIGCONT)
 
+    def fall_silent(self) -> None:
+        """Send no more sound."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+
     @staticmethod
     def counter_now() -> int:
         """What the frame counter of a camera that starts now begins with (the script counts from the wall clock)."""

@@ -25,9 +25,10 @@ Batch = tuple[Sequence[bytes | memoryview], int, int]
 PATIENT_DELAYS = (20, 100)
 """From 0.2 s (a round trip and another try) to 1 s, in units of 10 ms."""
 
-SOUND_DELAYS = (0, 20)
-"""None of its own, and up to 0.2 s to wait for the sound: Chromium keeps that for 60-90 ms, and with a most of 0 the
-picture would always be ahead of it by as much (docs/design/lip-sync.md)."""
+SOUND_DELAYS = (0, 50)
+"""None of its own, and up to 0.5 s to wait for the sound: Chromium keeps that for 60-90 ms, more on bad networks, and
+with a most of 0 the picture would always be ahead of it by as much (docs/design/lip-sync.md). With more than 0.5 s it
+would smooth pictures as well, for some more delay."""
 
 _HEADER = struct.Struct(">BBHII")
 _EXTENSION = struct.Struct(">HHB")

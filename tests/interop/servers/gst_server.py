@@ -13,6 +13,7 @@ Row 0 is the picture's number, row 1 the Unix time of drawing in milliseconds mo
 
 import argparse
 import math
+import random
 import signal
 import struct
 import sys
@@ -37,8 +38,9 @@ SOUNDS = {
     "pcmu": (8_000, "mulawenc ! rtppcmupay name=pay1 pt=0"),
     "g722": (16_000, "avenc_g722 ! rtpg722pay name=pay1 pt=9"),
     "opus": (48_000, "opusenc ! rtpopuspay name=pay1 pt=97"),
+    "garbage": (48_000, "rtpopuspay name=pay1 pt=97"),
 }
-"""Sampling rate, and the elements that encode and packetise."""
+"""Sampling rate, and the elements that encode and packetise. `garbage` calls itself Opus."""
 
 
 def main() -> None:
@@ -82,6 +84,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--camera", type=int, default=1, help="the number drawn in row 2")
     parser.add_argument("--parameter-sets", choices=("in-band", "sdp"), default="in-band")
     parser.add_argument("--audio", choices=tuple(SOUNDS), help="a tone of 440 Hz beside the live picture")
+    parser.add_argument("--picture-delay-ms", type=int, default=0, help="how late it sends them")
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
     parser.add_argument("--b-frames", action="store_true", help="of H.264")
     parser.add_argument("--file", help="serve this Matroska file of that codec instead of the live picture")
@@ -151,8 +154,10 @@ def sound(options: argparse.Namespace) -> str:
         return ""
     rate, rest = SOUNDS[options.audio]
     # Not audiotestsrc, which is seekable: the server would seek at PLAY, and fail, as the pictures are not.
-    caps = f"audio/x-raw,format=S16LE,rate={rate},channels=1,layout=interleaved"
-    return f"appsrc name=sound is-live=true format=time caps={caps} ! audioconvert ! {rest}"
+    source = "appsrc name=sound is-live=true format=time caps="
+    if options.audio == "garbage":
+        return f"{source}audio/x-opus,rate={rate},channels=2,channel-mapping-family=0 ! {rest}"
+    return f"{source}audio/x-raw,format=S16LE,rate={rate},channels=1,layout=interleaved ! audioconvert ! {rest}"
 
 
 def file_factory(options: argparse.Namespace) -> GstRtspServer.RTSPMediaFactory:
@@ -173,7 +178,7 @@ class PictureSource:
         self.number = int(time.time() * options.fps) & MASK
         self.cell = options.width // 40
         self.appsrc = None
-        self.tone = Tone(SOUNDS[options.audio][0]) if options.audio else None
+        self.tone = Tone(options.audio) if options.audio else None
         chroma = bytes([128]) * (options.width * options.height // 2)
         self.background = bytes([GREY]) * (options.width * options.height) + chroma
 
@@ -181,8 +186,8 @@ class PictureSource:
         options = self.options
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(
-            "( appsrc name=pictures is-live=true do-timestamp=true format=time caps=video/x-raw,format=I420,"
-            f"width={options.width},height={options.height},framerate={options.fps}/1"
+            f"( appsrc name=pictures is-live=true do-timestamp={not options.picture_delay_ms} format=time"
+            f" caps=video/x-raw,format=I420,width={options.width},height={options.height},framerate={options.fps}/1"
             f" ! {encoder(options)} ! {payloader(options)} {sound(options)} )"
         )
         factory.set_shared(True)
@@ -207,8 +212,25 @@ class PictureSource:
     def on_tick(self) -> bool:
         self.number = (self.number + 1) & MASK
         if self.appsrc is not None:
-            self.appsrc.emit("push-buffer", Gst.Buffer.new_wrapped(self.draw()))
+            buffer = Gst.Buffer.new_wrapped(self.draw())
+            if self.options.picture_delay_ms:
+                self.push_late(buffer)
+            else:
+                self.appsrc.emit("push-buffer", buffer)
         return True
+
+    def push_late(self, buffer: Gst.Buffer) -> None:
+        """Send a picture later than it was taken, but with the time of that."""
+        clock = self.appsrc.get_clock()
+        if clock:
+            buffer.pts = clock.get_time() - self.appsrc.get_base_time()
+
+            def push() -> bool:
+                if self.appsrc is not None:
+                    self.appsrc.emit("push-buffer", buffer)
+                return False
+
+            GLib.timeout_add(self.options.picture_delay_ms, push)
 
     def draw(self) -> bytes:
         picture = bytearray(self.background)
@@ -233,13 +255,21 @@ class PictureSource:
 
 
 class Tone:
-    """Makes sound as a camera's microphone does: pieces of PIECE_MS that join, the first one at the present time."""
+    """Makes sound as a camera's microphone does: pieces of PIECE_MS that join, the first one at the present time.
 
-    def __init__(self, rate: int) -> None:
-        self.rate = rate
+    SIGUSR1 ends it for good.
+    """
+
+    def __init__(self, codec: str) -> None:
+        self.codec = codec
+        self.rate = SOUNDS[codec][0]
+        self.random = random.Random(5)
+        self.is_over = False
+        GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGUSR1, self.stop)
         self.appsrc = None
         self.samples = 0
         self.began_ns = 0
+        self.began_s = 0.0
 
     def begin(self, appsrc: Gst.Element) -> None:
         self.appsrc, self.samples = appsrc, 0
@@ -247,22 +277,32 @@ class Tone:
     def end(self) -> None:
         self.appsrc = None
 
+    def stop(self) -> bool:
+        self.is_over = True
+        return True
+
     def on_tick(self) -> bool:
-        clock = self.appsrc and self.appsrc.get_clock()
+        clock = self.appsrc and not self.is_over and self.appsrc.get_clock()
         if clock:
             now_ns = clock.get_time() - self.appsrc.get_base_time()
             if not self.samples:
-                self.began_ns = now_ns
+                self.began_ns, self.began_s = now_ns, time.time()
             # As many as are due: a timer that is late must not make the sound slower.
             while self.began_ns + self.samples * Gst.SECOND // self.rate <= now_ns:
                 self.push()
         return True
 
+    def level(self, place: int) -> int:
+        """Half as loud in odd seconds of Unix time: a clock in the sound, as the blocks are one in the picture."""
+        return TONE_LEVEL >> (int(self.began_s + (self.samples + place) / self.rate) & 1)
+
     def push(self) -> None:
         count = self.rate * PIECE_MS // 1000
         step = 2 * math.pi * TONE_HZ / self.rate
-        wave = (round(TONE_LEVEL * math.sin(step * (self.samples + place))) for place in range(count))
-        buffer = Gst.Buffer.new_wrapped(struct.pack(f"<{count}h", *wave))
+        wave = (round(self.level(place) * math.sin(step * (self.samples + place))) for place in range(count))
+        is_garbage = self.codec == "garbage"
+        data = self.random.randbytes(90) if is_garbage else struct.pack(f"<{count}h", *wave)
+        buffer = Gst.Buffer.new_wrapped(data)
         buffer.pts = self.began_ns + self.samples * Gst.SECOND // self.rate
         buffer.duration = PIECE_MS * Gst.MSECOND
         self.samples += count

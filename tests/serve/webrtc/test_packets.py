@@ -73,7 +73,7 @@ def test_only_a_key_frames_first_packet_asks_for_low_delay() -> None:
 def test_pictures_with_sound_may_wait_for_it() -> None:
     frame = PacketizedFrame([b"key"], 0, 0, is_key=True)
     # RFC 8285: id 5, three bytes; 12 bits each of the least and the most delay, in units of 10 ms.
-    expected = {HeaderProfile(96, 5): "52000000", HeaderProfile(96, 5, has_sound=True): "52000014"}
+    expected = {HeaderProfile(96, 5): "52000000", HeaderProfile(96, 5, has_sound=True): "52000032"}
     for profile, element in expected.items():
         assert frame.header(0, profile, SSRC, 0)[16:20].hex() == element
     assert len(frame.header(0, HeaderProfile(96, has_sound=True), SSRC, 0)) == 12
