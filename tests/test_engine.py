@@ -1,14 +1,17 @@
 """The media engine's own decisions: who is let in."""
 
+from pathlib import Path
+
 import pytest
 import trio
+import trio.testing
 from trio.testing import MockClock
 
 from camgate.config.model import Settings
-from camgate.engine import MAX_STEP_WAIT_S, Engine
-from camgate.relay.errors import BadOffer, TooManyJoins
+from camgate.engine import MAX_STEP_WAIT_S, ON_DEMAND_WAIT_S, Engine
+from camgate.relay.errors import BadOffer, CameraOffline, TooManyJoins
 from camgate.relay.registry import Registry
-from camgate.relay.source import Source
+from camgate.relay.source import CameraState, Source
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.turns import PATIENCE_S
 
@@ -30,6 +33,43 @@ async def test_a_flood_of_offers_takes_no_turns_from_those_half_connected(autoju
         nursery.cancel_scope.cancel()
     with pytest.raises(BadOffer):
         await engine.answer_offer("front", "no offer", host=None, wait_s=0)
+
+
+OFFER = (Path(__file__).parent / "fixtures/offers/chromium-156-linux.sdp").read_text()
+
+
+@pytest.mark.parametrize(("wait_s", "waited_s"), [(None, ON_DEMAND_WAIT_S), (0, 0), (3, 3)])
+async def test_an_offer_for_a_camera_on_demand_waits_for_a_dial(
+    wait_s: float | None, waited_s: float, autojump_clock: MockClock
+) -> None:
+    registry, source = Registry(), Source("front")
+    registry.add(source)
+    source.set_idle()
+    engine = Engine(Settings(cameras={}), registry, Endpoint())
+    async with trio.open_nursery() as nursery:
+
+        async def dial() -> None:
+            await source.wants.wait_wanted()
+            source.set_state(CameraState.CONNECTING)
+
+        nursery.start_soon(dial)
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(CameraOffline) as refused:
+            await engine.answer_offer("front", OFFER, host=None, wait_s=wait_s)
+    assert trio.current_time() == waited_s
+    assert source.wants.count == 0
+    assert refused.value.retry_after_s is not None
+
+
+async def test_an_offer_without_a_wait_is_not_held_for_a_camera_that_is_always_connected(
+    autojump_clock: MockClock,
+) -> None:
+    registry = Registry()
+    registry.add(Source("front"))
+    engine = Engine(Settings(cameras={}), registry, Endpoint())
+    with pytest.raises(CameraOffline, match="being connected"):
+        await engine.answer_offer("front", OFFER, host=None, wait_s=None)
+    assert trio.current_time() == 0
 
 
 async def _offer(engine: Engine) -> None:
