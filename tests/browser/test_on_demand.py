@@ -11,6 +11,15 @@ from tests.browser.viewer import Viewer
 
 LINGER_S = 2
 
+WORDS = """
+async ([player, camera]) => {
+  const { explain, stateName } = await import("/static/words.js");
+  const cameras = { serverAnswers: true, get: () => camera };
+  const words = explain({ camera: camera.name, ...player }, cameras);
+  return [stateName(cameras, camera.name), words.headline, words.detail];
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def garage_camera() -> Iterator[CameraProcess]:
@@ -60,7 +69,31 @@ def test_a_camera_that_is_not_well_says_why(context: BrowserContext, demand_serv
     expect(wall.page.get_by_role("link", name="front Unhealthy")).to_be_visible()
     expect(wall.page.locator('[data-camera="front"] .figures')).to_have_text(why)
     expect(wall.page.get_by_role("status").first).to_have_text(re.compile("^2 cameras, [12] live, 1 unhealthy"))
+    assert_words(wall)
     page = Viewer(context.new_page(), demand_server.url).open("/camera/front").page
     expect(page.locator("#ailment")).to_have_text(why)
     expect(page.locator("#camera-state")).to_have_text("Unhealthy")
     expect(page.locator("#source-frames")).to_have_text(re.compile(r"2\d\.\d of 100\.0"))
+
+
+def assert_words(viewer: Viewer) -> None:
+    """What is said of cameras that are hard to bring about: in any page, since only words are asked for."""
+
+    def words(player_state: str, **camera: object) -> list[str]:
+        facts = {"name": "x", "state": "live", "healthy": True, "gop_s": None, "cache_frames": 0} | camera
+        said: list[str] = viewer.page.evaluate(WORDS, [{"state": player_state}, facts])
+        return said
+
+    assert words("waiting", key_frame_age_s=23.4) == [
+        "Live",
+        "Waiting for the camera's next key frame",
+        "The last one came 23 s ago. Only there can a picture begin.",
+    ]
+    name, _, detail = words("frozen", healthy=False, health_reason="no key frame for 90 s")
+    assert (name, detail) == ("Unhealthy", "No key frame for 90 s.")
+    assert words("idle", state="idle")[0] == "On demand"
+    name, headline, detail = words("connecting", state="connecting", demand="dialling")
+    assert (name, headline) == ("Connecting", "Reaching the camera")
+    assert detail == "It is connected while somebody watches."
+    name, headline, _ = words("idle", state="idle", needs_attention="refused", last_error="wrong password")
+    assert (name, headline) == ("Needs attention", "The camera refuses us")

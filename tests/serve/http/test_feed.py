@@ -60,6 +60,20 @@ async def test_a_page_of_one_camera_hears_of_it_each_second_and_of_no_other(
         assert trio.current_time() == 3 * FIGURES_INTERVAL_S + 0.5
 
 
+async def test_a_wall_and_a_page_hear_each_what_it_wants(
+    engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    feed = CameraFeed(engine)
+    nursery.start_soon(feed.run)
+    with feed.listen() as wall, feed.listen(frozenset({"yard"})) as page:
+        await hear(wall)
+        assert [camera["name"] for camera in (await hear(page))[0]["cameras"]] == ["yard"]
+        engine.change("front", state="stalled")
+        assert [message["camera"]["name"] for message in await hear(wall)] == ["front"]
+        assert [message["camera"]["name"] for message in await hear(page)] == ["yard"]
+        assert trio.current_time() == FIGURES_INTERVAL_S
+
+
 async def test_a_page_may_wait_for_a_camera_that_does_not_exist_yet(
     engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:
