@@ -48,6 +48,7 @@ async def chosen(source: Source, browser: str) -> Choice:
 
 
 B_FRAMES = replace(VIDEO_FORMAT, may_reorder=True)
+HIGH_10 = replace(VIDEO_FORMAT, profile_level_id="6e0028")
 MAIN10 = replace(H265_FORMAT, profile_id=2)
 UHD = replace(H265_FORMAT, level_id=153, width=3840, height=2160)
 
@@ -81,6 +82,7 @@ async def test_what_the_browser_offers_is_passed_through(
         (CHROMIUM, H265_FORMAT, "does not take the main stream's H.265 Main"),
         (SAFARI, MAIN10, "does not take the main stream's H.265 Main 10"),
         (SAFARI, UHD, "does not take the main stream's H.265 Main"),
+        (CHROME, HIGH_10, "does not take the main stream's H.264 High 10"),
         (CHROME, B_FRAMES, "the main stream has B-frames"),
         (CHROME, replace(H265_FORMAT, may_reorder=True), "the main stream has B-frames"),
     ],

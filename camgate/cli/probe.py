@@ -81,7 +81,7 @@ def _facts(result: ProbeResult) -> dict[str, Any]:
         "tracks": [track.label for track in result.tracks],
         "codec": video and video.codec,
         "profile": video and video.profile,
-        "profile_level_id": video and (video.profile_level_id or None),
+        **({"profile_level_id": video.profile_level_id} if video and video.profile_level_id else {}),
         "level": video and video.level,
         "width": video and video.width,
         "height": video and video.height,

@@ -58,8 +58,6 @@ _AUDIO_NAMES = {
     "G726-32": "G.726",
     "AAL2-G726-32": "G.726",
 }
-_PROFILES_FOR_BROWSERS = frozenset({"Constrained Baseline", "Baseline", "Main", "High"})
-_H265_PROFILES_FOR_BROWSERS = frozenset({"Main", "Main 10"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,17 +252,14 @@ class _Look:
             shown += f" {video.width}x{video.height}"
         if self._measured_fps:
             shown += f" at {self._measured_fps:.0f} fps"
+        other = "transcoded, unless a sub-stream is configured"
         if self._runs_backward:
-            return f"a broken picture: {shown} with B-frames, which WebRTC cannot play; turn B-frames off in the camera"
+            return f"{shown} with B-frames, which WebRTC cannot carry: {other}; turn B-frames off in the camera"
+        if not video.is_for_browsers:
+            return f"{shown}, a profile that browsers do not decode: {other}; set it to High, Main or Baseline"
         if video.codec == "H265":
-            if video.profile not in _H265_PROFILES_FOR_BROWSERS:
-                return f"{NOTHING}{shown} is a profile that browsers do not decode; set it to Main"
-            return (
-                f"{shown}, passed through to browsers that take H.265 (Safari; Chrome and Edge where the hardware"
-                " decodes it); others need H.264 from the camera"
-            )
-        if video.profile not in _PROFILES_FOR_BROWSERS:
-            return f"{NOTHING}{shown} is a profile that browsers do not decode; set it to High, Main or Baseline"
+            takers = "Safari; Chrome and Edge where the hardware decodes it"
+            return f"{shown}, passed through to browsers that take H.265 ({takers}); for others {other}"
         return f"{shown}, passed through"
 
 

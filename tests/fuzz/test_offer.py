@@ -5,9 +5,10 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.wire.sdp.answer import LocalTransport, SentTrack, build_answer, choose_h264, wanted_video
+from camgate.wire.sdp.answer import LocalTransport, SentTrack, build_answer, choose_h264, choose_h265, wanted_video
 from camgate.wire.sdp.fragment import FragmentMalformed, parse_fragment_untrusted
 from camgate.wire.sdp.offer import OfferMalformed, parse_offer_untrusted
+from tests.fakes.frames import H265_FORMAT
 from tests.fuzz.reach import Reach
 
 OFFERS = [path.read_text() for path in sorted((Path(__file__).parents[1] / "fixtures" / "offers").glob("*.sdp"))]
@@ -46,10 +47,11 @@ def test_offer_fuzz() -> None:
             return
         reach.seen(True)
         video = wanted_video(offer)
-        codec = choose_h264(video, "42e01f") if video is not None else None
-        if video is not None and codec is not None:
-            answer = build_answer(offer, 1, TRANSPORT, {video.mid: SentTrack(codec, 1, "front")})
-            assert answer.count("\r\nm=") == len(offer.media)
+        if video is not None:
+            for codec in (choose_h264(video, "42e01f"), choose_h265(video, H265_FORMAT)):
+                if codec is not None:
+                    answer = build_answer(offer, 1, TRANSPORT, {video.mid: SentTrack(codec, 1, "front")})
+                    assert answer.count("\r\nm=") == len(offer.media)
 
     fuzz()
     reach.check()

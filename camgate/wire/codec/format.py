@@ -5,6 +5,9 @@ from dataclasses import dataclass
 H264_CONSTRAINT_SET1 = 0x40
 
 _H264_PROFILES = {0x42: "Baseline", 0x4D: "Main", 0x58: "Extended", 0x64: "High", 0x6E: "High 10", 0x7A: "High 4:2:2"}
+_H264_FOR_BROWSERS = frozenset({"Constrained Baseline", "Baseline", "Main", "Extended", "High"})
+"""What every browser decodes, whatever profile it was offered under."""
+_H265_FOR_BROWSERS = frozenset({"Main", "Main 10"})
 _H265_PROFILES = {1: "Main", 2: "Main 10", 3: "Main Still Picture", 4: "Range Extensions"}
 
 
@@ -44,6 +47,11 @@ class VideoFormat:
         if self.codec == "VP8":
             return ""
         return h264_profile_name(self.profile_level_id)
+
+    @property
+    def is_for_browsers(self) -> bool:
+        """Whether there are browsers that decode this profile of H.264 or H.265."""
+        return self.profile in (_H265_FOR_BROWSERS if self.codec == "H265" else _H264_FOR_BROWSERS)
 
     @property
     def level(self) -> float:

@@ -10,6 +10,8 @@ PLAYOUT_DELAY_URI = "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay"
 """Lets the sender bound the receiver's jitter buffer; Chromium obeys it, Firefox ignores it."""
 
 CONSTRAINED_BASELINE = "42e01f"
+_DECODED_UNDER_ANY_LABEL = frozenset({0x42, 0x4D, 0x58, 0x64})
+"""Baseline, Main, Extended and High; of the profiles above, with more bits or colours, browsers show black."""
 _H265_LEVEL = 120
 """Level 4: an offer without level-id stands for 3.1, and its maker should take 4 (draft-ietf-avtcore-hevc-webrtc)."""
 _FEEDBACK = ("nack", "nack pli", "ccm fir")
@@ -91,17 +93,18 @@ def _wanted(offer: Offer, kind: str) -> OfferedMedia | None:
 def choose_h264(media: OfferedMedia, profile_level_id: str) -> OfferedCodec | None:
     """Choose the offered H.264 payload type for a stream of `profile_level_id` (6 hex digits), or None.
 
-    Only packetization mode 1 can carry fragments (RFC 6184 section 6.3). The same profile is best; else Constrained
-    Baseline, under which every browser decodes Main and High too; else whatever mode 1 is there. The level is not
-    compared: browsers decode more than they declare.
+    Only packetization mode 1 can carry fragments (RFC 6184 section 6.3). The same profile is best; else, for what
+    browsers decode all the same, Constrained Baseline; else whatever mode 1 is there. The level is not compared:
+    browsers decode more than they declare.
     """
     codecs = [c for c in media.codecs if c.name == "H264" and c.parameters.get("packetization-mode") == "1"]
     wanted = _profile(profile_level_id)
-    for profile in (wanted, _profile(CONSTRAINED_BASELINE)):
+    profiles = [wanted, _profile(CONSTRAINED_BASELINE)] if wanted[0] in _DECODED_UNDER_ANY_LABEL else [wanted]
+    for profile in profiles:
         for codec in codecs:
             if _profile(codec.parameters.get("profile-level-id", "42e01f")) == profile:
                 return codec
-    return codecs[0] if codecs else None
+    return codecs[0] if codecs and len(profiles) > 1 else None
 
 
 def choose_h265(media: OfferedMedia, video: VideoFormat, *, heed_level: bool = True) -> OfferedCodec | None:

@@ -27,7 +27,10 @@ def test_a_format_says_what_it_is() -> None:
     assert (main10.label, main10.level) == ("H.265 Main 10", 4.1)
     vp8 = VideoFormat(codec="VP8", **common)
     assert (vp8.label, vp8.profile, vp8.level) == ("VP8", "", 0)
-    assert VideoFormat(codec="H265", profile_id=9, **common).profile == "profile 9"
+    unknown = VideoFormat(codec="H265", profile_id=9, **common)
+    assert unknown.profile == "profile 9"
+    assert [video.is_for_browsers for video in (high, main10, unknown)] == [True, True, False]
+    assert not VideoFormat(profile_level_id="6e0028", **common).is_for_browsers
 
 
 @pytest.mark.parametrize(

@@ -185,6 +185,14 @@ def test_the_high_tier_needs_to_be_offered() -> None:
     assert choose_h265(_media(_h265(96, tier_flag="1")), _main(tier_flag=1)) is not None
 
 
+@pytest.mark.parametrize("profile_level_id", ["6e0028", "7a0028", "f40028"])
+def test_a_profile_that_browsers_show_black_of_must_be_offered(profile_level_id: str) -> None:
+    assert choose_h264(_media(_h264(96, "42e01f"), _h264(97, "640c1f")), profile_level_id) is None
+    chosen = choose_h264(_media(_h264(96, "42e01f"), _h264(97, profile_level_id[:4] + "1f")), profile_level_id)
+    assert chosen is not None
+    assert chosen.payload_type == 97
+
+
 def test_an_offer_that_only_sends_has_no_wanted_video() -> None:
     text = (OFFERS / "firefox-153-linux.sdp").read_text().replace("a=recvonly", "a=sendonly")
     assert wanted_video(parse_offer_untrusted(text)) is None
