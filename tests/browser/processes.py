@@ -80,6 +80,11 @@ class CameraProcess:
             assert pipe is not None
             pipe.close()
 
+    def resize(self) -> None:
+        """Double the picture's sides, or take them back."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+
     def freeze(self) -> None:
         """Make it hang: its connections stay open and silent."""
         assert self._process is not None

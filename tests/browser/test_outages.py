@@ -47,6 +47,24 @@ def test_a_camera_that_restarts_costs_no_new_session(viewer: Viewer, front_camer
     assert viewer.offers == 1
 
 
+def test_a_camera_that_changes_its_resolution_costs_no_new_session(viewer: Viewer, front_camera: CameraProcess) -> None:
+    viewer.page.add_init_script(UFRAGS)
+    viewer.open("/camera/front").assert_plays()
+    ufrags = viewer.page.evaluate(KEEP_CONNECTION)
+
+    for width in (1280, 640):
+        before = viewer.wait_blocks()
+        front_camera.resize()
+        viewer.eventually(
+            lambda width=width: viewer.video().evaluate("video => video.videoWidth") == width, f"{width} pixels", 5
+        )
+        # The picture's counter goes on, in the new size.
+        assert viewer.assert_plays().frame > before.frame
+    assert viewer.page.evaluate("camgate.peerConnections()[0] === kept")
+    assert viewer.page.evaluate("ufrags(kept)") == ufrags
+    assert viewer.offers == 1
+
+
 def test_a_page_that_waits_for_its_camera_connects_when_it_comes(
     new_viewer: Callable[[], Viewer], front_camera: CameraProcess
 ) -> None:

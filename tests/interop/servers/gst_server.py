@@ -176,18 +176,30 @@ class PictureSource:
         self.options = options
         # A number that is larger in a process that starts later, so that a reader can tell old pictures from new ones.
         self.number = int(time.time() * options.fps) & MASK
-        self.cell = options.width // 40
         self.appsrc = None
         self.tone = Tone(options.audio) if options.audio else None
-        chroma = bytes([128]) * (options.width * options.height // 2)
-        self.background = bytes([GREY]) * (options.width * options.height) + chroma
+        self.set_size(options.width, options.height)
+        GLib.unix_signal_add(GLib.PRIORITY_HIGH, signal.SIGUSR1, self.on_resize)
+
+    def set_size(self, width: int, height: int) -> None:
+        self.width, self.height, self.cell = width, height, width // 40
+        self.caps = f"video/x-raw,format=I420,width={width},height={height},framerate={self.options.fps}/1"
+        self.background = bytes([GREY]) * (width * height) + bytes([128]) * (width * height // 2)
+
+    def on_resize(self) -> bool:
+        """Double the picture's sides, or take them back, in mid-stream: as another profile or the night does."""
+        factor = 2 if self.width == self.options.width else 1
+        self.set_size(factor * self.options.width, factor * self.options.height)
+        if self.appsrc is not None:
+            self.appsrc.set_property("caps", Gst.Caps.from_string(self.caps))
+        return True
 
     def factory(self) -> GstRtspServer.RTSPMediaFactory:
         options = self.options
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(
             f"( appsrc name=pictures is-live=true do-timestamp={not options.picture_delay_ms} format=time"
-            f" caps=video/x-raw,format=I420,width={options.width},height={options.height},framerate={options.fps}/1"
+            f" caps={self.caps}"
             f" ! {encoder(options)} ! {payloader(options)} {sound(options)} )"
         )
         factory.set_shared(True)
@@ -241,7 +253,7 @@ class PictureSource:
 
     def draw_bar(self, picture: bytearray) -> None:
         """A bar that moves, so that pictures differ by more than the counter."""
-        width, height = self.options.width, self.options.height
+        width, height = self.width, self.height
         left = self.number * 8 % (width - self.cell)
         for y in range(height // 2, height // 2 + self.cell):
             picture[y * width + left : y * width + left + self.cell] = bytes([WHITE]) * self.cell
@@ -250,7 +262,7 @@ class PictureSource:
         bits = [1, 0, *(value >> (31 - i) & 1 for i in range(32)), value.bit_count() & 1]
         line = b"".join(bytes([WHITE if bit else BLACK]) * self.cell for bit in bits)
         for y in range(row * self.cell, (row + 1) * self.cell):
-            start = y * self.options.width
+            start = y * self.width
             picture[start : start + len(line)] = line
 
 
