@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse lock clean
+.PHONY: help setup run check test test-full bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -28,7 +28,7 @@ test-full: setup ## every test, with far more generated inputs for the property 
 
 bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
 	@.venv/bin/camgate bench $(ARGS)
-	@for file in $(filter-out %_joins.py %_browser_loss.py %_abuse.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
+	@for file in $(filter-out %_joins.py %_browser_loss.py %_abuse.py %_recovery.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
 
 bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
 	@$(PYTHON_BIN) tests/run_tiers.py bench
@@ -47,6 +47,9 @@ bench-loss: setup ## watch a camera in Chromium behind lossy and slow paths: fre
 
 bench-abuse: setup ## one attacker beside 20 viewers: what he adds to their delay; 2 minutes (ARGS=... as --viewers 100)
 	@$(PYTHON_BIN) tests/bench/bench_abuse.py $(ARGS)
+
+bench-recovery: setup ## kill, freeze and cut off a camera: when its viewers have pictures again; 5 minutes (ARGS=... as --rounds 3)
+	@$(PYTHON_BIN) -m tests.bench.bench_recovery $(ARGS)
 
 lock: ## pin the newest allowed versions anew (needs the network)
 	@packaging/lock
