@@ -358,8 +358,11 @@ class Session:
             return
         while data:
             await trio.lowlevel.wait_writable(self._link)
-            with suppress(BlockingIOError):
+            try:
                 data = data[self._link.send(data) :]
+            except BlockingIOError:
+                # What blocks is another socket than the one to wait for: a tunnel's.
+                await trio.sleep(UNSENT_RETRY_S)
         # To close with bytes unread would send a reset, which can overtake the TEARDOWN (RFC 1122, 4.2.2.13).
         self._link.shutdown(socket.SHUT_WR)
         while True:

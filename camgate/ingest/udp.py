@@ -265,8 +265,8 @@ def _at(address: Address, port: int) -> Address:
 
 
 def _send(port: socket.socket, packet: bytes, to: Address) -> None:
-    # A report that does not get away is one that was lost on the way.
-    with suppress(OSError):
+    # A report that does not get away is one that was lost on the way. OverflowError: beside port 65,535 there is none.
+    with suppress(OSError, OverflowError):
         port.sendto(packet, to)
 
 

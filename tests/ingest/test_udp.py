@@ -11,14 +11,17 @@ import trio.testing
 from camgate.config.model import Transport
 from camgate.ingest.arrivals import Arrivals
 from camgate.ingest.errors import CameraHungUp, NoTransportWorks, NoUdpPorts, UdpSilent
+from camgate.ingest.intake import open_intake
 from camgate.ingest.session import REPORT_INTERVAL_S
+from camgate.ingest.supervisor import run_camera
 from camgate.ingest.transports import Transports
 from camgate.ingest.udp import BIND_TRIES, SILENCE_S, Packets, UdpMedia, _warn_small
+from camgate.relay.source import CameraState, Source
 from camgate.wire.rtp.rtcp import ReceiverReport, parse_rtcp_untrusted
 from camgate.wire.rtsp.headers import Transport as TransportHeader
 from tests.fakes.camera import GOP_FRAMES, FakeCamera
 from tests.fakes.network import Impairment
-from tests.fakes.sessions import Sink, error_of, play, play_for, serving
+from tests.fakes.sessions import Sink, error_of, play, play_for, serving, settings
 from tests.fakes.udp import FakeUdp
 
 UDP = Transport.UDP
@@ -358,3 +361,20 @@ async def test_a_small_receive_buffer_is_told_once(
     _warn_small.cache_clear()
     assert len(told) == 1
     assert 0 < told[0] < 1 << 30
+
+
+async def test_what_worked_is_asked_for_first_when_the_camera_returns(autojump_clock: trio.testing.MockClock) -> None:
+    camera, source = udp_camera(), Source("front")
+    assert camera.udp is not None
+    camera.refuses_tcp = True
+    async with serving(camera), open_intake(camera.dial, camera.udp.open_udp) as intake, trio.open_nursery() as nursery:
+        nursery.start_soon(run_camera, settings(camera), source, intake)
+        await trio.sleep(15)
+        camera.hang_up()
+        await trio.sleep(5)
+        assert source.state is CameraState.LIVE
+        assert source.statistics().transport == "udp"
+        nursery.cancel_scope.cancel()
+    setups = [request.headers["transport"] for request in camera.requests if request.method == "SETUP"]
+    assert ["TCP" in setup for setup in setups] == [True, False, False]
+    camera.udp.close()
