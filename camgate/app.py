@@ -8,6 +8,7 @@ Task tree (each line is owned by the one above it):
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
       load          looks at the machine ten times a second       (load.LoadWatch.run)
       transcoders   a task a stream that is made of another       (transcode.TranscoderPool.run)
+      sounds        a task a stream of sound that is made         (transcode.SoundPool.run)
       snapshots     hands key frames to a worker process          (transcode.Snapshots.run)
       health        looks at every camera each few seconds         (relay.watch_health)
       intake        reads the sockets of all cameras               (ingest.open_intake)
@@ -103,6 +104,7 @@ async def _run_parts(
         nursery.start_soon(watch_health, registry, settings.health)
         nursery.start_soon(engine.snapshots.run)
         nursery.start_soon(engine.transcoders.run)
+        nursery.start_soon(engine.sounds.run)
         for camera in settings.cameras.values():
             source = Source(camera.name, title=camera.title, expected_fps=camera.expected_fps)
             if camera.sub is not None:

@@ -16,6 +16,7 @@ from camgate.base.shallow import shallow
 from camgate.choice import Choice, choose
 from camgate.config.model import Settings
 from camgate.load.watch import LoadWatch
+from camgate.relay.audio import AudioStream
 from camgate.relay.errors import (
     BadOffer,
     PreconditionFailed,
@@ -36,6 +37,7 @@ from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, Sound
 from camgate.transcode.pool import TranscoderPool
 from camgate.transcode.snapshots import Snapshots
+from camgate.transcode.sounds import OPUS, SoundPool
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
     LocalTransport,
@@ -47,7 +49,7 @@ from camgate.wire.sdp.answer import (
     wanted_video,
 )
 from camgate.wire.sdp.fragment import Fragment, FragmentMalformed, build_fragment, parse_fragment_untrusted
-from camgate.wire.sdp.offer import Offer, OfferedMedia, OfferMalformed, parse_offer_untrusted
+from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalformed, parse_offer_untrusted
 
 FULL_RETRY_S = 10.0
 
@@ -90,7 +92,8 @@ class Engine:
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
         self.snapshots = Snapshots()
         self.transcoders = TranscoderPool(settings.transcode)
-        """All three run by the app."""
+        self.sounds = SoundPool()
+        """All four run by the app."""
         self._deriver = self.transcoders if self.transcoders.is_on else None
 
     async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
@@ -138,9 +141,8 @@ class Engine:
         addresses: list[str],
     ) -> Answer:
         codec = choice.codec
-        audio = choice.source.audio
         heard = wanted_audio(offer, video)
-        audio_codec = choose_audio(heard, audio.format) if heard and audio else None
+        audio, audio_codec = self._choose_sound(choice.source, heard)
         sound = None
         if audio is not None and audio_codec is not None:
             sound = Sound(self._endpoint.audio_sender(audio), audio_codec.payload_type)
@@ -162,6 +164,18 @@ class Engine:
         self._choices[peer] = choice
         sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
         return Answer(peer.session_id, sdp, peer.etag, codec.name, choice.why)
+
+    def _choose_sound(
+        self, source: Source, heard: OfferedMedia | None
+    ) -> tuple[AudioStream | None, OfferedCodec | None]:
+        """Return the stream of sound for a viewer and the codec to send it in: as it comes, else made into Opus."""
+        if heard is None or source.audio is None:
+            return None, None
+        codec = choose_audio(heard, source.audio.format)
+        if codec is not None:
+            return source.audio, codec
+        codec = choose_audio(heard, OPUS)
+        return (None, None) if codec is None else (self.sounds.derive(source.audio), codec)
 
     def _transport(self, peer: Peer) -> LocalTransport:
         candidates = host_candidates(peer.addresses, self._endpoint.port)

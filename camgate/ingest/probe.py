@@ -19,7 +19,7 @@ from camgate.ingest.errors import UnsupportedVideo
 from camgate.ingest.intake import open_intake
 from camgate.ingest.links import port_of
 from camgate.ingest.play import play_camera
-from camgate.ingest.receive import audio_format
+from camgate.ingest.receive import audio_format, is_decoded
 from camgate.relay.source import Reception
 from camgate.relay.splice import Splice
 from camgate.wire.codec.format import AudioFormat, VideoFormat
@@ -230,16 +230,17 @@ class _Look:
     def _sound_sentence(self, tracks: tuple[Track, ...]) -> str:
         offered = [track for track in tracks if track.media == "audio" and not track.is_backchannel]
         if self._audio is not None:
-            came = "passed through" if self._audio_frames else "but none came while camgate listened"
+            way = "passed through" if self._audio.is_for_browsers else "made into Opus, which every browser plays"
+            came = way if self._audio_frames else "but none came while camgate listened"
             return f"{audio_name(self._audio)}, {came}"
         if not offered:
             return f"{NOTHING}the camera offers no sound"
         if self._played is None:
             return f"{NOTHING}sound goes with pictures, and there are none"
-        if any(audio_format(track).is_for_browsers for track in offered):
+        if any(map(is_decoded, offered)):
             return f"{NOTHING}the camera refused its sound"
         names = printable_list((audio_name(audio_format(track)) for track in offered), " and ")
-        return f"{NOTHING}the camera offers {names}, which browsers do not play; set it to G.711 at 8 kHz, or Opus"
+        return f"{NOTHING}the camera offers {names}, which camgate cannot decode; set it to G.711, AAC or Opus"
 
     def browser_sentence(self) -> str:
         """Say what a browser will get of what was seen."""

@@ -12,6 +12,7 @@ from camgate.ingest.errors import CameraHungUp
 from camgate.relay.source import Reception
 from camgate.wire.codec.audio import AudioDepacketizer
 from camgate.wire.codec.audio_codecs import audio_of_track_untrusted
+from camgate.wire.codec.errors import AudioMalformed
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.video_codecs import video_depacketizer
@@ -62,6 +63,15 @@ def receive_audio(track: Track, now: float, on_report: OnReport | None = None) -
 def audio_format(track: Track) -> AudioFormat:
     """Return what the session description says of an audio track, be it usable or not."""
     return AudioFormat(codec=track.codec, clock_hz=track.clock_rate, channels=track.audio_channels)
+
+
+def is_decoded(track: Track) -> bool:
+    """Say whether the sound of an audio track can be used, be it that it must be transcoded."""
+    try:
+        audio_of_track_untrusted(track.codec, track.clock_rate, track.audio_channels, track.fmtp)
+    except AudioMalformed:
+        return False
+    return True
 
 
 def _end_session() -> None:

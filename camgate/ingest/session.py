@@ -25,7 +25,7 @@ from camgate.ingest.errors import (
     UnsupportedVideo,
 )
 from camgate.ingest.link import Link
-from camgate.ingest.receive import TrackReceiver, VideoReceiver, audio_format, receive_audio
+from camgate.ingest.receive import TrackReceiver, VideoReceiver, audio_format, is_decoded, receive_audio
 from camgate.ingest.udp import UdpMedia
 from camgate.relay.source import Reception
 from camgate.wire.codec.format import AudioFormat, VideoFormat
@@ -394,12 +394,10 @@ def choose_track(tracks: tuple[Track, ...]) -> Track:
 
 
 def choose_audio(tracks: tuple[Track, ...]) -> Track | None:
-    """Return the first audio track that browsers can be given; None where there is none.
+    """Return the first audio track that browsers play as it is, else the first that can be decoded, else None.
 
     Tracks towards the camera are none, and unknown ones are left alone: a second reader of a backchannel fails on
     Dahua, and an Amcrest doorbell's button goes dead (go2rtc).
     """
-    for track in tracks:
-        if track.media == "audio" and not track.is_backchannel and audio_format(track).is_for_browsers:
-            return track
-    return None
+    usable = [track for track in tracks if track.media == "audio" and not track.is_backchannel and is_decoded(track)]
+    return next((track for track in usable if audio_format(track).is_for_browsers), next(iter(usable), None))

@@ -16,6 +16,9 @@ MAX_MESSAGE_BYTES = 64 << 20
 SNAPSHOT_HEAD = struct.Struct(">8sH")
 """A SNAPSHOT's codec by its name in SDP, and width."""
 
+SOUND_ID = struct.Struct(">I")
+"""Which of the sound worker's streams a message is about."""
+
 _HEAD = struct.Struct(">BI")
 _MEDIA_HEAD = struct.Struct(">qdB")
 _SIZE = struct.Struct(">I")
@@ -43,6 +46,16 @@ class Kind(IntEnum):
     """From the worker: it waits for frames, and what it will do, as JSON. Again when that changes."""
     TAKEN = 8
     """From the worker, for each frame: what became of all so far."""
+    OPEN = 9
+    """To the sound worker: a stream's number, and its format as JSON. This and what follows begins with SOUND_ID."""
+    CLOSE = 10
+    """To the sound worker: a stream has ended."""
+    SOUND = 11
+    """As MEDIA, of one of its streams."""
+    HEARD = 12
+    """From the sound worker, for each frame."""
+    UNUSABLE = 13
+    """From the sound worker: why a stream cannot be decoded, in words."""
 
 
 class WorkerTalksNonsense(RemoteError):
@@ -67,12 +80,16 @@ class Media:
     is_unseen: bool = False
 
     def pack(self) -> bytes:
-        """Return it as a whole message."""
+        """Return it as a whole MEDIA message."""
+        return pack(Kind.MEDIA, self.pack_body())
+
+    def pack_body(self) -> bytes:
+        """Return it as the body of a message."""
         flags = _KEY * self.is_key | _UNSEEN * self.is_unseen
         parts = [_MEDIA_HEAD.pack(self.rtp_time, self.arrival_s, flags)]
         for nal in self.nals:
             parts += (_SIZE.pack(len(nal)), nal)
-        return pack(Kind.MEDIA, *parts)
+        return b"".join(parts)
 
     @classmethod
     def unpack(cls, body: bytes) -> "Media":

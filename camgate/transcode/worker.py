@@ -18,6 +18,7 @@ from camgate.base.errors import CamgateError
 from camgate.transcode.channel import Channel
 from camgate.transcode.jpeg import make_jpeg
 from camgate.transcode.messages import SNAPSHOT_HEAD, Kind
+from camgate.transcode.sound import run_sound
 from camgate.transcode.video import run_video
 
 
@@ -49,7 +50,11 @@ def run_snapshots(channel: Channel, setup: dict[str, Any]) -> None:
             channel.send(Kind.PICTURE, picture)
 
 
-TASKS: Mapping[str, Callable[[Channel, dict[str, Any]], None]] = {"snapshots": run_snapshots, "video": run_video}
+TASKS: Mapping[str, Callable[[Channel, dict[str, Any]], None]] = {
+    "snapshots": run_snapshots,
+    "video": run_video,
+    "sound": run_sound,
+}
 
 if __name__ == "__main__":
     main()

@@ -22,10 +22,21 @@ RTCPeerConnection.prototype.addTransceiver = function (kind, ...rest) {
 """Makes a browser that lacks codecs, for tests only: MISSING stands for a regular expression."""
 
 
+HEARD = """
+async () => {
+  const reports = await Promise.all(camgate.peerConnections().map((each) => each.getStats()));
+  const sound = reports.flatMap((report) => [...report.values()].filter(({ type }) => type === "inbound-rtp"))
+    .find(({ kind }) => kind === "audio");
+  return sound ? [sound.totalAudioEnergy, sound.concealedSamples, sound.totalSamplesReceived] : null;
+}
+"""
+"""Energy of the sound so far, and how many of its samples were made up."""
+
+
 @pytest.fixture(scope="module")
 def transcoding(tmp_path_factory: pytest.TempPathFactory, front_camera: CameraProcess) -> Iterator[CamgateProcess]:
-    """camgate with an H.265 camera (5), one with B-frames (6), and front (1), and room for two transcoders."""
-    cameras = [CameraProcess(5, codec="h265"), CameraProcess(6, "--b-frames")]
+    """camgate with an H.265 camera with AAC (5), one with B-frames (6), and front (1), and room for two transcoders."""
+    cameras = [CameraProcess(5, "--audio=aac", codec="h265"), CameraProcess(6, "--b-frames")]
     for camera in cameras:
         camera.start()
     settings = {name: {"url": camera.url} for name, camera in zip(("newer", "reordered"), cameras, strict=True)}
@@ -96,3 +107,17 @@ def test_viewers_stay_while_the_worker_is_killed_and_one_too_many_is_told(
     newer.page.close()
     refused.page.get_by_role("button", name="Try now").click()
     refused.assert_plays()
+
+
+def test_aac_is_heard(new_page: Callable[..., Viewer], transcoding: CamgateProcess) -> None:
+    viewer = new_page().open("/camera/newer")
+    viewer.assert_plays()
+    assert transcoding.camera("newer")["audio"]["codec"] == "MPEG4-GENERIC"
+    viewer.page.get_by_role("button", name="Sound on").click()
+    viewer.eventually(lambda: (viewer.page.evaluate(HEARD) or [0])[0] > 0.01, "sound with energy in it")
+    before = viewer.page.evaluate(HEARD)
+    viewer.page.wait_for_timeout(2_000)
+    after = viewer.page.evaluate(HEARD)
+    assert after[0] > before[0]
+    # A tone, and not the browser's guesses.
+    assert after[1] - before[1] < 0.2 * (after[2] - before[2])

@@ -127,8 +127,12 @@ async def test_what_stands_in_the_way_is_raised(autojump_clock: trio.testing.Moc
         (
             "PCMU/16000/2",
             200,
-            "nothing: the camera offers G.711 mu-law 16 kHz stereo, which browsers do not play;"
-            " set it to G.711 at 8 kHz, or Opus",
+            "G.711 mu-law 16 kHz stereo, made into Opus, which every browser plays",
+        ),
+        (
+            "EVRC/8000",
+            200,
+            "nothing: the camera offers EVRC 8 kHz, which camgate cannot decode; set it to G.711, AAC or Opus",
         ),
     ],
 )

@@ -6,6 +6,7 @@ section 2.5): we answer checks, and send to the address of the last one that nom
 
 import secrets
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from enum import Enum
 
@@ -172,7 +173,7 @@ class Peer:
         """Live: handshake, watch, say goodbye. Returns when the viewer is gone."""
         try:
             # From the handshake on, a camera on demand must not be hung up on: its stream is not subscribed to yet.
-            with self._watching, self._sender.stream.wants.hold():
+            with self._watching, self._sender.stream.wants.hold(), self._want_sound():
                 await self._watch()
         except Exception:
             self.leave("internal error")
@@ -211,6 +212,9 @@ class Peer:
             self._end_sound()
         self._dtls.close()
         log.info("viewer left", camera=self.camera, session=self.label, address=self.address, reason=self.closed_reason)
+
+    def _want_sound(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._sound is None else self._sound.sender.stream.wants.hold()
 
     def end_sound(self, sender: AudioSender) -> None:
         """Go on without the sound of `sender`, which has ended."""

@@ -14,6 +14,9 @@ from camgate.wire.codec.errors import AudioMalformed, BitstreamMalformed
 
 MAX_ELEMENT_BYTES = 1 << 16
 _MORE = 255
+_SYNC, _SYNC_BITS = 0x2B7, 11
+_SBR, _OWN_RATE = 5, 15
+_ENOUGH_ZEROS = bytes(4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,8 @@ class MuxConfig:
 def parse_mux_config_untrusted(data: bytes) -> MuxConfig:
     """Read a StreamMuxConfig, such as that of the session description. Raises AudioMalformed."""
     try:
-        return _read_mux_config(BitReader(data))
+        # GStreamer's ends with the audio config; what is missing has 0 as its usual value.
+        return _read_mux_config(BitReader(data + _ENOUGH_ZEROS))
     except BitstreamMalformed as exc:
         raise AudioMalformed(f"its StreamMuxConfig: {exc.defect}") from exc
 
@@ -138,6 +142,7 @@ def _read_mux_config(bits: BitReader) -> MuxConfig:
         bits.bits(max(0, size - (before - bits.left)))
     else:
         aac = read_aac_config(bits)
+        _skip_extension(bits)
     fixed_bytes = None
     length_type = bits.bits(3)
     if length_type == 0:
@@ -153,6 +158,18 @@ def _read_mux_config(bits: BitReader) -> MuxConfig:
     if bits.flag():  # crcCheckPresent
         bits.bits(8)
     return MuxConfig(aac, frames, fixed_bytes, other_bits)
+
+
+def _skip_extension(bits: BitReader) -> None:
+    """Skip the note on SBR that encoders append to a config (1.6.2.1), although nothing here says how long that is.
+
+    It cannot be mistaken: read as a frameLengthType it would be 2, which is reserved.
+    """
+    if bits.left < _SYNC_BITS or bits.remaining() >> bits.left - _SYNC_BITS != _SYNC:
+        return
+    bits.bits(_SYNC_BITS)
+    if bits.bits(5) == _SBR and bits.flag() and bits.bits(4) == _OWN_RATE:
+        bits.bits(24)
 
 
 def _value(bits: BitReader) -> int:

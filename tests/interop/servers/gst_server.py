@@ -39,6 +39,10 @@ SOUNDS = {
     "g722": (16_000, "avenc_g722 ! rtpg722pay name=pay1 pt=9"),
     "opus": (48_000, "opusenc ! rtpopuspay name=pay1 pt=97"),
     "garbage": (48_000, "rtpopuspay name=pay1 pt=97"),
+    "aac": (16_000, "avenc_aac ! rtpmp4gpay name=pay1 pt=97"),
+    "latm": (48_000, "avenc_aac ! rtpmp4apay name=pay1 pt=97"),
+    "g726": (8_000, "avenc_g726 bitrate=32000 ! rtpg726pay name=pay1 pt=97"),
+    "l16": (44_100, "audioconvert ! rtpL16pay name=pay1 pt=97"),
 }
 """Sampling rate, and the elements that encode and packetise. `garbage` calls itself Opus."""
 

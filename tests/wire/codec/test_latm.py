@@ -114,12 +114,21 @@ def test_the_config_of_the_session_description_is_read() -> None:
     assert config.aac.data.hex() == "1408"
 
 
+def test_a_config_with_a_note_on_sbr_that_ends_too_early_is_read() -> None:
+    """As GStreamer's rtpmp4apay writes it for what FFmpeg's encoder makes."""
+    config = parse_mux_config_untrusted(bytes.fromhex("40002310adca00"))
+    assert (config.aac.core_hz, config.aac.channels, config.aac.data.hex()) == (48_000, 1, "1188")
+    assert (config.frames, config.fixed_bytes, config.other_bits) == (1, None, 0)
+    own_rate = BitWriter().u(2, 1).u(13, 0).raw(AAC.data).u(11, 0x2B7).u(5, 5).u(1, 1).u(4, 15).u(24, 32_000).u(3, 1)
+    assert parse_mux_config_untrusted(own_rate.u(9, 10).u(2, 0).aligned()) == MuxConfig(AAC, 1, 30, 0)
+
+
 @pytest.mark.parametrize(
     ("fmtp", "reason"),
     [
         ({"cpresent": "0"}, "neither in band nor"),
         ({"cpresent": "0", "config": "4000xyz"}, "not hexadecimal"),
-        ({"cpresent": "0", "config": "40"}, "ends too early"),
+        ({"cpresent": "0", "config": "40"}, "object type is 0"),
     ],
 )
 def test_a_track_that_cannot_be_read_is_refused(fmtp: dict[str, str], reason: str) -> None:
