@@ -142,12 +142,13 @@ class Splice:
         self._last_input = frame.rtp_time
         self._last_arrival = arrival
         if self._time > self._latest:
-            output = round(self._time)
+            output = shown = round(self._time)
             if output - self._last_output < self._min_step:
                 output = self._spread(output)
+            # Behind B-frames, which were held, a key frame is later than it is shown, like these.
+            frame.display_time = shown if self._held else output
             self._held = 0
             self._latest = self._time
-            frame.display_time = output
         else:
             output = self._hold(step, elapsed)
             frame.display_time = round(self._time)

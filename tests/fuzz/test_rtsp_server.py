@@ -148,7 +148,8 @@ def test_transports() -> None:
     words = ["unicast", "multicast", "client_port=5000-5001", "client_port=9", "interleaved=0-1", "destination=1.2.3.4"]
     parts = st.lists(st.sampled_from(words) | TEXT, max_size=4)
     offers = st.builds(lambda protocol, parts: ";".join([protocol, *parts]), protocols, parts)
-    headers = st.lists(offers | offers | TEXT, min_size=1, max_size=3).map(",".join)
+    served = st.sampled_from(["RTP/AVP/TCP;unicast", "RTP/AVP/TCP;interleaved=0-1", "RTP/AVP;client_port=5000-5001"])
+    headers = st.lists(offers | TEXT | served, min_size=1, max_size=4).map(",".join)
     ports = st.none() | st.just((8554, 8555))
 
     @given(headers, st.sets(st.integers(0, 20), max_size=20), ports)
@@ -171,7 +172,7 @@ def test_reports_by_udp() -> None:
     reach = Reach("rtsp server reports by udp")
     ports = UdpPorts.bind(socket.AF_INET, "127.0.0.1", 0)
     client = ("127.0.0.1", 5001)
-    senders = st.sampled_from([client, ("127.0.0.1", 5002), ("192.0.2.1", 5001)])
+    senders = st.sampled_from([client, client, ("127.0.0.1", 5002), ("192.0.2.1", 5001)])
     report = build_receiver_report(1)
 
     @given(st.binary(max_size=64) | st.just(report) | st.integers(0, 8).map(lambda end: report[:end]), senders)

@@ -113,7 +113,7 @@ async def decode(url: str, *transport: str, pictures: int = 60) -> str:
 async def test_clients_of_all_kinds_play_and_the_camera_sees_one_session(tmp_path: Path) -> None:
     require_tool(FFMPEG)
     require_tool(GST_RTSP_SERVER)
-    async with restreaming(tmp_path, "--audio=opus") as restream:
+    async with restreaming(tmp_path, "--audio=opus", "--b-frames") as restream:
         url = restream.url.replace("://", "://recorder:correct%20horse@")
         async with trio.open_nursery() as nursery:
             for transport in (TCP, UDP, TCP):
@@ -127,7 +127,7 @@ async def test_clients_of_all_kinds_play_and_the_camera_sees_one_session(tmp_pat
             nursery.start_soon(multicast_is_refused_in_words, url)
             for protocol in ("tcp", "udp"):
                 nursery.start_soon(gstreamer_plays, url, protocol)
-                nursery.start_soon(times_are_the_cameras_from_a_key_frame_on, url, protocol)
+                nursery.start_soon(pictures_are_shown_at_the_cameras_times, url, protocol)
                 nursery.start_soon(sound_and_pictures_have_one_time, url, protocol)
         assert restream.camera.connections == 1
         assert "horse" not in "\n".join(restream.process.lines)
@@ -140,16 +140,17 @@ async def gstreamer_plays(url: str, protocol: str) -> None:
     assert "Got EOS" in output
 
 
-async def times_are_the_cameras_from_a_key_frame_on(url: str, protocol: str) -> None:
-    """Nothing is squeezed for who wants nothing of the past."""
-    wanted = ("-select_streams", "v", "-show_entries", "packet=pts_time,flags", "-of", "json")
+async def pictures_are_shown_at_the_cameras_times(url: str, protocol: str) -> None:
+    """From a key frame on, B-frames in their places; nothing is squeezed for who wants nothing of the past."""
+    wanted = ("-select_streams", "v", "-show_entries", "frame=pts_time,pict_type", "-of", "json")
     source = ("-rtsp_transport", protocol, "-read_intervals", "%+2", f"{url}?start=key")
     code, output = await run("ffprobe", "-v", "error", *wanted, *source)
     assert code == 0, output
-    packets = json.loads(output)["packets"]
-    assert "K" in packets[0]["flags"]
+    pictures = json.loads(output)["frames"]
+    assert pictures[0]["pict_type"] == "I"
+    assert "B" in {picture["pict_type"] for picture in pictures}
     # FFmpeg gives the first packet of any RTSP camera no time.
-    times_s = [float(packet["pts_time"]) for packet in packets[1:]]
+    times_s = [float(picture["pts_time"]) for picture in pictures[1:]]
     assert times_s == sorted(times_s)
     # From the cache these would be 45 ms.
     assert times_s[9] - times_s[0] > 0.3

@@ -363,3 +363,12 @@ def test_any_drift_and_jitter_stays_within_the_bound(
     camera = Camera(drift(ppm), jitter_s=jitter_s, seed=seed).run(splice, 40, start_s=end_s + 1)
     assert min(steps(camera.times)) > 0
     assert camera.worst_s(after_s=2 * WINDOW_S) <= BOUND_S + 0.02
+
+
+def test_key_frames_behind_b_frames_are_shown_in_their_place() -> None:
+    splice = Splice()
+    order = [group * 7 + place for group in range(150) for place in (0, 3, 1, 2, 6, 4, 5)]
+    frames = [splice.map(Frame((), place * TICKS, number * 0.04, False)) for number, place in enumerate(order)]
+    shown = sorted(frame.display_time for frame in frames[len(frames) // 2 :])
+    assert all(abs(step - TICKS) <= 0.1 * TICKS for step in steps(shown)[7:-7])
+    assert min(steps([frame.rtp_time for frame in frames])) > 0

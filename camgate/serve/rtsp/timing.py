@@ -6,13 +6,12 @@ arrivals, would take two seconds that arrive at once for a clock that was set. S
 that end where the live ones go on: they are decoded at speed, and the client is at the live picture. A recording shows
 them in a flash. Who wants none of that asks for `?start=key`, and waits for the next key frame.
 
-B-frames keep their order: the map from the stream's time to the client's rises everywhere, and it has the live pace
-from the earliest picture on that may still come.
+B-frames keep their order, also those that come behind the cached ones and are shown before the newest of them: the map
+from the stream's time to the client's rises everywhere.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import accumulate
 
 from camgate.relay.splice import HOUR_S
 from camgate.wire.codec.frame import Frame
@@ -50,16 +49,12 @@ class Timeline:
 
     def _fit(self, cached: Sequence[Frame], clock_hz: int) -> None:
         times = [frame.display_time for frame in cached]
-        newest_so_far = list(accumulate(times, max))
-        newest, span = newest_so_far[-1], newest_so_far[-1] - times[0]
-        # A picture of the next frames may be shown before pictures of these, by as much as one was here.
-        reordering = max(newest - time for newest, time in zip(newest_so_far, times, strict=True))
-        squeezed_span = min(span, round(JOIN_SPACING_S * clock_hz) * (len(cached) - 1))
-        self._pivot = newest - reordering
-        if span > 0:
-            self._squeeze = (squeezed_span, span)
+        first, newest = times[0], max(times)
+        self._pivot = newest
+        if span := newest - first:
+            self._squeeze = min(span, round(JOIN_SPACING_S * clock_hz) * (len(cached) - 1)), span
         self._offset = 0
-        self._offset = self._start - self.timestamp(times[0])
+        self._offset = self._start - self.timestamp(first)
         self.lead = self.timestamp(newest) - self._start & 0xFFFFFFFF
 
 
