@@ -142,7 +142,9 @@ class Engine:
     ) -> Answer:
         codec = choice.codec
         heard = wanted_audio(offer, video)
-        audio, audio_codec = self._choose_sound(choice.source, heard)
+        # Sub-streams often have no sound of their own; the camera's goes with either, as all is on one clock.
+        sounding = choice.source if choice.source.audio is not None else self._registry.get(camera)
+        audio, audio_codec = self._choose_sound(sounding, heard)
         sound = None
         if audio is not None and audio_codec is not None:
             sound = Sound(self._endpoint.audio_sender(audio), audio_codec.payload_type)

@@ -14,6 +14,11 @@ from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.turns import PATIENCE_S
+from camgate.wire.codec.format import AudioFormat
+from tests.fakes.frames import H265_FORMAT, VIDEO_FORMAT
+
+OFFERS = Path(__file__).parent / "fixtures" / "offers"
+PCMA, PCMU = AudioFormat(codec="PCMA", clock_hz=8_000), AudioFormat(codec="PCMU", clock_hz=8_000)
 
 
 async def test_a_flood_of_offers_takes_no_turns_from_those_half_connected(autojump_clock: MockClock) -> None:
@@ -76,3 +81,32 @@ async def _offer(engine: Engine) -> None:
     """One that comes early enough to be looked at."""
     with pytest.raises(BadOffer):
         await engine.answer_offer("front", "no offer", host=None, wait_s=0)
+
+
+@pytest.mark.parametrize(
+    ("main", "sub", "sent"),
+    [
+        (PCMA, None, "PCMA/8000"),
+        (PCMA, PCMU, "PCMU/8000"),
+        (None, PCMU, "PCMU/8000"),
+        (None, None, None),
+    ],
+)
+async def test_a_sub_stream_without_sound_goes_with_that_of_the_camera(
+    autojump_clock: MockClock, main: AudioFormat | None, sub: AudioFormat | None, sent: str | None
+) -> None:
+    registry, endpoint = Registry(), Endpoint()
+    source, beside = Source("front"), Source("front/sub")
+    for each, video, audio in ((source, H265_FORMAT, main), (beside, VIDEO_FORMAT, sub)):
+        each.begin_session()
+        each.begin_audio(audio)
+        each.set_format(video)
+        each.set_state(CameraState.LIVE)
+    source.attach_sub(beside)
+    registry.add(source)
+    engine = Engine(Settings(cameras={}), registry, endpoint)
+    offer = (OFFERS / "chromium-156-linux.sdp").read_text()
+    answer = await engine.answer_offer("front", offer, host="127.0.0.1", wait_s=0)
+    sound = answer.sdp.partition("m=audio ")[2]
+    assert sound.startswith("9 " if sent else "0 ")
+    assert sent is None or f" {sent}\r\n" in sound
