@@ -36,7 +36,7 @@ from camgate.wire.rtp.rtcp import SenderReport
 from camgate.wire.rtsp.client import RtspClient
 from camgate.wire.rtsp.errors import ResponseTimeout, RtspRemoteError
 from camgate.wire.rtsp.events import Described, Event, Playing, Redirected, ServerClosed, UdpSetUp
-from camgate.wire.rtsp.track import Track, first_video_track
+from camgate.wire.rtsp.track import NO_PAYLOAD_TYPE, Track, first_video_track
 
 READ_BYTES = 256 * 1024
 """One read takes a whole key frame of most cameras."""
@@ -307,7 +307,8 @@ class Session:
     def _play(self, tracks: list[Track], now: float) -> None:
         ports = None
         if self._udp is not None:
-            ports = self._udp.open(len(tracks), self._arrivals, self._take_datagrams)
+            types = [None if track.payload_type == NO_PAYLOAD_TYPE else track.payload_type for track in tracks]
+            ports = self._udp.open(types, self._arrivals, self._take_datagrams)
         self._client.play(tracks, now, client_ports=ports)
 
     def _start_receiving(self, tracks: tuple[Track, ...], now: float) -> None:

@@ -6,7 +6,7 @@ an interleaved connection gives them: a track's RTP on an even channel, its RTCP
 
 import math
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache, partial
@@ -57,9 +57,9 @@ Address = tuple[Any, ...]
 class PortPair:
     """The two sockets of one track. Raises OSError where none can be bound."""
 
-    def __init__(self, family: socket.AddressFamily, local: Address) -> None:
+    def __init__(self, family: socket.AddressFamily, local: Address, payload_type: int | None = None) -> None:
         self.rtp, self.rtcp = _bind_pair(family, local)
-        self.order = ReorderBuffer()
+        self.order = ReorderBuffer(payload_type)
         self.foreign = 0
         self.rtcp_to: Address | None = None
 
@@ -95,14 +95,15 @@ class UdpMedia:
         """Make one for the media of the camera at the other end of `connection`. Raises OSError."""
         return cls(connection.family, connection.getsockname(), connection.getpeername())
 
-    def open(self, tracks: int, arrivals: Arrivals, deliver: Deliver) -> list[tuple[int, int]]:
+    def open(self, payload_types: Sequence[int | None], arrivals: Arrivals, deliver: Deliver) -> list[tuple[int, int]]:
         """Bind a pair of ports for each track, have them read, and return their numbers.
 
+        payload_types: of the tracks, others are dropped; None takes all.
         deliver: given what arrived, in order, and when. Raises NoUdpPorts.
         """
-        for index in range(tracks):
+        for index, payload_type in enumerate(payload_types):
             try:
-                pair = PortPair(self._family, self._local)
+                pair = PortPair(self._family, self._local, payload_type)
             except OSError as error:
                 raise NoUdpPorts(error.strerror or str(error)) from error
             self._pairs.append(pair)
@@ -162,6 +163,7 @@ class UdpMedia:
             lost=sum(count.lost for count in counts),
             late=sum(count.late for count in counts),
             malformed=sum(count.malformed for count in counts),
+            ignored=sum(count.ignored for count in counts),
             strays=sum(count.strays for count in counts),
             restarts=sum(count.restarts for count in counts),
             foreign=sum(pair.foreign for pair in self._pairs),

@@ -138,7 +138,10 @@ class _Conversation(Connection):
         answer = self._next_answer(request)
         if answer is None:
             return request.method != "TEARDOWN"
-        if found := re.search(r"interleaved=(\d+)", answer):
+        if request.method == "SETUP" and "client_port" in request.headers["transport"]:
+            self._set_up(request.headers["transport"], is_about_audio=False)
+            answer = re.sub(r"Transport: [^\r]*", f"Transport: {self.transport}", answer)
+        elif found := re.search(r"interleaved=(\d+)", answer):
             self.channels = (int(found[1]), int(found[1]) + 1)
         if found := re.search(r"a=rtpmap:(\d+)\s+H264/", answer):
             self.payload_type = int(found[1])
@@ -184,7 +187,7 @@ class _Conversation(Connection):
                         channel = self.channels[on] if on < 2 else on
                         data += b"$" + bytes((channel,)) + len(packet).to_bytes(2, "big") + packet
                     liar.filmed = number + 1
-                    await self._send(data)
+                    await self._send_media(data)
                 number += 1
             liar.hang_up()
 

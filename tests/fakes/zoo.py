@@ -12,6 +12,7 @@ import trio
 from camgate.config.model import CameraSettings
 from camgate.ingest.intake import open_intake
 from camgate.ingest.supervisor import run_camera
+from camgate.ingest.udp import UdpMedia
 from camgate.relay.source import CameraState, Source
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.url import split_url_untrusted
@@ -113,11 +114,12 @@ async def _shown_all(cameras: dict[CameraSettings, FakeCamera]) -> AsyncIterator
     async def dial(host: str, port: int, timeout_s: float) -> socket.socket:
         return await by_host[host].dial(host, port, timeout_s)
 
+    open_udp = next((camera.udp.open_udp for camera in cameras.values() if camera.udp), UdpMedia.beside)
     with trio.fail_after(VIRTUAL_LIMIT_S):
         async with trio.open_nursery() as outside:
             for camera in cameras.values():
                 outside.start_soon(camera.run)
-            async with open_intake(dial) as intake, trio.open_nursery() as inside:
+            async with open_intake(dial, open_udp) as intake, trio.open_nursery() as inside:
                 for settings, show in shows.items():
                     inside.start_soon(show.read)
                     inside.start_soon(partial(run_camera, settings, show.source, intake, random=Random(1)))

@@ -143,7 +143,7 @@ async def test_a_camera_that_names_no_port_is_reported_to_beside_where_it_sends_
     arrivals = Arrivals()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(arrivals.run)
-        ((rtp_port, _),) = media.open(1, arrivals, lambda packets, now: None)
+        ((rtp_port, _),) = media.open([None], arrivals, lambda packets, now: None)
         media.set_up(0, TransportHeader(protocol="RTP/AVP"))
         media.send_report(1, b"nobody to be told")
         theirs[0].sendto(rtp(1), ("127.0.0.1", rtp_port))
@@ -219,7 +219,7 @@ async def scene() -> AsyncIterator[Scene]:
     scene = Scene()
     async with trio.open_nursery() as nursery:
         nursery.start_soon(scene.arrivals.run)
-        scene.ports = scene.media.open(1, scene.arrivals, scene.take)[0]
+        scene.ports = scene.media.open([None], scene.arrivals, scene.take)[0]
         yield scene
         nursery.cancel_scope.cancel()
     scene.media.close()
@@ -341,7 +341,7 @@ async def test_losing_the_rtsp_connection_ends_the_session(autojump_clock: trio.
 def test_no_ports_are_said() -> None:
     media = UdpMedia(socket.AF_INET, ("192.0.2.1", 0), ("192.0.2.7", 554))
     with pytest.raises(NoUdpPorts, match="no pair of UDP ports can be had on this machine: Cannot assign"):
-        media.open(1, Arrivals(), lambda packets, now: None)
+        media.open([None], Arrivals(), lambda packets, now: None)
 
 
 async def test_a_small_receive_buffer_is_told_once(
@@ -355,7 +355,7 @@ async def test_a_small_receive_buffer_is_told_once(
     media = UdpMedia(socket.AF_INET, ("127.0.0.1", 0), ("127.0.0.1", 554))
     async with trio.open_nursery() as nursery:
         nursery.start_soon(arrivals.run)
-        media.open(3, arrivals, lambda packets, now: None)
+        media.open([None] * 3, arrivals, lambda packets, now: None)
         media.close()
         nursery.cancel_scope.cancel()
     _warn_small.cache_clear()

@@ -1,7 +1,8 @@
 """The zoo, part two: what cameras do to pictures, their packets and their clocks. docs/cameras.md lists them all."""
 
 import struct
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from itertools import pairwise
 from random import Random
@@ -10,8 +11,10 @@ import pytest
 import trio
 from trio.testing import MockClock as Clock
 
+from camgate.config.model import CameraSettings, Transport
 from camgate.relay.source import CameraState
 from camgate.wire.codec.frame import Frame
+from tests.fakes.certificates import Certificate, make_certificate
 from tests.fakes.film import (
     AUD,
     FILLER,
@@ -32,16 +35,41 @@ from tests.fakes.film import (
     slice_of,
 )
 from tests.fakes.liar import Liar, script
+from tests.fakes.udp import FakeUdp
 from tests.fakes.zoo import Show, shown
 
 SECONDS = 3.0
 PICTURES = 70
 
 
-async def plays(film: Film, text: str | None = None) -> Show:
+@asynccontextmanager
+async def over(way: str, camera: Liar, certificate: Certificate) -> AsyncIterator[Show]:
+    """Show a camera over `tcp`, `udp` or `tls`."""
+    if way == "udp":
+        camera.udp = FakeUdp()
+    elif way == "tls":
+        camera.tls = certificate.context
+    settings = CameraSettings(
+        name="liar",
+        url=f"{'rtsps' if way == 'tls' else 'rtsp'}://192.0.2.7/stream",
+        transport=Transport.UDP if way == "udp" else Transport.TCP,
+        tls_fingerprint=certificate.fingerprint if way == "tls" else None,
+    )
+    async with shown(camera, settings=settings) as show:
+        yield show
+        assert show.source.statistics().transport == way
+    if camera.udp is not None:
+        camera.udp.close()
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
+async def plays(film: Film, text: str, way: str, certificate: Certificate) -> Show:
     """Watch a film for three seconds: all pictures come, whole and on time. Returns what was seen."""
-    camera = Liar(script() if text is None else text, film)
-    async with shown(camera) as show:
+    async with over(way, Liar(text, film), certificate) as show:
         await trio.sleep(SECONDS)
         show.assert_whole(PICTURES)
         assert show.source.statistics().clock_jumps == 0
@@ -168,10 +196,11 @@ PACKS: dict[str, Film] = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("way", ["tcp", "udp", "tls"])
 @pytest.mark.parametrize("name", PACKS)
-async def test_pictures_with(name: str, autojump_clock: Clock) -> None:
+async def test_pictures_with(name: str, way: str, certificate: Certificate, autojump_clock: Clock) -> None:
     text = script(fmtp="") if "only in band" in name else script()
-    show = await plays(PACKS[name], text)
+    show = await plays(PACKS[name], text, way, certificate)
     # Whoever joins at a key frame finds the parameter sets there.
     for frame in show.frames:
         types = nal_types([frame])[0]
@@ -179,9 +208,12 @@ async def test_pictures_with(name: str, autojump_clock: Clock) -> None:
         assert not frame.is_key or (7 in types and 8 in types), types
 
 
-async def test_pictures_of_a_stream_beside_the_rest_of_an_older_one(autojump_clock: Clock) -> None:
+@pytest.mark.parametrize("way", ["tcp", "udp"])
+async def test_pictures_of_a_stream_beside_the_rest_of_an_older_one(
+    way: str, certificate: Certificate, autojump_clock: Clock
+) -> None:
     camera = Liar(script(), Film(pack=with_a_second_source))
-    async with shown(camera) as show:
+    async with over(way, camera, certificate) as show:
         await trio.sleep(SECONDS)
         # Whichever came first costs nothing but itself.
         assert show.numbers[:PICTURES] == list(range(PICTURES))
@@ -226,7 +258,10 @@ async def test_a_resolution_that_changes_without_the_stream_ending(autojump_cloc
         assert len(camera.dialled) == 1
 
 
-async def test_an_encoder_that_begins_anew_with_another_ssrc(autojump_clock: Clock) -> None:
+@pytest.mark.parametrize("way", ["tcp", "udp"])
+async def test_an_encoder_that_begins_anew_with_another_ssrc(
+    way: str, certificate: Certificate, autojump_clock: Clock
+) -> None:
     """Sequence, timestamps and SSRC begin anew within a session; the key frame with which they do is not lost."""
 
     pictures: list[list[bytes]] = []
@@ -238,7 +273,7 @@ async def test_an_encoder_that_begins_anew_with_another_ssrc(autojump_clock: Clo
             packets = [replace(packet, ssrc=99, ticks=12_345_678) for packet in packets]
         return packets
 
-    async with shown(Liar(script(), Film(pack=pack))) as show:
+    async with over(way, Liar(script(), Film(pack=pack)), certificate) as show:
         await trio.sleep(SECONDS)
         show.assert_whole(PICTURES)
 
@@ -305,8 +340,11 @@ def sender_report(ntp_s: float) -> bytes:
     ],
     ids=["zero", "steps to and fro", "1970, backward", "truncated", "with an open SDES", "of another SSRC"],
 )
-async def test_sender_reports_with_a_time_of(report: Callable[[float], bytes], autojump_clock: Clock) -> None:
-    await plays(Film(reports=report))
+@pytest.mark.parametrize("way", ["tcp", "udp", "tls"])
+async def test_sender_reports_with_a_time_of(
+    report: Callable[[float], bytes], way: str, certificate: Certificate, autojump_clock: Clock
+) -> None:
+    await plays(Film(reports=report), script(), way, certificate)
 
 
 async def test_b_frames_go_on_in_the_order_in_which_they_came(autojump_clock: Clock) -> None:

@@ -1,6 +1,7 @@
 """Every way that media can come from gst-rtsp-server: UDP, TLS, HTTP tunnels, IPv6."""
 
 import socket
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -43,8 +44,8 @@ class RelayedMedia(UdpMedia):
         self.cable = Cable(Link(Impairment(delay_s=0.0, reorder=0.1, reorder_s=0.03, duplicate=0.02), seed=1))
         self.forged = 0
 
-    def open(self, tracks: int, arrivals: Arrivals, deliver: Deliver) -> list[tuple[int, int]]:
-        ours = super().open(tracks, arrivals, deliver)
+    def open(self, payload_types: Sequence[int | None], arrivals: Arrivals, deliver: Deliver) -> list[tuple[int, int]]:
+        ours = super().open(payload_types, arrivals, deliver)
         relay = PortPair(self._family, self._local)
         self._pairs.append(relay)
         self._watches.enter_context(arrivals.watch(relay.rtp, partial(self._relay, relay.rtp)))

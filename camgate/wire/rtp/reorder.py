@@ -33,8 +33,9 @@ class ReorderStatistics:
     """Counters since the beginning.
 
     packets: what was given on. reordered: those among them that had been overtaken. lost: gaps that were given up.
-    late: duplicates, and packets that came when they had been given up. malformed: no RTP.
-    strays: of another source or sequence that did not go on. restarts: how often the source or its sequence changed.
+    late: duplicates, and packets that came when they had been given up. malformed: no RTP. ignored: of another payload
+    type. strays: of another source or sequence that did not go on. restarts: how often the source or its sequence
+    changed.
     """
 
     packets: int = 0
@@ -42,6 +43,7 @@ class ReorderStatistics:
     lost: int = 0
     late: int = 0
     malformed: int = 0
+    ignored: int = 0
     strays: int = 0
     restarts: int = 0
 
@@ -50,11 +52,15 @@ class ReorderBuffer:
     """Puts the packets of one source in order.
 
     The first packet says which source (SSRC) that is. Another source, or a jump in the sequence, is believed with its
-    second packet in sequence (RFC 3550, A.1), so a single forged packet changes nothing.
+    second packet in sequence (RFC 3550, A.1) when the first source has sent nothing in between.
     """
 
-    def __init__(self, *, window_packets: int = WINDOW_PACKETS, window_s: float = WINDOW_S) -> None:
+    def __init__(
+        self, payload_type: int | None = None, *, window_packets: int = WINDOW_PACKETS, window_s: float = WINDOW_S
+    ) -> None:
+        """payload_type: the only one to take, as Geovision numbers others like those that follow; None takes all."""
         self.counts = ReorderStatistics()
+        self._payload_type = payload_type
         self._window_packets = window_packets
         self._window_s = window_s
         self._ssrc: int | None = None
@@ -62,7 +68,8 @@ class ReorderBuffer:
         # By sequence number, in the order of arrival, so that the first one has waited longest.
         self._held: dict[int, tuple[bytes, float]] = {}
         self._late: list[bytes] = []
-        self._candidate: bytes | None = None
+        # With where the sequence stood when it came.
+        self._candidate: tuple[bytes, int] | None = None
 
     @property
     def is_holding(self) -> bool:
@@ -76,12 +83,15 @@ class ReorderBuffer:
     def receive_untrusted(self, packets: Iterable[bytes], now: float) -> list[bytes]:
         """Take what arrived at `now`, and return what is in order. Never raises: what is no RTP is counted."""
         out: list[bytes] = []
-        unpack = _HEADER.unpack_from
+        unpack, wanted = _HEADER.unpack_from, self._payload_type
         for packet in packets:
             if len(packet) < HEADER_BYTES or packet[0] & _VERSION_MASK != _VERSION_2:
                 self.counts.malformed += 1
                 continue
-            _, _, sequence, _, ssrc = unpack(packet)
+            _, second, sequence, _, ssrc = unpack(packet)
+            if wanted is not None and second & 0x7F != wanted:
+                self.counts.ignored += 1
+                continue
             # The hot path: the next packet, and none waits.
             if sequence == self._next_sequence and ssrc == self._ssrc and not self._held:
                 self._next_sequence = sequence + 1 & 0xFFFF
@@ -141,10 +151,13 @@ class ReorderBuffer:
             self._next_sequence = sequence + 1 & 0xFFFF
 
     def _receive_stray(self, packet: bytes, sequence: int, ssrc: int, out: list[bytes]) -> None:
-        before, self._candidate = self._candidate, packet
-        if before is not None:
+        candidate, self._candidate = self._candidate, (packet, self._next_sequence)
+        if candidate is not None:
+            before, progress = candidate
             _, _, sequence_before, _, ssrc_before = _HEADER.unpack_from(before)
-            if ssrc_before == ssrc and sequence == sequence_before + 1 & 0xFFFF:
+            # As long as the source that we have goes on, another one is the rest of an old session, or forged.
+            is_alone = progress == self._next_sequence
+            if is_alone and ssrc_before == ssrc and sequence == sequence_before + 1 & 0xFFFF:
                 self._begin(sequence, ssrc, out)
                 out += (before, packet)
                 self._next_sequence = sequence + 1 & 0xFFFF

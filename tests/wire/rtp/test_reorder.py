@@ -108,9 +108,16 @@ def test_another_source_is_believed_with_its_second_packet() -> None:
     buffer = ReorderBuffer()
     receive(buffer, 1, 2)
     assert buffer.receive_untrusted([rtp(500, 7)], 0.0) == []
-    assert receive(buffer, 3) == [3]
     assert numbers(buffer.receive_untrusted([rtp(501, 7), rtp(502, 7)], 0.0)) == [500, 501, 502]
     assert (buffer.counts.restarts, buffer.counts.strays) == (1, 0)
+
+
+def test_another_source_beside_one_that_goes_on_is_not_believed() -> None:
+    buffer = ReorderBuffer()
+    receive(buffer, 0)
+    for sequence in range(1, 100):
+        assert numbers(buffer.receive_untrusted([rtp(sequence, 7), rtp(sequence)], 0.0)) == [sequence]
+    assert (buffer.counts.restarts, buffer.counts.strays) == (0, 98)
 
 
 def test_forged_sources_change_nothing() -> None:
@@ -121,6 +128,13 @@ def test_forged_sources_change_nothing() -> None:
         assert numbers(buffer.receive_untrusted([*forged, rtp(sequence)], 0.0)) == [sequence]
     assert buffer.counts.restarts == 0
     assert buffer.counts.strays == 999
+
+
+def test_other_payload_types_take_no_place() -> None:
+    buffer = ReorderBuffer(96)
+    other = bytes((0x80, 0x80 | 50)) + rtp(5)[2:]
+    assert numbers(buffer.receive_untrusted([rtp(4), other, rtp(5), rtp(6)], 0.0)) == [4, 5, 6]
+    assert (buffer.counts.ignored, buffer.counts.late) == (1, 0)
 
 
 def test_what_is_no_rtp_is_dropped() -> None:
