@@ -27,6 +27,8 @@ OVERVIEW_INTERVAL_S = 5.0
 """How often they go out to the other sockets, where they have visibly changed: a wall shows none of them."""
 STATES_INTERVAL_S = 0.05
 """Changes within this time go out together: hundreds of cameras dialled at a start would else cost a pass each."""
+AT_A_TIME = 20
+"""Cameras described before other tasks get their turn: about a millisecond's work."""
 STATE_KEYS = (
     "title",
     "state",
@@ -78,7 +80,7 @@ class CameraFeed:
             with trio.move_on_at(min(self._overview_due_s, self._figures_due_s)):
                 await self._engine.wait_changed(self._revision)
             try:
-                self._look(trio.current_time())
+                await self._look(trio.current_time())
             except Exception:
                 # Wrong figures are no reason to end all viewers.
                 log.exception("describing the cameras failed")
@@ -113,8 +115,18 @@ class CameraFeed:
         elif self._listened.is_set():
             self._listened = trio.Event()
 
-    def _look(self, now: float) -> None:
+    async def _look(self, now: float) -> None:
         revision = self._engine.revision()
+        names = self._due(now)
+        for start in range(0, len(names), AT_A_TIME):
+            self._describe(names[start : start + AT_A_TIME])
+            await trio.lowlevel.checkpoint()
+        self._forget_removed()
+        # Last: what could not be described must be tried again.
+        self._revision = revision
+
+    def _due(self, now: float) -> list[str]:
+        """Return the cameras to describe now."""
         names = set(self._engine.changed_since(self._revision))
         if now >= self._overview_due_s:
             self._overview_due_s = now + OVERVIEW_INTERVAL_S
@@ -124,10 +136,7 @@ class CameraFeed:
         if now >= self._figures_due_s:
             self._figures_due_s = now + FIGURES_INTERVAL_S
             names.update(self._watched)
-        self._describe(names)
-        self._forget_removed()
-        # Last: what could not be described must be tried again.
-        self._revision = revision
+        return list(names)
 
     def _describe(self, names: Collection[str]) -> None:
         """Describe these cameras, where they exist, and tell who waits for news of them."""
