@@ -97,7 +97,6 @@ class _Supervisor:
         self._refused = Backoff(random)
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
         self._unsteady = Backoff(random, UNSTEADY_FIRST_S, UNSTEADY_CAP_S)
-        self._next_try_s = -math.inf
         self._has_logged_in = False
         self._is_known = False
         self._last_words: str | None = None
@@ -123,14 +122,14 @@ class _Supervisor:
             log.exception("internal error, the camera is started again", camera=self._settings.name)
             self._note(CameraState.BACKOFF, "internal error of camgate; the log tells more")
             delay_s = self._refused.next_delay_s()
-        self._next_try_s = trio.current_time() + delay_s
+        self._source.next_try_s = trio.current_time() + delay_s
 
     async def _wait_turn(self) -> None:
-        if trio.current_time() < self._next_try_s:
+        if trio.current_time() < self._source.next_try_s:
             if self._source.state is not CameraState.STALLED:
                 # A camera on demand was idle in the meantime, and is as far away as it was before.
                 self._source.set_state(CameraState.BACKOFF)
-            await trio.sleep_until(self._next_try_s)
+            await trio.sleep_until(self._source.next_try_s)
 
     def _session_settings(self) -> CameraSettings:
         return replace(self._settings, audio=False) if self._leaves_audio else self._settings
@@ -153,7 +152,7 @@ class _Supervisor:
         self._learn(attempt)
         if attempt.was_reached and not attempt.was_let_in:
             # In the middle of a login, which the camera may count as a failed one.
-            self._next_try_s = trio.current_time() + self._refused.next_delay_s()
+            self._source.next_try_s = trio.current_time() + self._refused.next_delay_s()
 
     def _learn(self, attempt: "_Attempt") -> None:
         self._source.end_session()

@@ -31,6 +31,8 @@ AUDIO_CORRECTION_S = 0.02
 
 OFFLINE_RETRY_AFTER_S = 2.0
 """When a viewer refused for a camera that is away should ask again: about what a dial takes."""
+MOST_RETRY_AFTER_S = 60.0
+"""A camera that refused a login is tried again later than this; but its owner may put it right."""
 
 
 class CameraState(StrEnum):
@@ -160,6 +162,8 @@ class Source:
         self.last_error: str | None = None
         self.needs_attention: Attention | None = None
         self.demand: DemandState | None = None
+        self.next_try_s = -math.inf
+        """When a camera that failed is tried again, at the earliest; it outlives hang-ups."""
         self.changed_at_s = trio.current_time()
         self.sessions = 0
         self.reconnects = 0
@@ -335,7 +339,11 @@ class Source:
                 await self.changes.wait_changed(self.changes.revision)
         is_dialled = self.state is CameraState.CONNECTING
         reason = self.last_error or ("it is being connected, and has sent no picture yet" if is_dialled else None)
-        raise CameraOffline(self.name, reason, retry_after_s=OFFLINE_RETRY_AFTER_S)
+        raise CameraOffline(self.name, reason, retry_after_s=self._retry_after_s())
+
+    def _retry_after_s(self) -> float:
+        wait_s = self.next_try_s - trio.current_time()
+        return math.ceil(min(max(OFFLINE_RETRY_AFTER_S, wait_s), MOST_RETRY_AFTER_S))
 
     def close(self) -> None:
         """Stop for good: readers' subscriptions end."""

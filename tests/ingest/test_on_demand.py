@@ -180,8 +180,9 @@ async def test_who_waits_for_a_camera_that_may_not_be_dialled_yet_is_told_why(au
         with source.want():
             await trio.sleep(1)
             assert (source.state, source.demand) == (CameraState.BACKOFF, DIALLING)
-            with pytest.raises(CameraOffline, match="wrong user name or password"):
+            with pytest.raises(CameraOffline, match="wrong user name or password") as refused:
                 await source.wait_live(5)
+            assert 40 <= (refused.value.retry_after_s or 0) <= 60
         assert len(camera.logins) == 1
 
 

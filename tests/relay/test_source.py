@@ -61,6 +61,7 @@ async def test_since_counts_from_the_change_of_state(autojump_clock: trio.testin
     assert (source.statistics().since_s, source.statistics().uptime_s) == (5, 5)
     source.set_state(CameraState.STALLED, "no picture for 5 s")
     await trio.sleep(1)
+    source.set_state(CameraState.STALLED, "no picture for 6 s")
     assert (source.statistics().since_s, source.statistics().uptime_s) == (1, 0)
 
 
@@ -101,6 +102,18 @@ async def test_wait_live_gives_up_with_the_reason(autojump_clock: trio.testing.M
         await source.wait_live(3)
     assert caught.value.retry_after_s
     assert trio.current_time() == 3
+
+
+@pytest.mark.parametrize(("next_try_s", "retry_after_s"), [(None, 2), (-5, 2), (1, 2), (17.2, 18), (300, 60)])
+async def test_who_is_refused_is_told_when_the_camera_is_tried_next(
+    next_try_s: float | None, retry_after_s: float, autojump_clock: trio.testing.MockClock
+) -> None:
+    source = Source("front")
+    if next_try_s is not None:
+        source.next_try_s = trio.current_time() + next_try_s
+    with pytest.raises(CameraOffline) as refused:
+        await source.wait_live(0)
+    assert refused.value.retry_after_s == retry_after_s
 
 
 async def test_wait_live_does_not_wait_for_a_camera_that_is_gone(autojump_clock: trio.testing.MockClock) -> None:
