@@ -23,7 +23,7 @@ from camgate.wire.codec.frame import Frame
 OPUS = AudioFormat(codec="OPUS", clock_hz=48_000, channels=2)
 """RFC 7587 section 7: always two channels in SDP, whatever is in the packets."""
 
-NICE = 3
+NICE = 1
 """Late sound is heard at once; late pictures are not."""
 LINGER_S = 5.0
 """How long a stream is still made when its last listener has left, and the worker runs without streams."""

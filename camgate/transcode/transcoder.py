@@ -25,7 +25,7 @@ from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.codec.h264_nal import NAL_PPS, NAL_SPS, NAL_TYPE_MASK
 
-NICE = 5
+NICE = 2
 """Packets of those who watch without transcoding come first."""
 MAX_WAITING = 8
 """Frames that the worker has and has not taken: a third of a second of most cameras."""

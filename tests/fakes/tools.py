@@ -88,6 +88,7 @@ GST_WEBRTC = Tool(
     ("gstreamer1.0-nice", "gir1.2-gst-plugins-bad-1.0", "gstreamer1.0-plugins-bad", "python3-gi"),
 )
 CHROMIUM = Tool("chromium", lambda: shutil.which("chromium") is not None, ("chromium",))
+FIREFOX = Tool("firefox-esr", lambda: shutil.which("firefox-esr") is not None, ("firefox-esr",))
 TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM)
 
 
