@@ -19,9 +19,16 @@ async def open_listeners(listen: str) -> list[trio.SocketListener]:
     Raises: OSError, whose `strerror` names the address and what stands against it.
     """
     host, port = split_listen(listen)
+    listeners: list[trio.SocketListener] = []
     try:
-        listeners = await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+        listeners += await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+        if host == "::":
+            # Trio's IPv6 sockets take no IPv4.
+            port = listeners[0].socket.getsockname()[1]
+            listeners += await trio.open_tcp_listeners(port, host="0.0.0.0", backlog=BACKLOG)
     except OSError as error:
+        for listener in listeners:
+            listener.socket.close()
         raise OSError(error.errno, f"cannot listen on {listen}: {error.strerror or error}") from error
     for listener in listeners:
         _watch_for_death(listener.socket)

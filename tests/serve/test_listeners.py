@@ -35,3 +35,20 @@ async def test_listeners_know_whether_others_can_reach_them() -> None:
         (listener,) = await open_listeners(listen)
         async with listener:
             assert are_all_loopback([listener]) == expected
+
+
+async def test_all_of_ipv6_is_all_of_ipv4_too() -> None:
+    listeners = await open_listeners("[::]:0")
+    (_, port), (_, same_port) = addresses(listeners)
+    assert port == same_port
+    for host, listener in zip(("::1", "127.0.0.1"), listeners, strict=True):
+        async with listener, await trio.open_tcp_stream(host, port), await listener.accept():
+            pass
+
+
+async def test_a_port_that_is_in_use_by_ipv4_only_is_named() -> None:
+    (first,) = await open_listeners("0.0.0.0:0")
+    async with first:
+        port = addresses([first])[0][1]
+        with pytest.raises(OSError, match=rf"cannot listen on \[::\]:{port}: Address already in use"):
+            await open_listeners(f"[::]:{port}")

@@ -6,7 +6,7 @@ connection. Media that the client does not take in time is dropped up to a key f
 
 import secrets
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -76,6 +76,14 @@ class UdpSide:
     local: str
 
 
+@dataclass(frozen=True, slots=True)
+class DescribedCamera:
+    """What a client was told of a camera: its tracks by control, and whether it wants to begin with a key frame."""
+
+    tracks: Mapping[str, StreamTrack]
+    is_from_key: bool
+
+
 class Connection:
     """Serves one client until one of both hangs up. Made for one call of `run`.
 
@@ -101,9 +109,8 @@ class Connection:
         self._udp = udp
         self._pace = Pace(TURNS_PER_S, TURNS_BURST, trio.current_time())
         self._wanting = ExitStack()
-        self._tracks: dict[str, StreamTrack] = {}
+        self._described: dict[str, DescribedCamera] = {}
         self._ssrcs: dict[str, int] = {}
-        self._from_key = False
         self._sending = trio.Lock()
         self._was_cut = False
 
@@ -157,7 +164,6 @@ class Connection:
                 write("RTSP connection ended", address=self._guest.place, reason=reason)
 
     async def _describe(self, path: str, query: str) -> None:
-        self._from_key = parse_qs(query).get("start") == [START_KEY]
         try:
             source = self._service.find(path)
             # A camera on demand is dialled for this, and kept until the client plays or leaves.
@@ -168,9 +174,10 @@ class Connection:
             self._refuse(path, error)
             return
         tracks = tracks_of(source)
-        self._tracks = {track.control: track for track in tracks}
-        self._ssrcs = {control: self._ssrcs.get(control) or secrets.randbits(32) for control in self._tracks}
-        served = tuple(ServedTrack(control, self._ssrcs[control]) for control in self._tracks)
+        # By path, since a client may ask for one camera after it has set up another.
+        is_from_key = parse_qs(query).get("start") == [START_KEY]
+        self._described[path] = DescribedCamera({track.control: track for track in tracks}, is_from_key)
+        served = tuple(ServedTrack(track.control, self._ssrc(track.control)) for track in tracks)
         self._server.describe(Description(str(describe_tracks(path, tracks)), served), trio.current_time())
 
     async def _start_playing(self, path: str, tracks: tuple[PlayedTrack, ...], nursery: trio.Nursery) -> None:
@@ -188,7 +195,7 @@ class Connection:
         players: list[Player] = []
         beginnings: list[Beginning] = []
         for played in tracks:
-            player = self._make_player(played, clock, nursery)
+            player = self._make_player(self._described[path], played, clock, nursery)
             lead_s = max((beginning.lead_s for beginning in beginnings), default=0.0)
             beginning = await nursery.start(self._run_player, player, lead_s, nursery.cancel_scope)
             players.append(player)
@@ -200,8 +207,13 @@ class Connection:
         for player in players:
             player.go.set()
 
-    def _make_player(self, played: PlayedTrack, clock: SessionClock, nursery: trio.Nursery) -> Player:
-        track = self._tracks[played.track.control]
+    def _ssrc(self, control: str) -> int:
+        return self._ssrcs.setdefault(control, secrets.randbits(32))
+
+    def _make_player(
+        self, camera: DescribedCamera, played: PlayedTrack, clock: SessionClock, nursery: trio.Nursery
+    ) -> Player:
+        track = camera.tracks[played.track.control]
         outlet: Outlet
         match played.way:
             case Interleaved():
@@ -211,7 +223,7 @@ class Connection:
                 outlet = UdpOutlet(*self._udp.ports.routes(self._udp.host, (rtp_port, rtcp_port), self._udp.local))
                 nursery.start_soon(self._hear_reports, self._udp, rtcp_port)
         layouts = self._service.layouts.of(track)
-        return Player(track, played.track.ssrc, outlet, layouts, self._guest, clock, from_key=self._from_key)
+        return Player(track, played.track.ssrc, outlet, layouts, self._guest, clock, from_key=camera.is_from_key)
 
     async def _run_player(
         self,

@@ -103,6 +103,10 @@ class UdpPorts:
 
 
 def _pinned(family: int, local: str) -> Ancillary:
+    """Return the control message that makes datagrams leave from `local`."""
+    if "%" in local:
+        # A link-local address: the client's own names the interface, and that has no other such address.
+        return []
     if family == socket.AF_INET6:
         return [(socket.IPPROTO_IPV6, socket.IPV6_PKTINFO, socket.inet_pton(family, local) + bytes(4))]
     # struct in_pktinfo: ifindex, spec_dst (our address), addr

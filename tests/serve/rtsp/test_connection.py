@@ -462,3 +462,24 @@ async def test_a_sub_stream_is_behind_its_cameras_name(autojump_clock: MockClock
         else:
             with pytest.raises(UnexpectedStatus, match="404"):
                 await player.run()
+
+
+async def test_what_is_asked_in_between_does_not_change_what_is_played(autojump_clock: MockClock, scene: Scene) -> None:
+    other = Source("garden")
+    other.set_format(FORMAT)
+    other.set_state(CameraState.LIVE)
+    scene.registry.add(other)
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+
+    async def ask(method: str, url: str, *headers: str) -> str:
+        await client_end.send_all("\r\n".join([f"{method} {url} RTSP/1.0", "CSeq: 1", *headers, "", ""]).encode())
+        return (await client_end.receive_some()).decode("latin-1")
+
+    answer = await ask("SETUP", f"{URL}/track0", "Transport: RTP/AVP/TCP;unicast")
+    session = "Session: " + answer.partition("Session: ")[2].partition(";")[0]
+    assert "200 OK" in await ask("DESCRIBE", URL.replace("front-door", "garden"))
+    assert "200 OK" in await ask("PLAY", URL, session)
+    assert scene.source.stream.statistics().subscribers == 1
+    assert other.stream.statistics().subscribers == 0

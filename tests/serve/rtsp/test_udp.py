@@ -171,3 +171,13 @@ async def test_a_pair_that_is_taken_is_said() -> None:
 async def test_the_last_port_has_none_above_it() -> None:
     with pytest.raises(OSError, match="no UDP port 65536"):
         UdpPorts.bind(socket.AF_INET, HOST, 65_535)
+
+
+async def test_link_local_addresses_need_no_pin() -> None:
+    ports = UdpPorts.bind(socket.AF_INET6, "::1", 0)
+    try:
+        rtp, rtcp = ports.routes("fe80::1%lo", (5000, 5001), "fe80::2%lo")
+        assert (rtp.address, rtcp.address) == (("fe80::1%lo", 5000), ("fe80::1%lo", 5001))
+        assert rtp.ancillary == []
+    finally:
+        ports.close()
