@@ -89,9 +89,9 @@ async def watching(whep: str, *arguments: str) -> AsyncIterator[Reports]:
             await process.wait()
 
 
-@pytest.mark.parametrize("parameter_sets", ["in-band", "sdp"])
-async def test_every_picture_decodes_from_the_first_one_on(parameter_sets: str) -> None:
-    arguments = ("--codec=h265", "--gop=50", f"--parameter-sets={parameter_sets}")
+async def test_every_picture_decodes_from_the_first_one_on() -> None:
+    # The harder case: camgate has to put the parameter sets into each key frame.
+    arguments = ("--codec=h265", "--gop=50", "--parameter-sets=sdp")
     with trio.fail_after(PATIENCE_S):
         async with (
             gst_camera(*arguments) as camera,
