@@ -100,10 +100,12 @@ def _log_in_words(settings: LoggingSettings) -> str:
 
 def _cameras(cameras: Iterable[CameraSettings]) -> Table:
     table = Table(title_justify="left")
-    for heading in ("Camera", "Title", "URL", "User", "Password", "Transport"):
+    for heading in ("Camera", "Title", "URL", "User", "Password", "Transport", "Connected"):
         table.add_column(heading, overflow="fold")
     for camera in cameras:
         password = MASK if camera.password else "none"
         user = mask(camera.username or "none")
-        table.add_row(camera.name, camera.title or "", mask(camera.url), user, password, camera.transport.value)
+        connected = "on demand" if camera.on_demand else "always"
+        url, transport = mask(camera.url), camera.transport.value
+        table.add_row(camera.name, camera.title or "", url, user, password, transport, connected)
     return table

@@ -126,13 +126,14 @@ def test_a_demo_that_cannot_start(tmp_path: Path, listen: str, words: str) -> No
 
 
 def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: Path) -> None:
+    config.write_text(CONFIG + "on_demand = true\n")
     outcome = camgate("check", directory=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("camgate.toml is in order.\n")
     rows = [re.split(r"\s*│\s*", line)[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
     assert rows == [
-        ["front", "Front [door]", "rtsp://127.0.0.1:9/live", "viewer", "***", "auto"],
-        ["yard", "", "rtsp://127.0.0.1:9/live?user=a&password=***", "none", "none", "auto"],
+        ["front", "Front [door]", "rtsp://127.0.0.1:9/live", "viewer", "***", "auto", "always"],
+        ["yard", "", "rtsp://127.0.0.1:9/live?user=a&password=***", "none", "none", "auto", "on demand"],
     ]
     assert "hush" not in outcome.out
 
