@@ -36,6 +36,9 @@ frames come before they were taken. Below are coarse timestamps, which cameras r
 MAX_BACKWARD_S = 1.0
 """B-frames step back by some frame intervals; anything beyond is a clock that was set."""
 
+MAX_INTERVAL_S = 1.0
+"""Frames further apart are not taken for regular."""
+
 MAX_AHEAD_S = 1.0
 """Before a frame interval is known, a step forward may exceed the time between arrivals by so much."""
 
@@ -195,10 +198,12 @@ class Splice:
         if early <= self._tolerance:
             return False
         # It is too early because of its own step only if that is so long.
-        return step - self._interval >= early if self._interval else early > MAX_AHEAD_S * self._clock_hz
+        return step >= max(early, 2 * self._interval) if self._interval else early > MAX_AHEAD_S * self._clock_hz
 
     def _note_interval(self, distance: int) -> None:
         # Falls at once and rises slowly: neither pauses nor reordered frames are the distance of frames.
+        if distance > MAX_INTERVAL_S * self._clock_hz:
+            return
         if not self._interval or distance < self._interval:
             self._interval = float(distance)
         else:
@@ -287,7 +292,8 @@ class Splice:
     def _hold(self, step: int, elapsed: float) -> int:
         """Return the time of a frame that is not later than one before it."""
         self._held += 1
-        output = self._last_output + max(1, round(self._interval or elapsed))
+        is_far_ahead = self._last_output - self._last_arrival > MAX_BACKWARD_S * self._clock_hz
+        output = self._last_output + max(1, round(self._min_step if is_far_ahead else self._interval or elapsed))
         if self._held > MAX_HELD_FRAMES:
             # Nobody reorders so many: the clock was set back, or does not move forward at all.
             self._held = 0

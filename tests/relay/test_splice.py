@@ -236,6 +236,13 @@ def test_a_clock_that_is_set_shows_as_the_time_between_arrivals(jump_s: float) -
     assert splice.jumps == 1
 
 
+def test_a_clock_that_is_set_within_a_burst_does_not_count_as_an_interval() -> None:
+    splice = Splice()
+    times = [spliced(splice, stamp, 0.0) for stamp in (0, TICKS, 961 * HZ, 961 * HZ, 961 * HZ, 961 * HZ + TICKS)]
+    assert min(steps(times)) > 0
+    assert times[-1] < 0.5 * HZ
+
+
 def in_groups(pattern: list[int], groups: int) -> list[int]:
     """Return the display order of frames in decoding order, group after group."""
     return [0] + [1 + group * len(pattern) + place for group in range(groups) for place in pattern]
