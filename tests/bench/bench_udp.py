@@ -7,14 +7,23 @@ sender (UDP_SEGMENT), put them together; cameras do not, and loopback does not b
 """
 
 import socket
+import ssl
 import struct
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import perf_counter
 
+import trio
+
+from camgate.ingest.link import Link
+from camgate.ingest.tls import TlsLink, unverified_context
 from camgate.ingest.udp import UdpMedia
 from camgate.wire.rtp.packet import build_rtp_header
 from camgate.wire.rtp.reorder import ReorderBuffer
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
+from tests.fakes.certificates import make_certificate
 
 ROUNDS = 60
 BURST = 44
@@ -152,26 +161,59 @@ def measure_order() -> None:
     print(f"{'of which putting in order':<52} {best_s / BURST * 1e6:6.2f} us a packet")
 
 
-def measure_interleaved() -> None:
-    """The same burst over TCP: one read, cut into packets."""
-    receiver, sender = socket.socketpair()
-    for end in (receiver, sender):
-        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+def measure_interleaved(name: str, link: Link, send: Callable[[bytes], None]) -> None:
+    """The same burst interleaved: one read, cut into packets."""
     large = memoryview(bytearray(256 * 1024))
     reader = InterleavedReader()
     reader.channels.add(0)
     best_s = float("inf")
-    with receiver, sender:
-        for number in range(ROUNDS):
-            sender.sendall(b"".join(interleave(0, packet) for packet in packets_of(number * BURST)))
-            begin = perf_counter()
-            size = receiver.recv_into(large)
-            reader.receive_data(large[:size])
-            reader.next_message_untrusted(0.0)
-            found = reader.take_packets()
-            best_s = min(best_s, perf_counter() - begin)
-            assert len(found) == BURST
-    print(f"{'the same over a stream: one read, cut into packets':<52} {best_s / BURST * 1e6:6.2f} us a packet")
+    for number in range(ROUNDS):
+        send(b"".join(interleave(0, packet) for packet in packets_of(number * BURST)))
+        begin = perf_counter()
+        size = link.recv_into(large)
+        reader.receive_data(large[:size])
+        reader.next_message_untrusted(0.0)
+        found = reader.take_packets()
+        best_s = min(best_s, perf_counter() - begin)
+        assert len(found) == BURST
+    print(f"{name:<52} {best_s / BURST * 1e6:6.2f} us a packet")
+
+
+def measure_streams() -> None:
+    receiver, sender = socket.socketpair()
+    for end in (receiver, sender):
+        end.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
+        end.setblocking(False)
+    with receiver, sender, TemporaryDirectory() as folder:
+        measure_interleaved("the same over TCP: one read, cut into packets", receiver, sender.sendall)
+        context = make_certificate(Path(folder)).context
+        link = TlsLink(receiver, unverified_context(), "192.0.2.7")
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(incoming, outgoing, server_side=True)
+        trio.run(shake_hands, link, tls, incoming, outgoing, sender)
+        with suppress(BlockingIOError):
+            link.recv_into(buffer)
+
+        def send(data: bytes) -> None:
+            tls.write(data)
+            sender.sendall(outgoing.read())
+
+        measure_interleaved("and over TLS", link, send)
+
+
+async def shake_hands(
+    link: TlsLink, tls: ssl.SSLObject, incoming: ssl.MemoryBIO, outgoing: ssl.MemoryBIO, sender: socket.socket
+) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(link.handshake)
+        while True:
+            with suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+            sender.sendall(outgoing.read())
+            await trio.lowlevel.wait_readable(sender)
+            incoming.write(sender.recv(65_536))
+        sender.sendall(outgoing.read())
 
 
 def main() -> None:
@@ -181,7 +223,7 @@ def main() -> None:
     measure("recvmsg_into with UDP_GRO, sent one by one", with_gro, gro=True)
     measure("recvmsg_into with UDP_GRO, sent together", with_gro, send_together, gro=True)
     measure_ours()
-    measure_interleaved()
+    measure_streams()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import socket
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -37,11 +38,12 @@ async def test_a_camera_that_sends_over_tcp_only_and_is_asked_for_udp() -> None:
 
 
 class RelayedMedia(UdpMedia):
-    """Media that comes through a relay of this test: it reorders, and lets a forger join in from another address."""
+    """Media that comes through a relay of this test: it loses and reorders, and a forger joins in."""
 
     def __init__(self, family: socket.AddressFamily, local: Address, camera: Address) -> None:
         super().__init__(family, local, camera)
-        self.cable = Cable(Link(Impairment(delay_s=0.0, reorder=0.1, reorder_s=0.03, duplicate=0.02), seed=1))
+        path = Impairment(delay_s=0.0, loss=0.02, reorder=0.1, reorder_s=0.03, duplicate=0.02)
+        self.cable = Cable(Link(path, seed=1))
         self.forged = 0
 
     def open(self, payload_types: Sequence[int | None], arrivals: Arrivals, deliver: Deliver) -> list[tuple[int, int]]:
@@ -63,12 +65,14 @@ class RelayedMedia(UdpMedia):
             def pass_on(packet: bytes) -> None:
                 forger.sendto(packet[:12] + bytes(len(packet) - 12), self._to)
                 self.forged += 1
-                self._pairs[1].rtp.sendto(packet, self._to)
+                # The session may have ended while this was on its way.
+                with suppress(OSError):
+                    self._pairs[1].rtp.sendto(packet, self._to)
 
             await self.cable.run(pass_on)
 
 
-async def test_udp_over_a_network_that_reorders_while_somebody_forges_packets() -> None:
+async def test_udp_over_a_network_that_loses_and_reorders_while_somebody_forges_packets() -> None:
     async with trio.open_nursery() as nursery:
 
         def open_udp(connection: socket.socket) -> UdpMedia:
@@ -77,12 +81,12 @@ async def test_udp_over_a_network_that_reorders_while_somebody_forges_packets() 
             return media[-1]
 
         media: list[UdpMedia] = []
-        async with gst_camera("--kbps=2000") as camera, watching(camera, transport=UDP, open_udp=open_udp) as viewing:
-            assert_counter_rises(await viewing.wait_frames(3 * FRAMES))
+        async with gst_camera("--gop=10") as camera, watching(camera, transport=UDP, open_udp=open_udp) as viewing:
+            assert_counter_rises(await viewing.wait_frames(2 * FRAMES))
             statistics = viewing.source.statistics()
             assert statistics.packets_foreign == media[0].forged > FRAMES  # type: ignore[attr-defined]
             assert statistics.packets_reordered > 0
-            assert statistics.packets_lost == 0
+            assert statistics.packets_lost > 0
         nursery.cancel_scope.cancel()
 
 
