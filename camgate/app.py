@@ -18,8 +18,9 @@ Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers 
 RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
 """
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 
@@ -57,9 +58,9 @@ async def run(
     in use, a listener beyond loopback without `insecure`.
     """
     check_exposure(settings, insecure=insecure)
-    listeners = await _open_http(settings)
     stopping = trio.Event()
     async with (
+        _open_http(settings) as listeners,
         _open_endpoint(settings) as endpoint,
         _open_rtsp(settings.rtsp_server) as rtsp,
         trio.open_nursery() as nursery,
@@ -78,6 +79,7 @@ class RtspSockets:
 
     listeners: list[trio.SocketListener]
     udp: dict[int, UdpPorts]
+    tls: ssl.SSLContext | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,11 @@ async def _run_parts(
         if sockets.rtsp and guests:
             users = settings.rtsp_server.users
             service = RtspService(
-                registry=registry, access=lambda _path: users or None, admit=engine.admit_reader, guests=guests
+                registry=registry,
+                access=lambda _path: users or None,
+                admit=engine.admit_reader,
+                guests=guests,
+                tls=sockets.rtsp.tls,
             )
             await nursery.start(partial(serve_rtsp, sockets.rtsp.listeners, service, udp=sockets.rtsp.udp))
         async with trio.open_nursery() as http:
@@ -140,11 +146,23 @@ async def _set_deadline(parts: trio.CancelScope, stopping: trio.Event, shutdown_
     parts.deadline = trio.current_time() + shutdown_deadline_s
 
 
-async def _open_http(settings: Settings) -> list[trio.SocketListener]:
+@asynccontextmanager
+async def _open_http(settings: Settings) -> AsyncIterator[list[trio.SocketListener]]:
     try:
-        return await open_listeners(settings.server.listen)
+        listeners = await open_listeners(settings.server.listen)
     except OSError as exc:
         raise StartError("server.listen", f"{exc.strerror}; choose another address or port") from exc
+    with _closing(listeners):
+        yield listeners
+
+
+@contextmanager
+def _closing(listeners: list[trio.SocketListener]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            listener.socket.close()
 
 
 @asynccontextmanager
@@ -167,27 +185,44 @@ async def _open_rtsp(settings: RtspServerSettings) -> AsyncIterator[RtspSockets 
         yield None
         return
     key, port = "rtsp_server.listen", split_listen(settings.listen)[1]
+    tls = _tls_context(settings) if settings.tls_certificate else None
     try:
         listeners = await open_listeners(settings.listen)
     except OSError as exc:
         raise StartError(key, f'{exc.strerror}; choose another address or port, or "" for no RTSP server') from exc
+    with _closing(listeners):
+        try:
+            udp = open_udp(listeners, port=port) if settings.udp and not tls else {}
+        except OSError as exc:
+            sentence = f"cannot bind the UDP ports {port} and {port + 1}: {exc.strerror}"
+            raise StartError(key, f"{sentence}; choose another port, or write udp = false") from exc
+        try:
+            yield RtspSockets(listeners, udp, tls)
+        finally:
+            for ports in udp.values():
+                ports.close()
+
+
+def _tls_context(settings: RtspServerSettings) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     try:
-        udp = open_udp(listeners, port=port) if settings.udp else {}
-    except OSError as exc:
-        sentence = f"cannot bind the UDP ports {port} and {port + 1}: {exc.strerror}"
-        raise StartError(key, f"{sentence}; choose another port, or write udp = false") from exc
-    try:
-        yield RtspSockets(listeners, udp)
-    finally:
-        for ports in udp.values():
-            ports.close()
+        # A password on the key would be asked for at the terminal.
+        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None, password=lambda: "")
+    except OSError as exc:  # ssl.SSLError is one
+        reason = exc.strerror if not isinstance(exc, ssl.SSLError) else "no certificate and key in PEM that fit"
+        sentence = f"cannot use {settings.tls_certificate}"
+        sentence += f" and {settings.tls_key}" if settings.tls_key else ""
+        way_out = "name a certificate, and its key in tls_key or in the same file, without a password"
+        raise StartError("rtsp_server.tls_certificate", f"{sentence}: {reason}; {way_out}") from exc
+    return context
 
 
 def _rtsp_facts(sockets: Sockets) -> dict[str, str]:
     if not sockets.rtsp:
         return {}
     host, port, *_ = sockets.rtsp.listeners[0].socket.getsockname()
-    return {"rtsp": f"rtsp://{place(host, port)}/"}
+    scheme = "rtsps" if sockets.rtsp.tls else "rtsp"
+    return {"rtsp": f"{scheme}://{place(host, port)}/"}
 
 
 def _guests(settings: RtspServerSettings) -> Guests:

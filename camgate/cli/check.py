@@ -87,7 +87,7 @@ def _parts(settings: Settings) -> Table:
 def _rtsp_in_words(settings: RtspServerSettings) -> str:
     if not settings.listen:
         return "no server"
-    ways = "TCP and UDP" if settings.udp else "TCP"
+    ways = "TLS" if settings.tls_certificate else "TCP and UDP" if settings.udp else "TCP"
     users = f"{len(settings.users)} users" if settings.users else "no password"
     return f"{settings.listen}, {ways}, {users}, {settings.max_clients} clients at most"
 

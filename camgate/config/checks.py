@@ -69,6 +69,11 @@ def text(value: object) -> str:
     return value
 
 
+def text_or_none(value: object) -> str:
+    """Take any text, and the empty one for none."""
+    return "" if value == "" else text(value)
+
+
 def whole_number(low: int, high: int) -> Check[int]:
     """Take whole numbers from `low` to `high`."""
 

@@ -57,8 +57,14 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
     for key in tables.keys() - SECTIONS.keys() - {CAMERAS}:
         report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS]))
     cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
-    if "users" in values.get("rtsp_server", {}):
-        values["rtsp_server"]["users"] = UserReader(report, directory, environ).read_all(values["rtsp_server"]["users"])
+    rtsp = values.get("rtsp_server", {})
+    if "users" in rtsp:
+        rtsp["users"] = UserReader(report, directory, environ).read_all(rtsp["users"])
+    for key in ("tls_certificate", "tls_key"):
+        if rtsp.get(key):
+            rtsp[key] = str(directory / rtsp[key])
+    if rtsp.get("tls_key") and not rtsp.get("tls_certificate"):
+        report.add(("rtsp_server", "tls_key"), "is given without tls_certificate; write that as well")
     _check_ports(report, values)
     report.raise_problems()
     sections: dict[str, Any] = {name: SECTIONS[name].settings(**values[name]) for name in values}

@@ -61,6 +61,10 @@ class RtspServerSettings:
     """`ADDRESS:PORT`, `[IPV6]:PORT` or `localhost:PORT`; port 0 takes a free one. Empty: no RTSP server."""
     udp: bool = True
     """Whether clients may have media by UDP, which leaves from the UDP port of the same number and the next."""
+    tls_certificate: str = ""
+    """File with the certificate chain in PEM: the listener then speaks RTSPS, and no UDP. Empty: plain RTSP."""
+    tls_key: str = ""
+    """File with its key in PEM; empty where the certificate's file holds it."""
     max_clients: int = 200
     """Clients that play at a time; one more is answered 503."""
     max_clients_per_address: int = 100

@@ -22,6 +22,7 @@ from camgate.config.checks import (
     sub_table,
     tables,
     text,
+    text_or_none,
     transport,
     whole_number,
     yes_or_no,
@@ -72,6 +73,8 @@ SECTIONS: Mapping[str, Section] = {
         {
             "listen": listen_address_or_none,
             "udp": yes_or_no,
+            "tls_certificate": text_or_none,
+            "tls_key": text_or_none,
             "max_clients": whole_number(1, 100_000),
             "max_clients_per_address": whole_number(1, 100_000),
             "users": tables,

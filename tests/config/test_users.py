@@ -97,3 +97,9 @@ def test_ports_are_not_used_twice(text: str, sentence: str | None) -> None:
         read(text)
     else:
         assert f"rtsp_server.listen: {sentence}" in problems(text)
+
+
+def test_certificates_are_beside_the_config(tmp_path: Path) -> None:
+    settings = read('[rtsp_server]\ntls_certificate = "c.pem"\ntls_key = "/etc/k.pem"\n', tmp_path)
+    assert (settings.tls_certificate, settings.tls_key) == (str(tmp_path / "c.pem"), "/etc/k.pem")
+    assert "is given without tls_certificate" in problems('[rtsp_server]\ntls_key = "k.pem"\n')

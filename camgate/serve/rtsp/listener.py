@@ -1,6 +1,7 @@
 """Accepts RTSP clients; each connection is a task of its own."""
 
 import socket
+import ssl
 from collections.abc import Mapping, Sequence
 from functools import partial
 
@@ -14,6 +15,9 @@ from camgate.serve.rtsp.service import RtspService
 from camgate.serve.rtsp.strangers import Pace, network_of
 from camgate.serve.rtsp.udp import UdpPorts
 from camgate.wire.rtsp.server import RtspServer, ServerPolicies
+
+HANDSHAKE_S = 10.0
+"""For TLS: some round trips."""
 
 UNSENT_BYTES = 128 * 1024
 """What waits in the kernel for a client beyond what is on its way to it (TCP_NOTSENT_LOWAT): what is behind it can be
@@ -88,15 +92,36 @@ async def _serve_client(service: RtspService, udp: UdpByFamily, accepted: trio.S
         guest = Guest(network_of(host), place(host, port))
         ports = udp.get(int(stream.socket.family))
         side = None if ports is None else UdpSide(ports, host, local)
-        policies = ServerPolicies(udp_ports=None if ports is None else ports.numbers)
+        # Under TLS the password may come as it is, for clients that know no Digest.
+        policies = ServerPolicies(
+            udp_ports=None if ports is None else ports.numbers, offers_basic=service.tls is not None
+        )
         server = RtspServer(trio.current_time(), access=service.access, policies=policies)
         try:
             with service.guests.enter(guest), guest.scope:
-                send_now = partial(_send_now, raw)
-                await Connection(stream, server, service, guest, udp=side, send_now=send_now).run()
+                if service.tls is None:
+                    send_now = partial(_send_now, raw)
+                    await Connection(stream, server, service, guest, udp=side, send_now=send_now).run()
+                else:
+                    await _serve_encrypted(stream, server, service, guest, service.tls)
         except Exception:
             # A bug that one client meets must not end the others.
             log.exception("RTSP connection failed", address=guest.place)
+
+
+async def _serve_encrypted(
+    stream: trio.SocketStream, server: RtspServer, service: RtspService, guest: Guest, tls: ssl.SSLContext
+) -> None:
+    encrypted = trio.SSLStream(stream, tls, server_side=True, https_compatible=True)
+    try:
+        with trio.fail_after(HANDSHAKE_S):
+            await encrypted.do_handshake()
+    except (trio.BrokenResourceError, trio.TooSlowError) as error:
+        reason = str(error.__cause__ or error) or f"it took more than {HANDSHAKE_S:g} s"
+        log.info("RTSPS handshake failed", address=guest.place, reason=reason)
+        return
+    async with encrypted:
+        await Connection(encrypted, server, service, guest).run()
 
 
 def _send_now(raw: socket.socket, data: bytes | bytearray) -> int:

@@ -1,5 +1,6 @@
 """What an RTSP server serves, to whom, and who is there: shared by all its connections."""
 
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from weakref import WeakKeyDictionary
@@ -51,6 +52,7 @@ class Layouts:
 class RtspService:
     """One RTSP server's cameras, rules and guests.
 
+    tls: what connections are encrypted by (RTSPS); None for plain RTSP.
     max_connections_per_s: faster ones wait in the kernel; so many at once do not wait.
     admit: asked before a client plays; raises a ViewerError where this machine cannot carry one more.
     """
@@ -58,6 +60,7 @@ class RtspService:
     registry: Registry
     access: Access = open_to_all
     admit: Callable[[], None] = admit_all
+    tls: ssl.SSLContext | None = None
     max_connections_per_s: float = MAX_CONNECTIONS_PER_S
     guests: Guests = field(default_factory=lambda: Guests(max_clients=MAX_CLIENTS, max_clients_per_address=MAX_CLIENTS))
     layouts: Layouts = field(default_factory=Layouts)

@@ -1,8 +1,10 @@
 """The RTSP listener over real sockets on loopback."""
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from functools import partial
+from pathlib import Path
 
 import pytest
 import trio
@@ -16,7 +18,9 @@ from camgate.serve.rtsp.service import RtspService
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.errors import UnexpectedStatus
+from camgate.wire.rtsp.server_login import hash_password
 from tests.fakes.camera import KEY_SLICE, PPS, SPS
+from tests.fakes.certificates import make_certificate
 from tests.fakes.rtsp_player import RtspPlayer
 
 Dial = Callable[[int], Awaitable[trio.SocketStream]]
@@ -147,4 +151,31 @@ async def test_a_client_that_stops_reading_is_cut_off(
         assert "RTSP client takes nothing any more, closed" in caplog.text
         assert reader.depacketizer.statistics().packets_lost == 0
         stopped.go_on()
+        nursery.cancel_scope.cancel()
+
+
+async def test_rtsps(registry: Registry, dial: Dial, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    certificate = make_certificate(tmp_path, address="127.0.0.1")
+    trusting = ssl.create_default_context(cafile=str(certificate.file))
+    users = {"viewer": hash_password("viewer", "secret")}
+    async with trio.open_nursery() as nursery:
+        service = RtspService(registry=registry, tls=certificate.context, access=lambda _path: users)
+        port = await start(nursery, service)
+        url = f"rtsps://127.0.0.1:{port}/garden"
+        encrypted = trio.SSLStream(await dial(port), trusting, server_hostname="127.0.0.1")
+        player = RtspPlayer(encrypted, url, username="viewer", password="secret")
+        nursery.start_soon(player.run)
+        await player.wait_frames(1)
+        (client,) = service.guests.clients()
+        assert (client.user, client.transport) == ("viewer", "tcp")
+        basic = trio.SSLStream(await dial(port), trusting, server_hostname="127.0.0.1")
+        login = "Authorization: Basic dmlld2VyOnNlY3JldA=="
+        await basic.send_all(f"DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\n{login}\r\n\r\n".encode())
+        assert (await basic.receive_some()).startswith(b"RTSP/1.0 200 OK")
+        plain = await dial(port)
+        await plain.send_all(b"OPTIONS * RTSP/1.0\r\nCSeq: 1\r\n\r\n")
+        while await plain.receive_some():
+            pass
+        assert "RTSPS handshake failed" in caplog.text
         nursery.cancel_scope.cancel()
