@@ -72,9 +72,11 @@ SUB_FIGURES = (
 )
 """What is told of a camera's sub-stream."""
 
+MAX_WAITING_STEPS = 200
 MAX_STEP_WAIT_S = 1.0
-"""A join has about ten steps and 15 s. When each has to wait for longer than this (`serve.webrtc.turns`), one more
-viewer would be connected late, and make others too late."""
+"""A join has about ten steps and 15 s. When so many wait, and the first of them for so long (`serve.webrtc.turns`), one
+more viewer would be connected late, and make others too late. Many alone are a crowd that is soon let in, and a long
+wait alone is a busy machine."""
 JOINS_RETRY_S = 3.0
 
 
@@ -128,7 +130,7 @@ class Engine:
             raise TooManyViewers(limit, retry_after_s=FULL_RETRY_S)
         admission.check(viewers, trio.current_time())
         turns = self._endpoint.turns
-        if turns.wait_s(trio.current_time()) > MAX_STEP_WAIT_S:
+        if turns.waiting >= MAX_WAITING_STEPS and turns.wait_s(trio.current_time()) > MAX_STEP_WAIT_S:
             admission.count_refused("joins")
             raise TooManyJoins(turns.waiting, retry_after_s=JOINS_RETRY_S)
 
