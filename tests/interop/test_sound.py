@@ -16,6 +16,7 @@ from camgate.ingest.intake import open_intake
 from camgate.ingest.probe import probe
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.audio import AudioStream
+from camgate.relay.lip_sync import SLEW
 from camgate.relay.source import Source
 from camgate.relay.stream import Stream
 from camgate.wire.codec.frame import Frame
@@ -27,8 +28,8 @@ pytestmark = pytest.mark.interop
 
 PATIENCE_S = 30
 RATE_HZ = 16_000
-MAX_SKEW_S = 0.08
-PICTURE_DELAY_MS = 150
+MAX_SKEW_S = 0.05
+PICTURE_DELAY_MS = 120
 DECODERS = {
     "PCMA": ("pcm_alaw", 8_000),
     "PCMU": ("pcm_mulaw", 8_000),
@@ -133,7 +134,7 @@ async def settled_skew(audio: AudioStream) -> float:
     while True:
         await trio.sleep(1)
         skew_s = audio.lip_sync.skew_s(trio.current_time())
-        if skew_s and skew_s == before_s:
+        if skew_s and abs(skew_s - before_s) < SLEW / 4:
             return skew_s
         before_s = skew_s
 
