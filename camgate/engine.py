@@ -248,11 +248,18 @@ class Engine:
             {
                 **_describe(source, sent.get(source.name, [])),
                 "rtsp_clients": readers.get(source.name, 0),
+                "audio": self._describe_sound(source),
                 "transcoders": [_rounded(shallow(each)) for each in self.transcoders.statistics(source.stream)],
             }
             for source in self._registry.sources()
             if names is None or source.name in names
         ]
+
+    def _describe_sound(self, source: Source) -> dict[str, object] | None:
+        if source.audio is None:
+            return None
+        made_into = OPUS.codec if self.sounds.is_making(source.audio) else None
+        return {**_rounded(shallow(source.audio.statistics())), "made_into": made_into}
 
     def rtsp_clients(self) -> list[dict[str, object]]:
         """Describe who plays from the RTSP server, ready for JSON; see `serve.http.engine.MediaEngine`."""

@@ -100,7 +100,9 @@ const age = (seconds) => (seconds === null ? "–" : seconds < 1 ? "now" : `${fo
 
 function soundName(audio) {
   const names = { OPUS: "Opus", PCMA: "G.711", PCMU: "G.711", G722: "G.722", "MPEG4-GENERIC": "AAC", "MP4A-LATM": "AAC" };
-  return audio ? (names[audio.codec] ?? audio.codec) : "None";
+  if (!audio) return "None";
+  const name = names[audio.codec] ?? audio.codec;
+  return audio.made_into ? `${name}, made into ${names[audio.made_into]} for browsers` : name;
 }
 
 function frames({ fps, expected_fps: expected }) {

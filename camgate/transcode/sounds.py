@@ -79,6 +79,10 @@ class SoundPool:
             self._wanted.set()
         return sound.stream
 
+    def is_making(self, source: AudioStream) -> bool:
+        """Say whether a stream is made into another one now."""
+        return source in self._sounds
+
     async def run(self) -> None:
         """Run all streams, and the worker while there are any, until cancelled."""
         async with trio.open_nursery() as nursery:

@@ -261,8 +261,10 @@ class Transcoder:
         encoder, size = str(facts["encoder"]), facts["size"]
         if size is None:
             log.info("a transcoder begins", camera=self.source.name, codec=self.target, encoder=encoder)
-            for refusal in facts["refused"] if self._encoder is None else ():  # type: ignore[attr-defined]
-                log.info("hardware is not used", reason=refusal)
+            for refusal in facts["refused"]:  # type: ignore[attr-defined]
+                # Most machines have none, and nobody asked for it.
+                say = log.debug if self._settings.hardware == "auto" else log.warning
+                say("hardware does not encode here, software does", reason=refusal)
         self._encoder = encoder
         self._size = (size[0], size[1]) if isinstance(size, list) else self._size
 

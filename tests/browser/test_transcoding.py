@@ -112,7 +112,9 @@ def test_viewers_stay_while_the_worker_is_killed_and_one_too_many_is_told(
 def test_aac_is_heard(new_page: Callable[..., Viewer], transcoding: CamgateProcess) -> None:
     viewer = new_page().open("/camera/newer")
     viewer.assert_plays()
-    assert transcoding.camera("newer")["audio"]["codec"] == "MPEG4-GENERIC"
+    audio = transcoding.camera("newer")["audio"]
+    assert (audio["codec"], audio["made_into"]) == ("MPEG4-GENERIC", "OPUS")
+    expect(viewer.page.locator("#sound")).to_have_text("AAC, made into Opus for browsers")
     viewer.page.get_by_role("button", name="Sound on").click()
     viewer.eventually(lambda: (viewer.page.evaluate(HEARD) or [0])[0] > 0.01, "sound with energy in it")
     before = viewer.page.evaluate(HEARD)

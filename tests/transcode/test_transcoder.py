@@ -63,6 +63,18 @@ async def test_it_begins_at_the_key_frame_and_shows_the_newest_picture_first(aut
         assert run.workers.setups == [run.workers.setups[0]]
 
 
+async def test_pictures_are_timed_by_when_they_are_shown(autojump_clock: MockClock) -> None:
+    """With B-frames that is another time than the one that tells their order."""
+    run = Run()
+    async with running(run):
+        frame = make_frame(0, key=True)
+        frame.display_time = 7200
+        run.source.publish(frame)
+        await trio.sleep(1)
+        assert run.workers.last
+        assert [media.rtp_time for media in run.workers.last.seen] == [7200]
+
+
 async def test_what_comes_out_arrives_when_it_does_and_says_how_much_later_that_is(autojump_clock: MockClock) -> None:
     run = Run()
     run.workers.slow_s = 0.03

@@ -304,6 +304,10 @@ def _audio_schema() -> dict[str, Any]:
         "skew_s": number
         | {"description": "How much later than it arrives it is played, to be in time with the pictures."},
         "dropped_frames": count,
+        "made_into": {
+            "type": ["string", "null"],
+            "description": "What viewers are sent, as browsers do not play the camera's codec; null where they do.",
+        },
     }
     return {
         "type": ["object", "null"],
