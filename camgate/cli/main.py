@@ -9,6 +9,7 @@ from camgate.cli.argv import credentials_were_given, hidden
 from camgate.cli.bench import bench
 from camgate.cli.check import check
 from camgate.cli.demo import demo
+from camgate.cli.discover import discover
 from camgate.cli.exits import BAD_USAGE, FAILED
 from camgate.cli.init import init
 from camgate.cli.probe import probe
@@ -28,7 +29,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for command in (run, demo, check, init, probe, bench):
+for command in (run, demo, check, init, discover, probe, bench):
     app.command()(command)
 
 

@@ -7,6 +7,7 @@ answer: each datagram is read on its own, and what cannot be read is dropped.
 from dataclasses import dataclass
 from urllib.parse import unquote, urlsplit
 
+from camgate.wire.onvif.address import DEFAULT_PORT, DEVICE_PATH, ServiceAddress, service_at_untrusted
 from camgate.wire.onvif.errors import MalformedReply
 from camgate.wire.onvif.soap import SOAP
 from camgate.wire.onvif.xml import Element, children, find, parse_xml_untrusted, text_of
@@ -40,6 +41,29 @@ class Match:
     name: str = ""
     hardware: str = ""
     location: str = ""
+
+
+def service_place_untrusted(xaddrs: tuple[str, ...], sender: str) -> str:
+    """Return how the device service is reached at the address that the answer came from, as `--onvif` takes it.
+
+    Of several addresses that of the sender is preferred; the host of any other one may be 0.0.0.0 or beyond a NAT,
+    while its port mostly holds.
+    """
+    best = ""
+    for xaddr in xaddrs:
+        try:
+            parts = urlsplit(xaddr)
+            host, port = parts.hostname or "", parts.port or DEFAULT_PORT
+        except ValueError:
+            continue
+        found = service_at_untrusted(xaddr, ServiceAddress(sender, port, DEVICE_PATH))
+        if found is None or parts.scheme != "http":
+            continue
+        shown = found.authority if found.path == DEVICE_PATH else f"http://{found.authority}{found.path}"
+        if host.lower() == sender.partition("%")[0].lower():
+            return shown
+        best = best or shown
+    return best
 
 
 def probe_message(message_id: str) -> bytes:

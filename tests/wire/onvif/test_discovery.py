@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from camgate.wire.onvif.discovery import Match, parse_matches_untrusted, probe_message
+from camgate.wire.onvif.discovery import Match, parse_matches_untrusted, probe_message, service_place_untrusted
 from camgate.wire.onvif.errors import MalformedReply
 from camgate.wire.onvif.xml import find, parse_xml_untrusted, text_of
 
@@ -40,3 +40,17 @@ def test_answers_to_nobody() -> None:
 def test_what_is_no_answer(data: bytes) -> None:
     with pytest.raises(MalformedReply):
         parse_matches_untrusted(data, "urn:uuid:ours")
+
+
+@pytest.mark.parametrize(
+    ("xaddrs", "place"),
+    [
+        (("http://10.0.0.1/onvif/device_service", "http://192.0.2.7:8000/onvif/device_service"), "192.0.2.7:8000"),
+        (("http://0.0.0.0:8899/onvif/device_service",), "192.0.2.7:8899"),
+        (("http://192.0.2.7/x",), "http://192.0.2.7/x"),
+        (("https://192.0.2.7/x", "http://[bad", "http://a:99999/x", "nonsense"), ""),
+        ((), ""),
+    ],
+)
+def test_where_the_device_service_is(xaddrs: tuple[str, ...], place: str) -> None:
+    assert service_place_untrusted(xaddrs, "192.0.2.7") == place
