@@ -10,8 +10,10 @@ from trio.testing import MockClock as Clock
 
 from camgate.base.secrets import forget_secrets
 from camgate.config.load import load
+from camgate.config.model import CameraSettings
 from camgate.relay.source import CameraState
 from tests.fakes.camera_script import FIXTURES
+from tests.fakes.certificates import Certificate, make_certificate
 from tests.fakes.film import Film
 from tests.fakes.liar import Liar, Login, script
 from tests.fakes.zoo import shown
@@ -28,9 +30,28 @@ async def plays(camera: Liar, seconds: float = 3.0, *, count: int | None = None,
     assert camera.methods[-1] == "TEARDOWN"
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    return make_certificate(tmp_path_factory.mktemp("certificate"))
+
+
 @pytest.mark.parametrize("vendor", VENDORS)
 async def test_a_vendor_plays(vendor: str, autojump_clock: Clock) -> None:
     await plays(Liar((FIXTURES / f"{vendor}.txt").read_text()), username="admin", password="s3cret", count=20)
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+async def test_a_vendor_plays_over_tls(vendor: str, certificate: Certificate, autojump_clock: Clock) -> None:
+    camera = Liar((FIXTURES / f"{vendor}.txt").read_text())
+    camera.tls = certificate.context
+    settings = CameraSettings(
+        name="liar",
+        url="rtsps://192.0.2.7/stream",
+        username="admin",
+        password="s3cret",
+        tls_fingerprint=certificate.fingerprint,
+    )
+    await plays(camera, settings=settings, count=20)
 
 
 # Login.
