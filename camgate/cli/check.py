@@ -102,7 +102,8 @@ def _cameras(cameras: Iterable[CameraSettings]) -> Table:
     table = Table(title_justify="left")
     for heading in ("Camera", "Title", "URL", "User", "Password", "Transport", "Connected"):
         table.add_column(heading, overflow="fold")
-    for camera in cameras:
+    with_subs = (each for main in cameras for each in (main, main.sub) if each is not None)
+    for camera in with_subs:
         password = MASK if camera.password else "none"
         user = mask(camera.username or "none")
         connected = "on demand" if camera.on_demand else "always"

@@ -138,6 +138,14 @@ def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: 
     assert "hush" not in outcome.out
 
 
+def test_check_shows_sub_streams_with_the_login_that_they_share(tmp_path: Path, config: Path) -> None:
+    config.write_text(CONFIG + '[cameras.front.sub]\nurl = "rtsp://127.0.0.1:9/sub"\n')
+    outcome = camgate("check", directory=tmp_path)
+    rows = [re.split(r"\s*│\s*", line)[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
+    assert rows[1] == ["front/sub", "", "rtsp://127.0.0.1:9/sub", "viewer", "***", "auto", "on demand"]
+    assert "hush" not in outcome.out
+
+
 def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) -> None:
     (tmp_path / "logs").touch()
     text = CONFIG.replace("port = 0", 'port = 0\nadvertise = ["auto", "localhost", "192.0.2.1", "nosuch.invalid"]')
