@@ -23,6 +23,9 @@ _HEAD = """\
 # port = 8108                   # UDP, for the media of all viewers; open it in the firewall
 # advertise = ["auto"]          # add this machine's public address if it is behind NAT or in a container
 
+# [rtsp_server]
+# listen = "127.0.0.1:8554"     # every camera at rtsp://HOST:8554/NAME, for VLC, ffmpeg or a recorder
+
 # [logging]
 # output = "both"               # "console", "file" or "both"
 # directory = "logs"            # made if it is missing; such as "/var/log/camgate" if camgate's user may write there

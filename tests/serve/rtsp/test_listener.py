@@ -1,5 +1,6 @@
 """The RTSP listener over real sockets on loopback."""
 
+import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
@@ -8,12 +9,14 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.serve.rtsp import connection
-from camgate.serve.rtsp.guests import Guests
+from camgate.serve.rtsp.guests import Guest, Guests
 from camgate.serve.rtsp.listener import serve_rtsp
+from camgate.serve.rtsp.player import Player
 from camgate.serve.rtsp.service import RtspService
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -178,4 +181,26 @@ async def test_rtsps(registry: Registry, dial: Dial, tmp_path: Path, caplog: pyt
         while await plain.receive_some():
             pass
         assert "RTSPS handshake failed" in caplog.text
+        nursery.cancel_scope.cancel()
+
+
+async def test_nothing_is_kept_of_clients_that_left(registry: Registry, dial: Dial) -> None:
+    async with trio.open_nursery() as nursery:
+        service = RtspService(registry=registry)
+        port = await start(nursery, service)
+        for politely in (True, False) * 5:
+            stream = await dial(port)
+            player = RtspPlayer(stream, f"rtsp://127.0.0.1:{port}/garden", with_sound=True)
+            async with trio.open_nursery() as viewing:
+                viewing.start_soon(player.run)
+                await player.wait_frames(1)
+                viewing.cancel_scope.cancel()
+            await (player.teardown() if politely else stream.aclose())
+        while service.guests.statistics().clients:
+            await trio.lowlevel.checkpoint()
+        await trio.testing.wait_all_tasks_blocked()
+        gc.collect()
+        assert [kept for kept in gc.get_objects() if isinstance(kept, connection.Connection | Guest | Player)] == []
+        assert service.guests.statistics().accepted == 10
+        assert registry.get("garden").wants.count == 0
         nursery.cancel_scope.cancel()
