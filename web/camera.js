@@ -82,6 +82,8 @@ function codecAndWhy(codec) {
   return codec ? [codec, ...sentAs(cameras.get(name), codec)].join(", ") : "–";
 }
 
+const TRANSPORTS = { tcp: "TCP", udp: "UDP", tls: "TLS", http: "HTTP tunnel", https: "HTTPS tunnel" };
+
 /** What the server says of the camera, the raw value and the text. */
 const CAMERA_FIGURES = {
   viewers: (c) => [c.viewers, format.count(c.viewers)],
@@ -91,6 +93,7 @@ const CAMERA_FIGURES = {
   "source-frames": (c) => [c.fps, frames(c)],
   "frame-age": (c) => [c.frame_age_s ?? "", age(c.frame_age_s)],
   "key-frames": (c) => [c.gop_s ?? 0, keyFrames(c)],
+  transport: (c) => [c.transport ?? "", TRANSPORTS[c.transport] ?? "–"],
   sound: (c) => [c.audio?.codec ?? "", soundName(c.audio)],
   "source-loss": (c) => [c.packets_lost, loss(c)],
   "last-error": (c) => [c.last_error ?? "", c.last_error ?? ""],

@@ -127,7 +127,7 @@ class UdpSilent(RemoteError):
     def __str__(self) -> str:
         return (
             f"the camera plays, but no UDP packet came within {self.silent_s:g} s:"
-            ' a firewall or NAT keeps them; write transport = "tcp" or "auto"'
+            " let UDP from it through the firewall, or have it sent over TCP"
         )
 
 

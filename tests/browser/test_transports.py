@@ -31,3 +31,6 @@ def test_a_camera_over_udp_plays(context: BrowserContext, camgate: CamgateProces
     viewer.open("/camera/mast")
     assert viewer.assert_plays().camera == NUMBER
     assert camgate.camera("mast")["transport"] == "udp"
+    viewer.eventually(
+        lambda: viewer.page.inner_text("#transport") == "UDP", "the page says how the camera's media comes"
+    )

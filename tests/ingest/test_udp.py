@@ -268,9 +268,9 @@ async def test_large_datagrams_come_whole(scene: Scene, autojump_clock: trio.tes
 
 
 async def test_more_datagrams_than_a_turn_takes_all_come(scene: Scene, autojump_clock: trio.testing.MockClock) -> None:
-    scene.send(*(rtp(sequence) for sequence in range(700)))
+    scene.send(*(rtp(sequence) for sequence in range(400)))
     await trio.sleep(0.1)
-    assert len(scene.packets) == 700
+    assert len(scene.packets) == 400
 
 
 async def test_silence_is_said_where_only_udp_may_be_used(autojump_clock: trio.testing.MockClock) -> None:
@@ -279,9 +279,7 @@ async def test_silence_is_said_where_only_udp_may_be_used(autojump_clock: trio.t
     camera.udp.is_silent = True
     error = await error_of(camera, transport=UDP)
     assert isinstance(error, UdpSilent)
-    assert 'no UDP packet came within 3 s: a firewall or NAT keeps them; write transport = "tcp" or "auto"' in str(
-        error
-    )
+    assert "no UDP packet came within 3 s: let UDP from it through the firewall" in str(error)
     assert camera.methods[-1] == "TEARDOWN"
     assert SILENCE_S <= trio.current_time() <= SILENCE_S + 2
     camera.udp.close()
