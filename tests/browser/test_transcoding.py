@@ -95,6 +95,8 @@ def test_viewers_stay_while_the_worker_is_killed_and_one_too_many_is_told(
     newer, reordered = new_page().open("/camera/newer"), new_page().open("/camera/reordered")
     newer.assert_plays()
     reordered.assert_plays()
+    passed_through = new_page().open("/camera/front")
+    passed_through.assert_plays()
     refused = new_page("h26[45]").open("/camera/front")
     refused.wait_words("The server is at its limit", "as many other pictures")
     for pid in transcoding.workers():
@@ -103,6 +105,9 @@ def test_viewers_stay_while_the_worker_is_killed_and_one_too_many_is_told(
     newer.assert_plays()
     reordered.assert_plays()
     assert (newer.offers, reordered.offers) == (1, 1)
+    # Who watches another camera notices none of this.
+    passed_through.assert_plays()
+    assert passed_through.inbound_video()["packetsLost"] == 0
     assert "was ended by SIGKILL" in newer.page.locator("#codec").inner_text()
     newer.page.close()
     refused.page.get_by_role("button", name="Try now").click()
