@@ -1,6 +1,7 @@
 """The zoo, part one: what cameras do to RTSP. The whole ingest in front of each; docs/cameras.md lists them all."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from camgate.config.model import CameraSettings
 from camgate.relay.source import CameraState
 from tests.fakes.camera_script import FIXTURES
 from tests.fakes.certificates import Certificate, make_certificate
-from tests.fakes.film import Film
+from tests.fakes.film import Film, Packet, one_by_one
 from tests.fakes.liar import Liar, Login, script
 from tests.fakes.zoo import shown
 
@@ -269,6 +270,18 @@ async def test_a_session_description_in_which_everything_is_wrong(autojump_clock
     # What is no video is not set up: no metadata comes that nobody reads.
     assert camera.methods.count("SETUP") == 1
     assert camera.requests[2].url.endswith("/trackID=0")
+
+
+async def test_another_payload_type_than_was_described(autojump_clock: Clock) -> None:
+    def pack(nals: list[bytes]) -> list[Packet]:
+        return [replace(packet, payload_type=99) for packet in one_by_one(nals)]
+
+    async with shown(Liar(script(), Film(pack=pack, gop=10))) as show:
+        await trio.sleep(3)
+        # What came before it was sure is lost, up to a key frame.
+        assert show.numbers[:40] == list(range(show.numbers[0], show.numbers[0] + 40))
+        assert show.numbers[0] <= 20
+        assert show.words == []
 
 
 # Keepalives.

@@ -35,6 +35,10 @@ MAX_ACCESS_UNIT_NALS = 4096
 MAX_LATE_PACKETS = 64
 """So many packets in turn behind the expected sequence number mean that the camera began a new one (gortsplib)."""
 
+MAX_UNDESCRIBED_PACKETS = 16
+"""So many packets of another payload type than the session description's, and none of that, are the track's own.
+go2rtc does not look at the type at all; but Geovision mixes in packets of a second one."""
+
 MAX_LOST_PACKETS = 3000
 """A sequence number further ahead is a camera that began anew, not a loss (RFC 3550 A.1: MAX_DROPOUT)."""
 
@@ -170,8 +174,7 @@ class VideoDepacketizer(ABC):
                 self._malformed += 1
                 return _NO_FRAMES
         _, second, sequence, timestamp, ssrc = _HEADER.unpack_from(packet)
-        if second & 0x7F != self._payload_type and self._payload_type is not None:
-            self._ignored += 1
+        if second & 0x7F != self._payload_type and not self._accept_payload_type(second & 0x7F):
             return _NO_FRAMES
         is_next = sequence == self._next_sequence and ssrc == self._ssrc
         if not is_next and not self._accept_gap(sequence, timestamp, ssrc, now):
@@ -230,6 +233,16 @@ class VideoDepacketizer(ABC):
     @abstractmethod
     def _keep_nal(self, nal: bytes) -> None:
         """Add a NAL unit to the access unit."""
+
+    def _accept_payload_type(self, payload_type: int) -> bool:
+        """Say whether packets of a type that was not described are the track's: if no others come, they must be."""
+        if self._payload_type is None:
+            return True
+        self._ignored += 1
+        if self._packets or self._ignored <= MAX_UNDESCRIBED_PACKETS:
+            return False
+        self._payload_type = payload_type
+        return True
 
     def _accept_source(self, ssrc: int, now: float) -> bool:
         """Say whether the track's packets now have this SSRC; those of a stream that is mixed in are ignored."""

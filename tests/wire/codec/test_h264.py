@@ -260,6 +260,14 @@ def test_other_payload_types_do_not_disturb_the_sequence(camera: RtpWriter) -> N
 # Parameter sets
 
 
+def test_a_payload_type_that_was_not_described_is_taken_if_no_other_comes(camera: RtpWriter) -> None:
+    depacketizer = H264Depacketizer(payload_type=PAYLOAD_TYPE + 1)
+    packets = [packet for _ in range(12) for packet in camera.packets(key_nals(300))]
+    assert len(receive(depacketizer, packets)) >= 1
+    described = RtpWriter(sequence=camera.sequence, timestamp=camera.timestamp)
+    assert receive(depacketizer, [described.packet(slice_nal(), marker=True, payload_type=PAYLOAD_TYPE + 1)]) == []
+
+
 def test_parameter_sets_of_the_sdp_go_before_key_frames(camera: RtpWriter) -> None:
     # GW leaves start codes behind and in front.
     depacketizer = H264Depacketizer([SPS + LONG_START_CODE, LONG_START_CODE + PPS])
