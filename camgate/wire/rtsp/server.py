@@ -12,7 +12,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from camgate.wire.rtsp.errors import MalformedUrl, RtspRemoteError, WrongState, printable
+from camgate.wire.rtsp.errors import LostSync, MalformedUrl, RtspRemoteError, WrongState, printable
 from camgate.wire.rtsp.headers import parse_session_untrusted
 from camgate.wire.rtsp.interleaved import InterleavedReader, interleave
 from camgate.wire.rtsp.message import REASONS, Headers, Request, Response, encode_message
@@ -258,7 +258,9 @@ class RtspServer:
         except RtspRemoteError as error:
             is_other_version = _OTHER_VERSION.search(self._last_bytes)
             self._out.append(encode_message(Response(505 if is_other_version else 400)))
-            self._end(str(error), is_fault=True)
+            # Its words speak of a camera, where bytes may be lost; here the first byte that fits nowhere is the end.
+            is_foreign = isinstance(error, LostSync)
+            self._end("what the client sent is no RTSP" if is_foreign else str(error), is_fault=True)
         # RFC 2326 appendix A: RTCP from the client shows, like a request, that it is there.
         if packets := self._reader.take_packets():
             self._packets_received += len(packets)

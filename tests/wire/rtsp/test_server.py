@@ -403,7 +403,8 @@ def test_what_cannot_be_read_is_answered_and_ends_the_connection(client: Client,
 
 def test_garbage_between_requests_ends_the_connection(client: Client) -> None:
     client.play()
-    client.send(b"\x00\x01\x02\x03 garbage\r\n" + b"OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\n")
+    events = client.send(b"\x00\x01\x02\x03 garbage\r\n" + b"OPTIONS * RTSP/1.0\r\nCSeq: 9\r\n\r\n")
+    assert events == [ConnectionEnded("what the client sent is no RTSP", is_fault=True)]
     (response,) = client.responses()
     assert response.status == 400
 
