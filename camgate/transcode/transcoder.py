@@ -144,6 +144,8 @@ class Transcoder:
     async def _run_worker(self) -> None:
         """Run one worker. Returns when the camera's codec changes or its stream ends. Raises WorkerEnded."""
         self._codec = await self._wait_codec()
+        if not self._codec:
+            return
         async with self._open_worker(self._setup()) as worker:
             with trio.move_on_after(READY_TIMEOUT_S) as starting:
                 await self._receive(worker)

@@ -10,6 +10,7 @@ import resource
 import socket
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 import av
@@ -35,6 +36,10 @@ def main() -> None:
         TASKS[setup["task"]](channel, setup)
     except (EOFError, ConnectionError):
         pass
+    except Exception as exc:
+        # Ours, not the camera's: in words for the log, where a traceback on stderr would be nobody's line.
+        with suppress(ConnectionError):
+            channel.send(Kind.FAILED, f"internal error, {type(exc).__name__}: {exc}".encode())
 
 
 def run_snapshots(channel: Channel, setup: dict[str, Any]) -> None:

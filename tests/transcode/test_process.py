@@ -50,6 +50,16 @@ async def _transcode_and_kill(worker: Worker) -> None:
     await worker.receive()
 
 
+async def test_a_worker_that_cannot_do_its_task_says_so_and_ends(capfd: pytest.CaptureFixture[str]) -> None:
+    with trio.fail_after(30):
+        async with open_worker(VIDEO | {"codec": "EVRC"}) as worker:
+            kind, body = await worker.receive()
+            assert (kind, body) == (Kind.FAILED, b"internal error, LocalError: there is no decoder for EVRC")
+            with pytest.raises(WorkerEnded, match="ended with status 0"):
+                await worker.receive()
+    assert capfd.readouterr().err == ""
+
+
 async def test_a_worker_knows_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FRONT_PASSWORD", "not for workers")
     with trio.fail_after(30):

@@ -218,3 +218,13 @@ async def test_it_ends_with_the_cameras_stream(autojump_clock: MockClock) -> Non
         await trio.sleep(1)
         run.source.close()
     assert run.workers.open == 0
+
+
+async def test_a_camera_that_never_came_costs_no_worker(autojump_clock: MockClock) -> None:
+    run = Run()
+    run.source.format = None
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(run.transcoder.run)
+        await trio.sleep(1)
+        run.source.close()
+    assert run.workers.setups == []
