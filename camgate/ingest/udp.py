@@ -98,7 +98,7 @@ class UdpMedia:
     def open(self, payload_types: Sequence[int | None], arrivals: Arrivals, deliver: Deliver) -> list[tuple[int, int]]:
         """Bind a pair of ports for each track, have them read, and return their numbers.
 
-        payload_types: of the tracks, others are dropped; None takes all.
+        payload_types: what is put in order of each track; None for all.
         deliver: given what arrived, in order, and when. Raises NoUdpPorts.
         """
         for index, payload_type in enumerate(payload_types):

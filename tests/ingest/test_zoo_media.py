@@ -235,6 +235,18 @@ async def test_pictures_of_which_one_packet_in_twenty_is_lost(autojump_clock: Cl
         show.assert_on_time()
 
 
+async def test_another_payload_type_than_was_described_over_udp(
+    certificate: Certificate, autojump_clock: Clock
+) -> None:
+    def pack(nals: list[bytes]) -> list[Packet]:
+        return [replace(packet, payload_type=99) for packet in one_by_one(nals)]
+
+    async with over("udp", Liar(script(), Film(pack=pack, gop=10)), certificate) as show:
+        await trio.sleep(SECONDS)
+        assert show.numbers[:40] == list(range(show.numbers[0], show.numbers[0] + 40))
+        assert show.numbers[0] <= 20
+
+
 # Parameter sets that change.
 
 

@@ -24,6 +24,10 @@ MAX_LATE_PACKETS = 64
 MAX_DROPOUT_PACKETS = 3000
 """RFC 3550, A.1: a jump further ahead is a new sequence, and no loss."""
 
+MAX_UNDESCRIBED_PACKETS = 16
+"""So many packets of another payload type than the described one, and none of that, are the track's own: as the
+depacketiser has it (`wire.codec.video`), so that both come to it at the same packet."""
+
 _HEADER = Struct("!BBHII")
 _VERSION_MASK, _VERSION_2 = 0xC0, 0x80
 
@@ -34,8 +38,8 @@ class ReorderStatistics:
 
     packets: what was given on. reordered: those among them that had been overtaken. lost: gaps that were given up.
     late: duplicates, and packets that came when they had been given up. malformed: no RTP. ignored: of another payload
-    type. strays: of another source or sequence that did not go on. restarts: how often the source or its sequence
-    changed.
+    type, given on as they come. strays: of another source or sequence that did not go on. restarts: how often the
+    source or its sequence changed.
     """
 
     packets: int = 0
@@ -58,7 +62,10 @@ class ReorderBuffer:
     def __init__(
         self, payload_type: int | None = None, *, window_packets: int = WINDOW_PACKETS, window_s: float = WINDOW_S
     ) -> None:
-        """payload_type: the only one to take, as Geovision numbers others like those that follow; None takes all."""
+        """payload_type: the only one to put in order, as Geovision numbers others like those that follow; None for all.
+
+        Others are given on as they come. If there are only others, what comes is the track's type.
+        """
         self.counts = ReorderStatistics()
         self._payload_type = payload_type
         self._window_packets = window_packets
@@ -83,14 +90,15 @@ class ReorderBuffer:
     def receive_untrusted(self, packets: Iterable[bytes], now: float) -> list[bytes]:
         """Take what arrived at `now`, and return what is in order. Never raises: what is no RTP is counted."""
         out: list[bytes] = []
-        unpack, wanted = _HEADER.unpack_from, self._payload_type
+        unpack = _HEADER.unpack_from
         for packet in packets:
             if len(packet) < HEADER_BYTES or packet[0] & _VERSION_MASK != _VERSION_2:
                 self.counts.malformed += 1
                 continue
             _, second, sequence, _, ssrc = unpack(packet)
-            if wanted is not None and second & 0x7F != wanted:
-                self.counts.ignored += 1
+            if second & 0x7F != self._payload_type and not self._accept_payload_type(second & 0x7F):
+                # Who reads them ignores them as well, or learns from them what the track's type is.
+                out.append(packet)
                 continue
             # The hot path: the next packet, and none waits.
             if sequence == self._next_sequence and ssrc == self._ssrc and not self._held:
@@ -124,6 +132,16 @@ class ReorderBuffer:
             self.counts.late += 1
         else:
             self._hold(packet, sequence, ahead, now, out)
+
+    def _accept_payload_type(self, payload_type: int) -> bool:
+        """Say whether packets of a type that was not described are to be put in order: where no others come."""
+        if self._payload_type is None:
+            return True
+        self.counts.ignored += 1
+        if self._ssrc is not None or self.counts.ignored <= MAX_UNDESCRIBED_PACKETS:
+            return False
+        self._payload_type = payload_type
+        return True
 
     def _hold(self, packet: bytes, sequence: int, ahead: int, now: float, out: list[bytes]) -> None:
         if any(sequence_delta(other, sequence) > 0 for other in self._held):

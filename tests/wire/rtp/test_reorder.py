@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.wire.rtp.reorder import MAX_LATE_PACKETS, WINDOW_PACKETS, WINDOW_S, ReorderBuffer
+from camgate.wire.rtp.reorder import MAX_LATE_PACKETS, MAX_UNDESCRIBED_PACKETS, WINDOW_PACKETS, WINDOW_S, ReorderBuffer
 
 SSRC = 0xCA3E7A
 
@@ -130,11 +130,23 @@ def test_forged_sources_change_nothing() -> None:
     assert buffer.counts.strays == 999
 
 
+def of_type(payload_type: int, sequence: int) -> bytes:
+    return bytes((0x80, payload_type)) + rtp(sequence)[2:]
+
+
 def test_other_payload_types_take_no_place() -> None:
     buffer = ReorderBuffer(96)
-    other = bytes((0x80, 0x80 | 50)) + rtp(5)[2:]
-    assert numbers(buffer.receive_untrusted([rtp(4), other, rtp(5), rtp(6)], 0.0)) == [4, 5, 6]
+    other = of_type(50, 5)
+    assert buffer.receive_untrusted([rtp(4), other, rtp(5), rtp(6)], 0.0) == [rtp(4), other, rtp(5), rtp(6)]
     assert (buffer.counts.ignored, buffer.counts.late) == (1, 0)
+
+
+def test_a_payload_type_that_was_not_described_is_put_in_order_where_no_other_comes() -> None:
+    buffer = ReorderBuffer(96)
+    early = [of_type(97, sequence) for sequence in range(MAX_UNDESCRIBED_PACKETS)]
+    assert buffer.receive_untrusted(early, 0.0) == early
+    later = [of_type(97, sequence) for sequence in (16, 18, 17)]
+    assert numbers(buffer.receive_untrusted(later, 0.0)) == [16, 17, 18]
 
 
 def test_what_is_no_rtp_is_dropped() -> None:
