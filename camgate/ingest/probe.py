@@ -116,6 +116,10 @@ async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = 
     return look.result(look.browser_sentence())
 
 
+CLOCK_TOLERANCE_S = 1.0
+"""A camera whose clock is further from real time has set it, or it does not show time."""
+
+
 class _Look:
     """The session's sink while probing: measures, and ends the session once it has seen enough."""
 
@@ -136,6 +140,7 @@ class _Look:
         self._first_time = 0
         self._last_time = 0
         self._last_timestamp = 0
+        self._time = 0
         self._runs_backward = False
         self._audio_frames = 0
         self._key_frames: list[tuple[int, int]] = []
@@ -168,25 +173,35 @@ class _Look:
         if not self._frames:
             self.scope.deadline = trio.current_time() + self._seconds
         for frame in frames:
-            self._runs_backward |= bool(self._frames) and timestamp_delta(frame.rtp_time, self._last_timestamp) < 0
+            step = timestamp_delta(frame.rtp_time, self._last_timestamp) if self._frames else 0
+            self._runs_backward |= step < 0
             self._last_timestamp = frame.rtp_time
-            self._count(self._splice.map(frame))
+            self._time = self._media_time(step, self._splice.map(frame).rtp_time)
+            self._count(frame)
         if len(self._key_frames) >= ENOUGH_KEY_FRAMES and self._measured_s >= LEAST_MEASURED_S:
             self.scope.cancel()
+
+    def _media_time(self, step: int, real_time: int) -> int:
+        """Return a frame's time by the camera's own clock, which knows its rate best, as long as that fits real time.
+
+        The splice makes up for late first frames, by which a busy machine would measure a wrong rate.
+        """
+        by_camera = self._time + step
+        return by_camera if abs(by_camera - real_time) <= CLOCK_TOLERANCE_S * VIDEO_CLOCK_HZ else real_time
 
     def _count(self, frame: Frame) -> None:
         if not self._frames:
             self._began_s = frame.arrival_s
         if frame.arrival_s - self._began_s < SETTLE_S:
-            self._first_time = frame.rtp_time
+            self._first_time = self._time
         else:
             # A rate is frames, or bytes, over the time since the frame before them.
             self._measured_frames += 1
             self._measured_bytes += frame.size_bytes
         if frame.is_key:
-            self._key_frames.append((self._frames, frame.rtp_time))
+            self._key_frames.append((self._frames, self._time))
         self._frames += 1
-        self._last_time = frame.rtp_time
+        self._last_time = self._time
 
     @property
     def _measured_s(self) -> float:
@@ -194,7 +209,7 @@ class _Look:
 
     @property
     def _measured_fps(self) -> float | None:
-        return self._measured_frames / self._measured_s if self._measured_frames else None
+        return self._measured_frames / self._measured_s if self._measured_s > 0 else None
 
     def _gop(self) -> tuple[int, float] | None:
         """Return the frames and seconds between the latest two key frames; None where fewer came."""
@@ -220,7 +235,7 @@ class _Look:
             frames=self._frames,
             measured_s=self._measured_s,
             measured_fps=self._measured_fps,
-            bitrate_bps=8 * self._measured_bytes / self._measured_s if self._measured_frames else None,
+            bitrate_bps=8 * self._measured_bytes / self._measured_s if self._measured_s > 0 else None,
             gop_frames=gop and gop[0],
             gop_s=gop and gop[1],
             browser=browser,
