@@ -135,7 +135,7 @@ def measure(
 def measure_ours() -> None:
     """The way of `UdpMedia`: read, look at the sender, put in order."""
     media = UdpMedia(socket.AF_INET, ("127.0.0.1", 0), ("127.0.0.1", 0))
-    order = ReorderBuffer()
+    order = ReorderBuffer(96)
 
     def read(receiver: socket.socket) -> list[bytes]:
         pair.rtp = receiver
@@ -152,7 +152,7 @@ def measure_ours() -> None:
 
 def measure_order() -> None:
     best_s = float("inf")
-    order = ReorderBuffer()
+    order = ReorderBuffer(96)
     for number in range(ROUNDS):
         packets = packets_of(number * BURST)
         begin = perf_counter()
