@@ -11,6 +11,7 @@ from camgate.config.checks import Wrong, listen_address
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.model import CameraSettings, ServerSettings, Transport
 from camgate.config.schema import CAMERA_KEYS
+from camgate.wire.onvif.address import MalformedAddress, ServiceAddress, split_address_untrusted
 
 PASSWORD_VARIABLE = "CAMGATE_PASSWORD"
 
@@ -42,8 +43,7 @@ def camera_settings(
     `${NAME}` in the URL is replaced as in a config file. The other options are as the keys of `[cameras.NAME]`.
     """
     parts = _checked("URL", lambda: read_url(url, environ))
-    password = _checked("--password-file", lambda: _password(password_file))
-    password = password or environ.get(PASSWORD_VARIABLE) or parts.password
+    password = _given_password(environ, password_file) or parts.password
     if username and password is None:
         password = _checked("--username", lambda: _asked(ask_password))
     username = username or parts.username
@@ -51,6 +51,34 @@ def camera_settings(
         register_login(username or "", password)
     options = _road_options(parts.scheme, transport, tls_fingerprint, tls_insecure)
     return CameraSettings(name="probe", url=str(parts), username=username, password=password, **options)
+
+
+def login(
+    environ: Mapping[str, str],
+    *,
+    username: str | None,
+    password_file: Path | None,
+    ask_password: Callable[[], str | None],
+) -> tuple[str | None, str | None]:
+    """Return user name and password, found as `camera_settings` does, but without a URL. Raises ConfigError."""
+    password = _given_password(environ, password_file)
+    if username and password is None:
+        password = _checked("--username", lambda: _asked(ask_password))
+    if password:
+        register_login(username or "", password)
+    return username, password
+
+
+def onvif_address(text: str) -> ServiceAddress:
+    """Return the address of an ONVIF service, as `--onvif` names it. Raises ConfigError, which does not repeat it."""
+    try:
+        return split_address_untrusted(text)
+    except MalformedAddress as error:
+        raise ConfigError((Problem("camgate", str(error), key="--onvif"),)) from None
+
+
+def _given_password(environ: Mapping[str, str], password_file: Path | None) -> str | None:
+    return _checked("--password-file", lambda: _password(password_file)) or environ.get(PASSWORD_VARIABLE)
 
 
 def _road_options(scheme: str, transport: str, tls_fingerprint: str | None, tls_insecure: bool) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from trio_websocket import open_websocket_url
 
 from tests.canary.canary import CANARY, FORMS, PLANTED, USERNAME, files_with_canary, processes_with_canary
 from tests.fakes.gst import GstCamera, gst_camera
+from tests.fakes.onvif_camera import FakeOnvif, FakeProfile
 
 pytestmark = pytest.mark.interop
 
@@ -93,7 +94,7 @@ def write_config(planted: Path, logs: Path, welcoming: GstCamera, refusing: GstC
 
 
 def environment() -> dict[str, str]:
-    return {**os.environ, "CANARY_OF_CAMERA": CANARY, "NO_COLOR": "1", "COLUMNS": "200"}
+    return {**os.environ, "CANARY_OF_CAMERA": CANARY, "CAMGATE_PASSWORD": CANARY, "NO_COLOR": "1", "COLUMNS": "200"}
 
 
 class Camgate:
@@ -232,6 +233,26 @@ async def probe_both(evidence: Evidence, welcoming: GstCamera, refusing: GstCame
         assert probes_of(welcoming)
 
 
+async def probe_by_onvif(evidence: Evidence, welcoming: GstCamera, refusing: GstCamera) -> None:
+    """Have cameras tell their streams by ONVIF, with the canary right, and wrong; then look at the right one's."""
+    for name, camera, code in (("right", welcoming, 0), ("wrong", refusing, 1)):
+        password = CANARY if code == 0 else "another"
+        for wants in ("token", "digest"):
+            onvif = FakeOnvif(FakeProfile("main", camera.url), username=USERNAME, password=password)
+            onvif.wants = wants
+            async with onvif.on_loopback() as place:
+                arguments = ("probe", "--onvif", place, "--username", USERNAME, "--seconds", "1")
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(expect, code, evidence, f"onvif-{name}-{wants}", *arguments)
+                    await until(lambda: onvif.proofs > 0)  # noqa: B023
+                    assert not list(processes_with_canary())
+            evidence.keep(f"onvif-{name}-{wants}-seen", onvif.seen)
+
+
+async def expect(code: int, evidence: Evidence, name: str, *arguments: str) -> None:
+    assert await call(evidence, name, *arguments) == code
+
+
 def probes_of(camera: GstCamera) -> list[Path]:
     """Return the probe commands that run on a camera."""
     return [path for path in Path("/proc").glob("[0-9]*/cmdline") if is_probe(path, f":{camera.port}/")]
@@ -278,6 +299,7 @@ async def test_nothing_that_camgate_lets_out_holds_the_canary(planted: Path, evi
 
             assert await call(evidence, "check", "check", str(config)) == 0
             await probe_both(evidence, welcoming, refusing)
+            await probe_by_onvif(evidence, welcoming, refusing)
     assert_clean_and_watched(evidence)
 
 

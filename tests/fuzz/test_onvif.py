@@ -95,6 +95,7 @@ def test_anything(data: bytes) -> None:
 def test_addresses() -> None:
     with Reach("onvif addresses") as reach:
 
+        @settings(max_examples=300)
         @given(spoiled(b"rtsp://admin:pw@192.168.1.64:554/onvif/device_service?a=b", [b"[", b"]", b"http://", b"://"]))
         def fuzz(data: bytes) -> None:
             text = data.decode("latin-1")

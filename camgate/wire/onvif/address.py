@@ -46,10 +46,16 @@ class ServiceAddress:
         return place(self.host, self.port)
 
     @property
-    def authority(self) -> str:
-        """The value of the Host header."""
+    def short(self) -> str:
+        """`HOST[:PORT]`, as people write it."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == DEFAULT_PORT else f"{host}:{self.port}"
+
+    @property
+    def authority(self) -> str:
+        """The value of the Host header."""
+        # RFC 6874 section 4: the zone of an address means nothing to others.
+        return re.sub(r"%[^\]]*", "", self.short)
 
     def __str__(self) -> str:
         return f"http://{self.place}{self.path}"

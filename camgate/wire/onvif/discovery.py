@@ -59,7 +59,7 @@ def service_place_untrusted(xaddrs: tuple[str, ...], sender: str) -> str:
         found = service_at_untrusted(xaddr, ServiceAddress(sender, port, DEVICE_PATH))
         if found is None or parts.scheme != "http":
             continue
-        shown = found.authority if found.path == DEVICE_PATH else f"http://{found.authority}{found.path}"
+        shown = found.short if found.path == DEVICE_PATH else f"http://{found.short}{found.path}"
         if host.lower() == sender.partition("%")[0].lower():
             return shown
         best = best or shown

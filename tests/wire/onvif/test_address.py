@@ -16,7 +16,7 @@ DIALLED = ServiceAddress("cam.local", 8000, "/onvif/device_service")
     [
         ("192.0.2.7", "http://192.0.2.7:80/onvif/device_service", "192.0.2.7"),
         ("cam.local:8000", "http://cam.local:8000/onvif/device_service", "cam.local:8000"),
-        ("[fe80::1%eth0]:80", "http://[fe80::1%eth0]:80/onvif/device_service", "[fe80::1%eth0]"),
+        ("[fe80::1%eth0]:80", "http://[fe80::1%eth0]:80/onvif/device_service", "[fe80::1]"),
         ("http://192.0.2.7/", "http://192.0.2.7:80/onvif/device_service", "192.0.2.7"),
         (" http://192.0.2.7:81/x?y=1 ", "http://192.0.2.7:81/x?y=1", "192.0.2.7:81"),
     ],
