@@ -34,6 +34,7 @@ from camgate.config.exposure import check_exposure
 from camgate.config.model import RtspServerSettings, Settings
 from camgate.engine import Engine
 from camgate.ingest.intake import open_intake
+from camgate.ingest.onvif_keyframes import ask_for_key_frames
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.health_watch import watch_health
 from camgate.relay.registry import Registry
@@ -113,8 +114,10 @@ async def _run_parts(
                 sub = Source(camera.sub.name)
                 source.attach_sub(sub)
                 nursery.start_soon(run_camera, camera.sub, sub, intake)
+                nursery.start_soon(ask_for_key_frames, camera.sub, sub.stream)
             registry.add(source)
             nursery.start_soon(run_camera, camera, source, intake)
+            nursery.start_soon(ask_for_key_frames, camera, source.stream)
         if sockets.rtsp and guests:
             users = settings.rtsp_server.users
             service = RtspService(

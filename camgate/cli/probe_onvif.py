@@ -13,22 +13,14 @@ from camgate.base.secrets import MASK, mask
 from camgate.config.arguments import PASSWORD_VARIABLE, camera_settings
 from camgate.config.model import CameraSettings
 from camgate.ingest.onvif import OnvifCamera
-from camgate.ingest.onvif_streams import Channel, OnvifStream, channels_of, list_streams
-from camgate.wire.onvif.address import ServiceAddress
-from camgate.wire.onvif.errors import OnvifError
+from camgate.ingest.onvif_streams import Channel, NoStream, OnvifStream, channels_of, list_streams
+from camgate.wire.onvif.address import DEVICE_PATH, ServiceAddress
 from camgate.wire.rtsp.errors import printable
 
 NAME = "camera"
 """What cameras are called in the lines for a config; a number follows where there are several."""
 
 COLUMNS = ("profile", "source", "codec", "size", "fps", "kbit/s", "use", "url")
-
-
-class NoStream(OnvifError):
-    """The camera speaks ONVIF and names no stream that camgate takes."""
-
-    def __str__(self) -> str:
-        return "the camera names no H.264 or H.265 stream by ONVIF: turn an encoder on in its menu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +44,10 @@ class Look:
         names = [NAME] if len(self.channels) == 1 else [f"{NAME}{number + 1}" for number in range(len(self.channels))]
         blocks = [self._block(name, channel) for name, channel in zip(names, self.channels, strict=True)]
         return "\n".join(blocks)
+
+    @property
+    def _written_address(self) -> str:
+        return self.address.short if self.address.path == DEVICE_PATH else str(self.address)
 
     def settings(self, road: Mapping[str, Any]) -> CameraSettings:
         """Return how to dial the first channel's main stream. Raises NoStream, ConfigError."""
@@ -89,6 +85,7 @@ class Look:
             lines += [
                 f'{_line("password", f"${{{variable}}}")}   # in the environment; or password_file = "{name}.password"'
             ]
+        lines += [f"{_line('onvif', self._written_address)}   # to be asked for key frames"]
         if channel.sub is not None:
             lines += ["", f"[cameras.{name}.sub]", *_url_lines(channel.sub.url or "")]
         return "\n".join([*lines, ""])

@@ -82,6 +82,7 @@ class CameraReader:
         if not own_access["username"] and _host(own_access["url"]) == _host(access["url"]):
             # A login is for one machine, and must not be sent to another.
             own_access = {**access, "url": own_access["url"]}
+            own["onvif"] = values.get("onvif")
         trusts = any(key.startswith("tls_") for key in own)
         passed_on = {
             key: value

@@ -13,6 +13,7 @@ from typing import Any, TypeAlias, TypeVar
 from camgate.config.address import split_listen
 from camgate.config.errors import KeyPath
 from camgate.config.model import Transport
+from camgate.wire.onvif.address import MalformedAddress, split_address_untrusted
 
 T = TypeVar("T")
 Check: TypeAlias = Callable[[object], T]
@@ -210,6 +211,16 @@ def directory(value: object) -> Path:
 def transport(value: object) -> Transport:
     """Take a word for a transport."""
     return Transport(one_of(*(each.value for each in Transport))(value))
+
+
+def onvif_service(value: object) -> str:
+    """Take `HOST[:PORT]` or the URL of an ONVIF service."""
+    given = _as(text, value, 'write "HOST" or "HOST:PORT" in quotes')
+    try:
+        split_address_untrusted(given)
+    except MalformedAddress as error:
+        raise Wrong(str(error)) from None
+    return given
 
 
 def fingerprint(value: object) -> str:

@@ -169,6 +169,8 @@ class CameraSettings:
     """How long a camera on demand stays connected after its last viewer, in seconds."""
     expected_fps: float | None = None
     """Frames a second that it should send; None for what it claims itself, or else what it has sent on average."""
+    onvif: str | None = None
+    """`HOST[:PORT]` or URL of its ONVIF service, which is asked for key frames; None for not to ask."""
     sub: "CameraSettings | None" = None
     """Its sub-stream, for viewers who cannot be sent the main one; always on demand. None where it has none."""
 

@@ -17,6 +17,7 @@ from camgate.config.checks import (
     number,
     one_of,
     one_or_several,
+    onvif_service,
     origin,
     seconds,
     sub_table,
@@ -144,6 +145,7 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "on_demand": yes_or_no,
     "linger_s": seconds(1, 86_400),
     "expected_fps": number(0.01, 240, "frames a second"),
+    "onvif": onvif_service,
     SUB: sub_table,
 }
 """Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""

@@ -3,8 +3,16 @@
 from dataclasses import dataclass
 
 from camgate.ingest.onvif import OnvifCamera
-from camgate.wire.onvif.errors import MalformedReply, OnvifFault
+from camgate.wire.onvif.errors import MalformedReply, OnvifError, OnvifFault
 from camgate.wire.onvif.media import Profile
+from camgate.wire.rtsp.url import split_url_untrusted
+
+
+class NoStream(OnvifError):
+    """The camera speaks ONVIF and names no stream that camgate takes."""
+
+    def __str__(self) -> str:
+        return "the camera names no H.264 or H.265 stream by ONVIF: turn an encoder on in its menu"
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +33,38 @@ class Channel:
 
 async def list_streams(camera: OnvifCamera) -> list[OnvifStream]:
     """Return the streams of all profiles with video, in the camera's order. Raises as `OnvifCamera.profiles` does."""
+    return [await _stream(camera, profile) for profile in await camera.profiles() if profile.is_video]
+
+
+async def find_stream(camera: OnvifCamera, url: str) -> OnvifStream:
+    """Return the stream that a URL means, else the main one. Raises NoStream, and as `list_streams` does."""
     streams = []
     for profile in await camera.profiles():
         if profile.is_video:
-            try:
-                url = await camera.stream_url(profile.token)
-            except (OnvifFault, MalformedReply):
-                # Profiles whose encoder is turned off have none.
-                url = None
-            streams.append(OnvifStream(profile, url))
-    return streams
+            stream = await _stream(camera, profile)
+            if stream.url is not None and _is_same(url, stream.url):
+                return stream
+            streams.append(stream)
+    channels = channels_of(streams)
+    if not channels:
+        raise NoStream
+    return channels[0].main
+
+
+async def _stream(camera: OnvifCamera, profile: Profile) -> OnvifStream:
+    try:
+        return OnvifStream(profile, await camera.stream_url(profile.token))
+    except (OnvifFault, MalformedReply):
+        # Profiles whose encoder is turned off have none.
+        return OnvifStream(profile, None)
+
+
+def _is_same(configured: str, told: str) -> bool:
+    """Whether two URLs name the same stream; cameras add to the query by ONVIF (`unicast=true&proto=Onvif`, Dahua)."""
+    (path, query), (told_path, told_query) = (
+        split_url_untrusted(url).path.partition("?")[::2] for url in (configured, told)
+    )
+    return path.rstrip("/") == told_path.rstrip("/") and set(query.split("&")) - {""} <= set(told_query.split("&"))
 
 
 def channels_of(streams: list[OnvifStream]) -> list[Channel]:

@@ -246,6 +246,8 @@ class _Attempt:
         self.was_playing = True
         self._source.begin_session()
         self._source.begin_audio(audio)
+        # Viewers who were there before wait for it; not every camera begins with one.
+        self._source.stream.request_key_frame()
 
     def on_reception(self, read: Callable[[], Reception]) -> None:
         self._source.follow_reception(read)

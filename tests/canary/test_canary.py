@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 import h11
@@ -65,8 +66,11 @@ async def login_camera(planted: Path, password: str) -> AsyncIterator[GstCamera]
         yield camera
 
 
-def write_config(planted: Path, logs: Path, welcoming: GstCamera, refusing: GstCamera) -> Path:
-    """Write a config with the canary in every place that can hold a password; its environment has it as well."""
+def write_config(planted: Path, logs: Path, welcoming: GstCamera, refusing: GstCamera, onvif: dict[str, str]) -> Path:
+    """Write a config with the canary in every place that can hold a password; its environment has it as well.
+
+    onvif: places of ONVIF services that want it, by camera.
+    """
     (planted / "password").write_text(CANARY + "\n")
     host = welcoming.url.removeprefix("rtsp://")
     other_host = refusing.url.removeprefix("rtsp://")
@@ -82,6 +86,7 @@ def write_config(planted: Path, logs: Path, welcoming: GstCamera, refusing: GstC
         "in-query": {"url": f"rtsp://{host}?usr={USERNAME}&pwd={CANARY}"},
         "wrong": {"url": refusing.url, "username": USERNAME, "password": CANARY},
         "wrong-in-url": {"url": f"rtsp://{USERNAME}:{CANARY}@{other_host}"},
+        **{name: {**login, "password": CANARY, "onvif": place} for name, place in onvif.items()},
         "away": {"url": f"rtsp://{USERNAME}:{CANARY}@127.0.0.1:1/cam"},
     }
     lines = ['[server]\nlisten = "127.0.0.1:0"', "[webrtc]\nport = 0"]
@@ -240,6 +245,7 @@ async def probe_by_onvif(evidence: Evidence, welcoming: GstCamera, refusing: Gst
         for wants in ("token", "digest"):
             onvif = FakeOnvif(FakeProfile("main", camera.url), username=USERNAME, password=password)
             onvif.wants = wants
+            onvif.clock = lambda: datetime.now(UTC)
             async with onvif.on_loopback() as place:
                 arguments = ("probe", "--onvif", place, "--username", USERNAME, "--seconds", "1")
                 async with trio.open_nursery() as nursery:
@@ -266,6 +272,14 @@ def is_probe(path: Path, port: str) -> bool:
     return b"\0camgate\0probe\0" in line and port.encode() in line
 
 
+ONVIF = {
+    "onvif-token": (CANARY, "token"),
+    "onvif-digest": (CANARY, "digest"),
+    "onvif-wrong": ("another", "token"),
+}
+"""Cameras with ONVIF: its password, and how it wants it."""
+
+
 async def until(condition: Callable[[], bool]) -> None:
     """Return once a condition on other processes, which cannot set an event here, holds."""
     while not condition():  # noqa: ASYNC110
@@ -287,9 +301,18 @@ BROKEN = {
 async def test_nothing_that_camgate_lets_out_holds_the_canary(planted: Path, evidence: Evidence) -> None:
     with trio.fail_after(3 * PATIENCE_S):
         async with login_camera(planted, CANARY) as welcoming, login_camera(planted, "another") as refusing:
-            config = write_config(planted, evidence.folder / "logs", welcoming, refusing)
-            async with running(config, evidence) as camgate:
+            onvif = {name: FakeOnvif(FakeProfile("main", welcoming.url), username=USERNAME) for name in ONVIF}
+            for (password, wants), camera in zip(ONVIF.values(), onvif.values(), strict=True):
+                camera.password, camera.wants = password, wants
+                camera.clock = lambda: datetime.now(UTC)
+            async with AsyncExitStack() as stack:
+                places = {name: await stack.enter_async_context(camera.on_loopback()) for name, camera in onvif.items()}
+                config = write_config(planted, evidence.folder / "logs", welcoming, refusing, places)
+                camgate = await stack.enter_async_context(running(config, evidence))
                 await camgate.wait_settled()
+                # Whoever plays is asked for a key frame.
+                await until(lambda: all(camera.proofs for camera in onvif.values()))
+                await until(lambda: all(onvif[name].key_frames for name in ("onvif-token", "onvif-digest")))
                 cameras = await camgate.cameras()
                 await look_around(camgate, evidence)
                 assert list(processes_with_canary()) == []

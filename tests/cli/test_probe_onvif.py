@@ -89,6 +89,7 @@ async def test_as_json(tmp_path: Path, wants: str) -> None:
     assert camera["url"] == main["url"].replace("${", "$${")
     assert camera["username"] == "viewer"
     assert camera["password"] == "${CAMERA_PASSWORD}"
+    assert str(camera["onvif"]).startswith("127.0.0.1:")
     assert camera["sub"] == {"url": sub["url"]}
     assert "hush" not in outcome.out
     assert onvif.refused_proofs == 0

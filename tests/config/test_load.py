@@ -78,14 +78,19 @@ BAD: list[tuple[str, str]] = [
     (
         CAMERA + "colour = 1\n",
         "camgate.toml:3: cameras.front.colour: there is no such key; there are audio, connect_timeout_s, "
-        "expected_fps, linger_s, on_demand, password, password_file, stall_timeout_s, sub, title, tls_fingerprint, "
-        "tls_insecure, transport, url, username",
+        "expected_fps, linger_s, on_demand, onvif, password, password_file, stall_timeout_s, sub, title, "
+        "tls_fingerprint, tls_insecure, transport, url, username",
     ),
     (
         CAMERA + 'on_demand = "yes"\n',
         "camgate.toml:3: cameras.front.on_demand: is text in quotes; write true or false, without quotes",
     ),
     # Sub-streams.
+    (
+        CAMERA + 'onvif = "https://admin:hush@x/"\n',
+        'camgate.toml:3: cameras.front.onvif: is no address of an ONVIF service; write "HOST", "HOST:PORT" or '
+        '"http://HOST:PORT/PATH", without a login',
+    ),
     (
         CAMERA + 'sub = "rtsp://x/sub"\n',
         "camgate.toml:3: cameras.front.sub: is text in quotes; write a table: [cameras.NAME.sub] with url = "
@@ -526,3 +531,18 @@ def test_a_sub_stream_that_trusts_otherwise_than_its_camera() -> None:
     sub = camera_of(main + 'url = "rtsps://192.0.2.10/sub"').sub
     assert sub is not None
     assert sub.tls_insecure
+
+
+def test_a_sub_stream_is_asked_for_key_frames_where_its_camera_is() -> None:
+    main = MAIN.replace("[cameras.front.sub]", 'onvif = "192.0.2.10:8000"\n[cameras.front.sub]')
+
+    def onvif_of(body: str) -> str | None:
+        sub = camera_of(main + body).sub
+        assert sub is not None
+        return sub.onvif
+
+    assert camera_of(main + 'url = "rtsp://192.0.2.10/sub"').onvif == "192.0.2.10:8000"
+    assert onvif_of('url = "rtsp://192.0.2.10/sub"') == "192.0.2.10:8000"
+    # A login is for one machine, and must not be sent to another.
+    assert onvif_of('url = "rtsp://192.0.2.11/sub"') is None
+    assert onvif_of('url = "rtsp://192.0.2.10/sub"\nusername = "other"\npassword = "x"') is None

@@ -65,6 +65,7 @@ class FakeCamera:
     redirects: where DESCRIBE of a URL is answered with 302, and where to.
     sends_frames, sends_key_frames: pictures, and key frames among them, go out while true.
     sends_before_play_answer: the first pictures go out ahead of the answer to PLAY, as Reolink's do.
+    is_key_frame_due: the next picture is a key frame, whatever else is said of them; it is set back with that.
     loses_every: of so many pictures one is lost on the way; None for none.
     floods: how many requests of its own it sends when connected, without ever reading the answers.
     sends_b_frames: every third picture is earlier in media time than the one before it.
@@ -90,6 +91,7 @@ class FakeCamera:
         self.redirects: dict[str, str] = {}
         self.sends_frames = True
         self.sends_key_frames = True
+        self.is_key_frame_due = False
         self.sends_b_frames = False
         self.sends_before_play_answer = False
         self.loses_every: int | None = None
@@ -312,7 +314,8 @@ class Connection:
         with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
             while number != camera.stops_after_frames:
                 if camera.sends_frames:
-                    is_key = camera.sends_key_frames and number % GOP_FRAMES == 0
+                    is_key = camera.is_key_frame_due or (camera.sends_key_frames and number % GOP_FRAMES == 0)
+                    camera.is_key_frame_due = False
                     nals = _picture(camera.codec, is_key=is_key)
                     step_back = 2 * TICKS_A_FRAME if camera.sends_b_frames and number % 3 == 2 else 0
                     data = b""
