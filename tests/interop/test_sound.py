@@ -67,6 +67,14 @@ def decode(codec: str, frames: list[Frame]) -> list[int]:
     return samples
 
 
+def ticks_of(codec: str, frame: Frame) -> int:
+    """How long a frame lasts: 64 kbit/s on a clock of 8 kHz is a byte a tick, and Opus is sent by 20 ms.
+
+    A busy server cuts its sound into pieces of other lengths now and then.
+    """
+    return 960 if codec == "OPUS" else frame.size_bytes
+
+
 @pytest.mark.parametrize("codec", DECODERS)
 async def test_the_tone_comes_as_it_was_sent(codec: str) -> None:
     async with gst_camera(f"--audio={codec.lower()}") as camera:
@@ -77,8 +85,10 @@ async def test_the_tone_comes_as_it_was_sent(codec: str) -> None:
     assert audio.codec == codec
     # A session's first frames may all be late; where later ones are not, its time is moved to theirs.
     settled = frames[len(frames) // 2 :]
-    steps = {later.rtp_time - earlier.rtp_time for earlier, later in itertools.pairwise(settled)}
-    assert max(steps) - min(steps) <= audio.clock_hz // 1000, "pieces of sound that do not join"
+    apart = [
+        later.rtp_time - earlier.rtp_time - ticks_of(codec, earlier) for earlier, later in itertools.pairwise(settled)
+    ]
+    assert max(map(abs, apart)) <= audio.clock_hz // 1000, "pieces of sound that do not join"
     samples = decode(codec, frames)[RATE_HZ // 4 :]
     assert pitch_hz(samples, RATE_HZ) == pytest.approx(TONE_HZ, rel=0.01)
     assert max(samples) > 6_000
