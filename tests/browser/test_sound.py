@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import BrowserContext, expect
 
 from tests.browser.processes import CameraProcess, CamgateProcess
-from tests.browser.viewer import Viewer
+from tests.browser.viewer import PATIENCE_S, Viewer
 
 CODECS = ("pcma", "pcmu", "g722", "opus")
 INBOUND = """
@@ -74,14 +74,14 @@ def inbound(viewer: Viewer, tile: str | None = None) -> dict[str, Any]:
 
 
 def assert_heard(viewer: Viewer, tile: str | None = None) -> None:
-    """The tone is decoded, at its level, and goes on."""
-    first = viewer.eventually(
-        lambda: (sound := inbound(viewer, tile)["sound"]) and sound.get("audioLevel", 0) > 0.3 and sound,
-        "the tone",
-    )
-    viewer.eventually(
-        lambda: inbound(viewer, tile)["sound"]["totalAudioEnergy"] > first["totalAudioEnergy"] + 0.02, "more of it"
-    )
+    """The tone is decoded, and goes on. Its level is 0.5 and 0.25 by turns; a busy machine plays it with gaps."""
+
+    def sound() -> dict[str, Any]:
+        return inbound(viewer, tile)["sound"] or {}
+
+    viewer.eventually(lambda: sound().get("audioLevel", 0) > 0.1, "the tone", 2 * PATIENCE_S)
+    energy = sound()["totalAudioEnergy"]
+    viewer.eventually(lambda: sound().get("totalAudioEnergy", 0) > energy + 0.01, "more of it")
 
 
 def test_tiles_of_all_codecs_are_heard_one_at_a_time_once_somebody_wants_to(listener: Viewer) -> None:
