@@ -219,7 +219,7 @@ class PictureSource:
         if self.tone is not None:
             self.tone.begin(media.get_element().get_by_name("sound"))
         media.connect("prepared", self.on_prepared)
-        media.connect("unprepared", self.on_unprepared)
+        media.connect("unprepared", self.on_unprepared, self.appsrc)
 
     def on_prepared(self, media: GstRtspServer.RTSPMedia) -> None:
         """Report each second instead of each five: no test needs to wait so long."""
@@ -228,30 +228,33 @@ class PictureSource:
             if session is not None:
                 session.set_property("rtcp-min-interval", Gst.SECOND)
 
-    def on_unprepared(self, _media: object) -> None:
-        self.appsrc = None
-        if self.tone is not None:
-            self.tone.end()
+    def on_unprepared(self, _media: object, appsrc: Gst.Element) -> None:
+        # Called from a thread of the server's, and maybe after the next media has begun.
+        if self.appsrc == appsrc:
+            self.appsrc = None
+            if self.tone is not None:
+                self.tone.end()
 
     def on_tick(self) -> bool:
         self.number = (self.number + 1) & MASK
-        if self.appsrc is not None:
+        # While a picture is drawn, another thread may set it to None; an error here would end the timer for good.
+        appsrc = self.appsrc
+        if appsrc is not None:
             buffer = Gst.Buffer.new_wrapped(self.draw())
             if self.options.picture_delay_ms:
-                self.push_late(buffer)
+                self.push_late(appsrc, buffer)
             else:
-                self.appsrc.emit("push-buffer", buffer)
+                appsrc.emit("push-buffer", buffer)
         return True
 
-    def push_late(self, buffer: Gst.Buffer) -> None:
+    def push_late(self, appsrc: Gst.Element, buffer: Gst.Buffer) -> None:
         """Send a picture later than it was taken, but with the time of that."""
-        clock = self.appsrc.get_clock()
+        clock = appsrc.get_clock()
         if clock:
-            buffer.pts = clock.get_time() - self.appsrc.get_base_time()
+            buffer.pts = clock.get_time() - appsrc.get_base_time()
 
             def push() -> bool:
-                if self.appsrc is not None:
-                    self.appsrc.emit("push-buffer", buffer)
+                appsrc.emit("push-buffer", buffer)
                 return False
 
             GLib.timeout_add(self.options.picture_delay_ms, push)
@@ -306,21 +309,22 @@ class Tone:
         return True
 
     def on_tick(self) -> bool:
-        clock = self.appsrc and not self.is_over and self.appsrc.get_clock()
+        appsrc = self.appsrc
+        clock = appsrc and not self.is_over and appsrc.get_clock()
         if clock:
-            now_ns = clock.get_time() - self.appsrc.get_base_time()
+            now_ns = clock.get_time() - appsrc.get_base_time()
             if not self.samples:
                 self.began_ns, self.began_s = now_ns, time.time()
             # As many as are due: a timer that is late must not make the sound slower.
             while self.began_ns + self.samples * Gst.SECOND // self.rate <= now_ns:
-                self.push()
+                self.push(appsrc)
         return True
 
     def level(self, place: int) -> int:
         """Half as loud in odd seconds of Unix time: a clock in the sound, as the blocks are one in the picture."""
         return TONE_LEVEL >> (int(self.began_s + (self.samples + place) / self.rate) & 1)
 
-    def push(self) -> None:
+    def push(self, appsrc: Gst.Element) -> None:
         count = self.rate * PIECE_MS // 1000
         step = 2 * math.pi * TONE_HZ / self.rate
         wave = (round(self.level(place) * math.sin(step * (self.samples + place))) for place in range(count))
@@ -330,7 +334,7 @@ class Tone:
         buffer.pts = self.began_ns + self.samples * Gst.SECOND // self.rate
         buffer.duration = PIECE_MS * Gst.MSECOND
         self.samples += count
-        self.appsrc.emit("push-buffer", buffer)
+        appsrc.emit("push-buffer", buffer)
 
 
 if __name__ == "__main__":
