@@ -102,8 +102,11 @@ class Stream(FanOut):
         """Read the stream inside a `with` block.
 
         The first frame received continues exactly behind what `gop()` returns right after this call; when that is
-        empty, it is the next key frame. max_bytes, max_age_s: how far the reader may fall behind.
+        empty, it is the next key frame, which the camera is asked for. max_bytes, max_age_s: how far the reader may
+        fall behind.
         """
+        if not len(self._cache):
+            self.request_key_frame()
         return self._subscribe(max_bytes, max_age_s, at_key_frame=not len(self._cache))
 
     def gop(self) -> tuple[Frame, ...]:

@@ -64,6 +64,7 @@ class FakeOnvif:
         self.away: str | None = None
         self.on_key_frame: Callable[[str], None] = lambda token: None
         self.operations: list[str] = []
+        self.dialled: set[tuple[str, int]] = set()
         self.key_frames: list[str] = []
         self.proofs = 0
         self.refused_proofs = 0
@@ -75,6 +76,7 @@ class FakeOnvif:
     async def dial(self, host: str, port: int, timeout_s: float) -> socket.socket:
         """Connect in virtual time, as `camgate.ingest.dial.dial_tcp` does to real ones; `run` must run."""
         await trio.lowlevel.checkpoint()
+        self.dialled.add((host, port))
         if self.away is not None:
             raise CameraAway(f"{host}:{port}", self.away)
         ours, theirs = socket.socketpair()

@@ -108,6 +108,7 @@ async def test_a_camera_that_names_other_hosts(host: str, autojump_clock: MockCl
     camera = FakeOnvif()
     camera.named_host = host
     assert await first_url(camera, client(camera)) == "rtsp://192.0.2.7:554/main"
+    assert camera.dialled == {("192.0.2.7", 8000)}
 
 
 async def test_media2_is_asked_for_h265_and_media_where_there_is_no_other(autojump_clock: MockClock) -> None:

@@ -192,3 +192,17 @@ async def test_no_reader_gets_frames_of_two_codecs_mixed(autojump_clock: trio.te
             stream.close()
         assert numbers(waiting) == [3, 4, 5]
         assert [numbers([await late.receive()]) for _ in range(3)] == [[3], [4], [5]]
+
+
+async def test_a_reader_who_cannot_start_with_the_cache_has_the_camera_asked(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    stream = Stream("front")
+    asked: list[float] = []
+    stream.set_key_frame_requester(lambda: asked.append(trio.current_time()))
+    with stream.subscribe():
+        assert len(asked) == 1
+        await trio.sleep(2)
+        stream.publish(make_frame(0, key=True))
+        with stream.subscribe():
+            assert len(asked) == 1
