@@ -46,6 +46,15 @@ def test_steady_load_is_what_it_is() -> None:
     assert load.memory_bytes == 60_000_000
 
 
+def test_the_work_of_starting_is_not_held_against_the_first_viewers() -> None:
+    machine = Machine()
+    load = machine.run(TICK_S, wanted=1.5, sending=0.0, bytes_per_s=0, lag_s=0.4)
+    assert (load.share, load.lag_s) == (0.0, 0.0)
+    load = machine.run(3, wanted=0.1, sending=0.0, bytes_per_s=0)
+    assert load.share == pytest.approx(0.1)
+    assert load.lag_s == pytest.approx(0.001)
+
+
 def test_an_idle_machine_has_no_speed_of_sending() -> None:
     assert Machine().run(3, sending=0.0).sending_bytes_per_s is None
 
