@@ -103,7 +103,7 @@ const age = (seconds) => (seconds === null ? "–" : seconds < 1 ? "now" : `${fo
 
 function soundName(audio) {
   const names = { OPUS: "Opus", PCMA: "G.711", PCMU: "G.711", G722: "G.722", "MPEG4-GENERIC": "AAC", "MP4A-LATM": "AAC" };
-  if (!audio) return "None";
+  if (!audio) return "none";
   const name = names[audio.codec] ?? audio.codec;
   return audio.made_into ? `${name}, made into ${names[audio.made_into]} for browsers` : name;
 }

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import trio
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -21,6 +22,11 @@ from camgate.config.model import CameraSettings, LoggingSettings, RtspServerSett
 from camgate.config.schema import CAMERAS
 
 AUTO = "auto"
+LEAST_WIDTH = 80
+NAME_WIDTH, URL_WIDTH = 12, 32
+"""So many characters stay on one line in a terminal of 80."""
+TITLES_WIDTH = 100
+"""A terminal narrower than this has no room for titles."""
 RESOLVE_TIMEOUT_S = 2.0
 DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 
@@ -35,9 +41,10 @@ def check(
         file = find_config_file(file)
         settings = load(file, os.environ)
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
+    console.width = max(console.width, LEAST_WIDTH)
     console.print(f"{file} is in order.\n")
     console.print(_parts(settings))
-    console.print(_cameras(settings.cameras.values()))
+    console.print(_cameras(settings.cameras.values(), console.width))
     for warning in _warnings(settings):
         typer.echo(f"warning: {warning}", err=True)
 
@@ -45,7 +52,7 @@ def check(
 def _warnings(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     for exposure in exposures(settings):
-        yield f"{exposure.key}: {exposure}; `camgate run` will want --insecure"
+        yield f"{exposure.key}: {exposure}; {exposure.way_out}, or `camgate run` will want --insecure"
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
@@ -88,7 +95,8 @@ def _rtsp_in_words(settings: RtspServerSettings) -> str:
     if not settings.listen:
         return "no server"
     ways = "TLS" if settings.tls_certificate else "TCP and UDP" if settings.udp else "TCP"
-    users = f"{len(settings.users)} users" if settings.users else "no password"
+    count = len(settings.users)
+    users = f"{count} user{'s' * (count != 1)}" if count else "no password"
     return f"{settings.listen}, {ways}, {users}, {settings.max_clients} clients at most"
 
 
@@ -98,15 +106,27 @@ def _log_in_words(settings: LoggingSettings) -> str:
     return f"{settings.output}, from {settings.level} on, in {settings.directory.absolute()}"
 
 
-def _cameras(cameras: Iterable[CameraSettings]) -> Table:
-    table = Table(title_justify="left")
-    for heading in ("Camera", "Title", "URL", "User", "Password", "Transport", "Connected"):
-        table.add_column(heading, overflow="fold")
-    with_subs = (each for main in cameras for each in (main, main.sub) if each is not None)
-    for camera in with_subs:
-        password = MASK if camera.password else "none"
-        user = mask(camera.username or "none")
+def _cameras(cameras: Iterable[CameraSettings], width: int) -> Table:
+    with_subs = [each for main in cameras for each in (main, main.sub) if each is not None]
+    urls = [mask(camera.url) for camera in with_subs]
+    has_titles = width >= TITLES_WIDTH and any(camera.title for camera in with_subs)
+    table = Table(box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    # Only what is long itself is folded: an address in pieces cannot be read or copied.
+    table.add_column("Camera", overflow="fold", no_wrap=max(len(camera.name) for camera in with_subs) <= NAME_WIDTH)
+    table.add_column("URL", overflow="fold", no_wrap=max(map(len, urls)) <= URL_WIDTH)
+    table.add_column("Login", overflow="fold")
+    for heading in ("Transport", "Connected"):
+        table.add_column(heading, no_wrap=True)
+    if has_titles:
+        table.add_column("Title", overflow="fold")
+    for camera, url in zip(with_subs, urls, strict=True):
         connected = "on demand" if camera.on_demand else "always"
-        url, transport = mask(camera.url), camera.transport.value
-        table.add_row(camera.name, camera.title or "", url, user, password, transport, connected)
+        row = [camera.name, url, _login_in_words(camera), camera.transport.value, connected, camera.title or ""]
+        table.add_row(*row[: len(table.columns)])
     return table
+
+
+def _login_in_words(camera: CameraSettings) -> str:
+    if not (camera.username or camera.password):
+        return "none"
+    return f"{mask(camera.username or '')} {MASK if camera.password else '(no password)'}".strip()

@@ -120,7 +120,7 @@ def one_of(*words: str) -> Check[str]:
 
     def check(value: object) -> str:
         if value not in words:
-            what = "another word" if isinstance(value, str) else kind_of(value)
+            what = "an unknown word" if isinstance(value, str) else kind_of(value)
             raise Wrong(f"is {what}; write {choice}")
         assert isinstance(value, str)
         return value

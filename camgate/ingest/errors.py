@@ -171,16 +171,18 @@ class UnsupportedVideo(RemoteError):
 class CameraMute(RemoteError):
     """The camera accepts connections but says no word of RTSP: it hangs, or something in front of it answers.
 
-    is_silent: it did not hang up either, so it may go on at any time with what it was asked.
+    is_silent: it did not hang up either, so it may go on at any time with what it was asked. server: who should have
+    answered, in words.
     """
 
-    def __init__(self, reason: str, *, is_silent: bool = False) -> None:
+    def __init__(self, reason: str, *, is_silent: bool = False, server: str = "RTSP server") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.server = server
         self.is_silent = is_silent
 
     def __str__(self) -> str:
-        return f"connections are accepted, but no RTSP server answers: {self.reason}"
+        return f"connections are accepted, but no {self.server} answers: {self.reason}"
 
 
 class CredentialsNoLongerTaken(RemoteError):

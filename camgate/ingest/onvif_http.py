@@ -40,7 +40,7 @@ async def post(
                 raise CameraHungUp(f"{address.place} broke off an ONVIF request") from error
             except h11.RemoteProtocolError as error:
                 raise MalformedReply("it is no whole HTTP answer") from error
-    raise CameraMute(f"{address.place} does not answer an ONVIF request within {timeout_s:g} s")
+    raise CameraMute(f"{address.place} is silent for {timeout_s:g} s", server="ONVIF server")
 
 
 async def _exchange(

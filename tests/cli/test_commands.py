@@ -114,6 +114,7 @@ def test_a_listener_beyond_loopback(tmp_path: Path, config: Path) -> None:
     checked = camgate("check", directory=tmp_path)
     assert checked.code == 0
     assert checked.err.startswith("warning: server.listen: 0.0.0.0:0 can be reached from other machines")
+    assert checked.err.endswith("behind a proxy that asks for one, or `camgate run` will want --insecure\n")
 
 
 @pytest.mark.parametrize(("listen", "words"), [("8107", "is no address and port"), ("[::]:0", "can be reached from")])
@@ -125,15 +126,28 @@ def test_a_demo_that_cannot_start(tmp_path: Path, listen: str, words: str) -> No
     assert outcome.err.count("\n") == 1
 
 
+def camera_rows(shown: str) -> list[list[str]]:
+    """The cells of the cameras that `camgate check` lists, empty ones left out."""
+    below = shown[shown.index("─") :].splitlines()[1:]
+    return [re.split(r"\s{2,}", line.strip()) for line in below if line.strip()]
+
+
+def test_check_keeps_an_address_on_one_line_of_a_narrow_terminal(tmp_path: Path, config: Path) -> None:
+    camera = '[cameras.front-door]\nurl = "rtsp://192.0.2.111:8554/stream1"\nusername = "viewer"\n'
+    config.write_text(camera + 'title = "The front door of the house"')
+    shown = camgate("check", directory=tmp_path, COLUMNS="80").out
+    assert "rtsp://192.0.2.111:8554/stream1" in shown
+    assert max(map(len, shown.splitlines())) <= 80
+
+
 def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: Path) -> None:
     config.write_text(CONFIG + "on_demand = true\n")
     outcome = camgate("check", directory=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     assert outcome.out.startswith("camgate.toml is in order.\n")
-    rows = [re.split(r"\s*│\s*", line)[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
-    assert rows == [
-        ["front", "Front [door]", "rtsp://127.0.0.1:9/live", "viewer", "***", "auto", "always"],
-        ["yard", "", "rtsp://127.0.0.1:9/live?user=a&password=***", "none", "none", "auto", "on demand"],
+    assert camera_rows(outcome.out) == [
+        ["front", "rtsp://127.0.0.1:9/live", "viewer ***", "auto", "always", "Front [door]"],
+        ["yard", "rtsp://127.0.0.1:9/live?user=a&password=***", "none", "auto", "on demand"],
     ]
     assert "hush" not in outcome.out
 
@@ -141,8 +155,7 @@ def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: 
 def test_check_shows_sub_streams_with_the_login_that_they_share(tmp_path: Path, config: Path) -> None:
     config.write_text(CONFIG + '[cameras.front.sub]\nurl = "rtsp://127.0.0.1:9/sub"\n')
     outcome = camgate("check", directory=tmp_path)
-    rows = [re.split(r"\s*│\s*", line)[1:-1] for line in outcome.out.splitlines() if line.startswith("│")]
-    assert rows[1] == ["front/sub", "", "rtsp://127.0.0.1:9/sub", "viewer", "***", "auto", "on demand"]
+    assert camera_rows(outcome.out)[1] == ["front/sub", "rtsp://127.0.0.1:9/sub", "viewer ***", "auto", "on demand"]
     assert "hush" not in outcome.out
 
 
@@ -364,7 +377,7 @@ async def test_probe_with_a_wrong_password(tmp_path: Path) -> None:
             "camgate: --username: no password given: use --password-file or CAMGATE_PASSWORD\n",
         ),
         (("rtsp://cam/", "--tls-insecure"), "camgate: --tls-insecure: is given, and the url begins with rtsp://"),
-        (("rtsps://cam/", "--transport=smoke"), "camgate: --transport: is another word; write "),
+        (("rtsps://cam/", "--transport=smoke"), "camgate: --transport: is an unknown word; write "),
         (("rtsp://cam/", "--password-file=nothing"), "camgate: --password-file: cannot read nothing: No such file"),
     ],
 )

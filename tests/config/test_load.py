@@ -183,7 +183,7 @@ BAD: list[tuple[str, str]] = [
     ),
     (
         '[logging]\nlevel = "loud"\n' + CAMERA,
-        'camgate.toml:2: logging.level: is another word; write "debug" or "info" or "warning" or "error"',
+        'camgate.toml:2: logging.level: is an unknown word; write "debug" or "info" or "warning" or "error"',
     ),
     (
         "logging = 1\n" + CAMERA,

@@ -193,7 +193,7 @@ class Odd(FakeOnvif):
 
 async def test_a_camera_that_never_answers(autojump_clock: MockClock) -> None:
     camera = Odd(None)
-    with pytest.raises(CameraMute, match="does not answer an ONVIF request within 5 s"):
+    with pytest.raises(CameraMute, match=r"no ONVIF server answers: .* is silent for 5 s"):
         await first_url(camera, client(camera))
     assert trio.current_time() == pytest.approx(TIMEOUT_S)
 
