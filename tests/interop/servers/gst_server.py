@@ -90,6 +90,7 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument("--audio", choices=tuple(SOUNDS), help="a tone of 440 Hz beside the live picture")
     parser.add_argument("--picture-delay-ms", type=int, default=0, help="how late it sends them")
     parser.add_argument("--codec", choices=("h264", "h265"), default="h264")
+    parser.add_argument("--profile", choices=("constrained-baseline", "main", "high"), help="of H.264")
     parser.add_argument("--b-frames", action="store_true", help="of H.264")
     parser.add_argument("--file", help="serve this Matroska file of that codec instead of the live picture")
     return parser.parse_args()
@@ -150,6 +151,12 @@ def encoder(options: argparse.Namespace) -> str:
         # Without the caps the payloader would ask for Baseline.
         common = f"speed-preset=veryfast rc-lookahead=4 bitrate={options.kbps} key-int-max={options.gop}"
         return f"x264enc {common} bframes=2 b-adapt=false ! video/x-h264,profile=main"
+    if options.profile:
+        # The preset above has none of what tells the higher profiles apart.
+        preset = "ultrafast" if options.profile == "constrained-baseline" else "superfast"
+        eighths = "true" if options.profile == "high" else "false"
+        common = common.replace("ultrafast", preset) + f" bframes=0 dct8x8={eighths}"
+        return f"x264enc {common} ! video/x-h264,profile={options.profile}"
     return f"x264enc {common} bframes=0"
 
 
@@ -249,9 +256,9 @@ class PictureSource:
 
     def push_late(self, appsrc: Gst.Element, buffer: Gst.Buffer) -> None:
         """Send a picture later than it was taken, but with the time of that."""
-        clock = appsrc.get_clock()
-        if clock:
-            buffer.pts = clock.get_time() - appsrc.get_base_time()
+        now_ns = running_ns(appsrc)
+        if now_ns is not None:
+            buffer.pts = now_ns
 
             def push() -> bool:
                 appsrc.emit("push-buffer", buffer)
@@ -279,6 +286,14 @@ class PictureSource:
         for y in range(row * self.cell, (row + 1) * self.cell):
             start = y * self.width
             picture[start : start + len(line)] = line
+
+
+def running_ns(element: Gst.Element) -> int | None:
+    """Return how long the pipeline of `element` has run; None where it does not yet."""
+    clock, base_ns = element.get_clock(), element.get_base_time()
+    # The server's thread sets the clock first and the base time a moment later: without one, buffers would be of a time
+    # hours ahead, for which their sink would wait.
+    return clock.get_time() - base_ns if clock and base_ns else None
 
 
 class Tone:
@@ -310,9 +325,8 @@ class Tone:
 
     def on_tick(self) -> bool:
         appsrc = self.appsrc
-        clock = appsrc and not self.is_over and appsrc.get_clock()
-        if clock:
-            now_ns = clock.get_time() - appsrc.get_base_time()
+        now_ns = None if appsrc is None or self.is_over else running_ns(appsrc)
+        if now_ns is not None:
             if not self.samples:
                 self.began_ns, self.began_s = now_ns, time.time()
             # As many as are due: a timer that is late must not make the sound slower.
