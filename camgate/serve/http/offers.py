@@ -57,6 +57,9 @@ class OfferLane:
         # Escaped and nested names are the routes' to read.
         if camera in ("", path) or "/" in camera or path.encode() != scope["raw_path"]:
             return None
+        # RFC 9112 section 6.3: chunks go before the length, which then bounds nothing.
+        if header(scope, b"transfer-encoding") is not None:
+            return None
         length = header(scope, b"content-length") or ""
         is_short = len(length) <= _LENGTH_DIGITS and length.isdecimal() and int(length) <= MAX_MESSAGE_BYTES
         return camera if is_short and header(scope, b"content-type") == SDP else None

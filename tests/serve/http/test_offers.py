@@ -77,6 +77,8 @@ async def test_a_client_that_leaves_amid_its_offer_gets_no_answer() -> None:
         scope(headers=HEADERS | {b"content-length": b"%d" % (MAX_MESSAGE_BYTES + 1)}),
         scope(headers=HEADERS | {b"content-length": b"9" * 5_000}),
         scope(headers={b"content-type": b"application/sdp", b"transfer-encoding": b"chunked"}),
+        # RFC 9112 section 6.3: chunks go before the length, which then bounds nothing.
+        scope(headers=HEADERS | {b"transfer-encoding": b"chunked"}),
     ],
 )
 async def test_all_else_is_left_to_the_routes(asked: dict[str, Any]) -> None:
