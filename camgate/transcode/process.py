@@ -25,6 +25,8 @@ ENVIRONMENT = ("PATH", "HOME", "LANG", "TZ", "PYTHONPATH", "LD_LIBRARY_PATH", "C
 READ_BYTES = 1 << 18
 END_PATIENCE_S = 1.0
 """What a worker may take to end once we hung up; then it is killed."""
+GONE = (trio.BrokenResourceError, trio.ClosedResourceError)
+"""Closed: the block of `open_worker` has ended under a task that waited for its turn to talk to the worker."""
 
 
 class WorkerEnded(RemoteError):
@@ -58,7 +60,7 @@ class Worker:
         """Send a message that is made up already; see `send`."""
         try:
             await self._stream.send_all(message)
-        except trio.BrokenResourceError:
+        except GONE:
             raise await self._ended() from None
 
     async def receive(self) -> tuple[Kind, bytes]:
@@ -69,7 +71,7 @@ class Worker:
                 if not data:
                     raise await self._ended()
                 self._reader.receive_data(data)
-        except trio.BrokenResourceError:
+        except GONE:
             raise await self._ended() from None
         except WorkerTalksNonsense as exc:
             raise WorkerEnded("sent what is no message") from exc
@@ -87,16 +89,12 @@ class Worker:
 
 @asynccontextmanager
 async def open_worker(setup: Mapping[str, object]) -> AsyncIterator[Worker]:
-    """Run a worker with its task for the time of the block."""
-    ours, theirs = socket.socketpair()
-    with theirs:
-        process = await trio.lowlevel.open_process(
-            COMMAND,
-            stdin=theirs.fileno(),
-            # Ctrl-C in a terminal is for camgate, which then hangs up.
-            start_new_session=True,
-            env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
-        )
+    """Run a worker with its task for the time of the block. Raises WorkerEnded where none can be started."""
+    try:
+        process, ours = await _start()
+    except OSError as exc:
+        # No memory, too many processes or files, a Python that an upgrade took away: nothing that others should die of.
+        raise WorkerEnded(f"cannot be started: {exc.strerror}") from exc
     stream = trio.SocketStream(trio.socket.from_stdlib_socket(ours))
     worker = Worker(process, stream)
     try:
@@ -109,6 +107,24 @@ async def open_worker(setup: Mapping[str, object]) -> AsyncIterator[Worker]:
                 await process.wait()
             process.kill()
             await process.wait()
+
+
+async def _start() -> tuple[trio.Process, socket.socket]:
+    """Start a worker; return it and our end of the socket that is its stdin. Raises OSError."""
+    ours, theirs = socket.socketpair()
+    with theirs:
+        try:
+            process = await trio.lowlevel.open_process(
+                COMMAND,
+                stdin=theirs.fileno(),
+                # Ctrl-C in a terminal is for camgate, which then hangs up.
+                start_new_session=True,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+            )
+        except BaseException:
+            ours.close()
+            raise
+    return process, ours
 
 
 def _how(status: int | None) -> str:

@@ -137,15 +137,17 @@ class Snapshots:
         job: _Job | None = None
         while True:
             job = job or await self._work.receive()
+            has_begun = False
             try:
                 async with self._open_worker(SETUP) as worker:
+                    has_begun = True
                     while job is not None:
                         await self._do(worker, job)
                         job = None
                         job = await self._next_job()
             except WorkerEnded as exc:
                 if job is not None:
-                    job = self._blame(job, exc)
+                    job = self._blame(job, exc) if has_begun else await self._try_later(job, exc)
 
     async def _next_job(self) -> _Job | None:
         with trio.move_on_after(IDLE_S):
@@ -173,6 +175,16 @@ class Snapshots:
             return job
         self._fail(job, "its key frame broke the decoder")
         return None
+
+    async def _try_later(self, job: _Job, exc: WorkerEnded) -> _Job | None:
+        """Return the job, after a while, if it shall be tried again: no worker could be started for it."""
+        job.attempts += 1
+        log.warning("the snapshot worker did not start", error=str(exc))
+        if job.attempts >= MAX_ATTEMPTS:
+            self._fail(job, "no process to decode it could be started; the log tells more")
+            return None
+        await trio.sleep(RETRY_S)
+        return job
 
     def _fail(self, job: _Job, reason: str) -> None:
         self._finish(job, reason)

@@ -50,6 +50,25 @@ async def _transcode_and_kill(worker: Worker) -> None:
     await worker.receive()
 
 
+async def test_a_worker_that_cannot_be_started_is_one_that_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("camgate.transcode.process.COMMAND", ("/nowhere/python",))
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(WorkerEnded, match="the worker process cannot be started: No such file"):
+        async with open_worker(VIDEO):
+            raise AssertionError("there is no worker")
+    assert os.listdir("/proc/self/fd") == before
+
+
+async def test_who_still_talks_to_a_worker_whose_block_has_ended_hears_so() -> None:
+    async with open_worker({"task": "snapshots", "nice": 0}) as worker:
+        pass
+    for _ in range(2):
+        with pytest.raises(WorkerEnded):
+            await worker.send(Kind.SNAPSHOT, b"")
+        with pytest.raises(WorkerEnded):
+            await worker.receive()
+
+
 async def test_a_worker_that_cannot_do_its_task_says_so_and_ends(capfd: pytest.CaptureFixture[str]) -> None:
     with trio.fail_after(30):
         async with open_worker(VIDEO | {"codec": "EVRC"}) as worker:

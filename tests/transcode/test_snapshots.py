@@ -29,6 +29,7 @@ class FakeWorker:
         self.open = 0
         self.asked: list[tuple[str, int]] = []
         self.deaths = 0
+        self.cannot_start = False
         self.hangs = False
         self.refuses = False
         self._alive = True
@@ -36,6 +37,8 @@ class FakeWorker:
     @asynccontextmanager
     async def __call__(self, setup: dict[str, object]) -> AsyncIterator["FakeWorker"]:
         self.opened += 1
+        if self.cannot_start:
+            raise WorkerEnded("cannot be started")
         self.open += 1
         self._alive = True
         try:
@@ -153,6 +156,18 @@ async def test_a_key_frame_that_breaks_the_decoder_is_tried_twice_and_then_said(
         await trio.sleep(2 * FRESH_S)
         await snapshots.take(stream, 320)
         assert worker.opened == 4
+
+
+async def test_a_worker_that_cannot_be_started_is_no_reason_to_spin(autojump_clock: MockClock) -> None:
+    worker, stream = FakeWorker(), a_stream()
+    async with running(worker) as snapshots:
+        worker.cannot_start = True
+        with trio.fail_after(5), pytest.raises(NoSnapshot, match="no process to decode it could be started"):
+            await snapshots.take(stream, 0)
+        assert worker.opened == 2
+        worker.cannot_start = False
+        await trio.sleep(2 * FRESH_S)
+        await snapshots.take(stream, 0)
 
 
 async def test_a_decoder_that_hangs_is_killed(autojump_clock: MockClock) -> None:
