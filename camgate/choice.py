@@ -96,7 +96,10 @@ async def choose(source: Source, media: OfferedMedia, wait_s: float, deriver: De
     if codec is not None:
         why = "as the camera sends it, although the browser declares a lower level"
         return Choice(source=source, stream=source.stream, codec=codec, way=Way.AS_IS, why=why)
-    raise NoCommonCodec(_in_words(video), _offered(media), [*advice, *_advice(source, media, video)])
+    advice += _advice(source, media, video)
+    if deriver is None and (choose_h264(media, CONSTRAINED_BASELINE) or choose_vp8(media)):
+        advice.append("allow transcoding (transcode.max_streams is 0)")
+    raise NoCommonCodec(_in_words(video), _offered(media), advice)
 
 
 async def _settled(source: Source, video: VideoFormat) -> VideoFormat:

@@ -121,19 +121,22 @@ async def test_a_sub_stream_on_demand_is_woken_and_waited_for(autojump_clock: Mo
             CHROMIUM,
             lambda: camera(H265_FORMAT),
             "The camera sends H.265 Main, the browser takes VP8, VP9, H264, AV1; set the camera to H.264, or name a "
-            'stream of it in H.264: [cameras.front.sub] url = "rtsp://…".',
+            'stream of it in H.264: [cameras.front.sub] url = "rtsp://…", or '
+            "allow transcoding (transcode.max_streams is 0).",
         ),
         (
             CHROMIUM,
             lambda: camera(B_FRAMES),
             "The camera sends H.264 Constrained Baseline with B-frames, the browser takes VP8, VP9, H264, AV1; turn "
-            'B-frames off in the camera, or name a stream of it in H.264: [cameras.front.sub] url = "rtsp://…".',
+            'B-frames off in the camera, or name a stream of it in H.264: [cameras.front.sub] url = "rtsp://…", or '
+            "allow transcoding (transcode.max_streams is 0).",
         ),
         (
             CHROMIUM,
             lambda: camera(H265_FORMAT, MAIN10),
             "The camera sends H.265 Main, the browser takes VP8, VP9, H264, AV1; set its sub-stream, which is H.265 "
-            "Main 10, to H.264 without B-frames, or set the camera to H.264.",
+            "Main 10, to H.264 without B-frames, or set the camera to H.264, or allow transcoding "
+            "(transcode.max_streams is 0).",
         ),
         (
             CHROMIUM,

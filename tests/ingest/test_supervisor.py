@@ -191,7 +191,7 @@ async def test_a_wrong_password_is_said_and_tried_once_a_minute_at_most(
 async def test_no_credentials_is_another_sentence(autojump_clock: trio.testing.MockClock) -> None:
     async with supervised(FakeCamera(username="admin", password=PASSWORD)) as watcher:
         await watcher.wait(BACKOFF)
-        assert "none are configured" in str(watcher.source.last_error)
+        assert "none are given" in str(watcher.source.last_error)
 
 
 async def test_credentials_that_worked_before_are_not_called_wrong(autojump_clock: trio.testing.MockClock) -> None:
@@ -218,7 +218,7 @@ async def test_a_camera_that_begins_to_want_a_login_says_so(autojump_clock: trio
         camera.hang_up()
         await watcher.wait(BACKOFF)
         await trio.sleep(3)
-        assert "none are configured" in str(watcher.source.last_error)
+        assert "none are given" in str(watcher.source.last_error)
 
 
 async def test_a_stalled_camera_is_hung_up_on_and_dialled_at_once(autojump_clock: trio.testing.MockClock) -> None:

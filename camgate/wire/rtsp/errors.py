@@ -122,7 +122,7 @@ class AuthenticationFailed(RtspRemoteError):
     """
 
     _WORDS: ClassVar = {
-        AuthenticationProblem.NO_CREDENTIALS: "the camera wants credentials and none are configured",
+        AuthenticationProblem.NO_CREDENTIALS: "the camera wants user name and password, and none are given",
         AuthenticationProblem.REFUSED: "wrong user name or password",
         AuthenticationProblem.NO_COMMON_SCHEME: "the camera offers no way to log in that camgate knows",
     }

@@ -398,7 +398,7 @@ def test_no_credentials_configured() -> None:
     with pytest.raises(AuthenticationFailed) as caught:
         start(OPTIONS + FORBIDDEN)
     assert caught.value.problem is AuthenticationProblem.NO_CREDENTIALS
-    assert str(caught.value) == "the camera wants credentials and none are configured (401 to DESCRIBE)"
+    assert str(caught.value) == "the camera wants user name and password, and none are given (401 to DESCRIBE)"
 
 
 def test_a_wrong_password_is_sent_once() -> None:

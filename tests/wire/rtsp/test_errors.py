@@ -37,7 +37,7 @@ def test_places_are_told_where_known() -> None:
 def test_every_login_problem_has_words() -> None:
     texts = [str(AuthenticationFailed(problem, "PLAY", ["digest"])) for problem in AuthenticationProblem]
     assert texts == [
-        "the camera wants credentials and none are configured (401 to PLAY)",
+        "the camera wants user name and password, and none are given (401 to PLAY)",
         "wrong user name or password (401 to PLAY)",
         "the camera offers no way to log in that camgate knows (401 to PLAY; it offers digest)",
     ]
