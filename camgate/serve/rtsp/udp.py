@@ -75,7 +75,9 @@ class UdpPorts:
         try:
             yield
         finally:
-            self._listeners.pop(client, None)
+            # A client that came back with the same ports has taken the place of its dead connection, which ends later.
+            if self._listeners.get(client) is on_report:
+                del self._listeners[client]
 
     async def read_reports(self) -> None:
         """Read until cancelled. A report shows that its sender is there; what it says is not needed."""

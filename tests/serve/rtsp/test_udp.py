@@ -158,6 +158,20 @@ async def test_reports_go_both_ways_and_the_end_is_told() -> None:
         assert scene.ports.strangers == 2, "the client's own report is no stranger's"
 
 
+async def test_a_client_that_came_back_is_heard_when_its_dead_connection_ends() -> None:
+    ports, heard, client = UdpPorts.bind(socket.AF_INET, HOST, 0), list[str](), (HOST, 5001)
+    try:
+        dead = ports.heard(client, lambda: heard.append("old"))
+        dead.__enter__()
+        with ports.heard(client, lambda: heard.append("new")):
+            dead.__exit__(None, None, None)
+            ports.receive_untrusted(REPORT, client)
+        ports.receive_untrusted(REPORT, client)
+        assert (heard, ports.strangers) == (["new"], 1)
+    finally:
+        ports.close()
+
+
 async def test_a_pair_that_is_taken_is_said() -> None:
     ports = UdpPorts.bind(socket.AF_INET, HOST, 0)
     try:
