@@ -48,7 +48,9 @@ async def _exchange(
 ) -> HttpReply:
     client = h11.Connection(h11.CLIENT)
     own = {"Host": address.authority, "Content-Length": str(len(body)), "Connection": "close"}
-    request = h11.Request(method="POST", target=address.path, headers=list((own | headers).items()))
+    # In Latin-1, as h11 takes text for ASCII: user names in UTF-8 and what a camera calls its realm have other bytes.
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in (own | headers).items()]
+    request = h11.Request(method="POST", target=address.path, headers=encoded)
     parts = (request, h11.Data(data=body), h11.EndOfMessage())
     await stream.send_all(b"".join(client.send(part) or b"" for part in parts))
     response: h11.Response | None = None

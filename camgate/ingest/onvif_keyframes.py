@@ -87,6 +87,11 @@ class _Asker:
             delay_s = backoff.next_delay_s()
             self._say(mask(str(error)), delay_s)
             await trio.sleep(delay_s)
+        except Exception:
+            # A bug that one camera meets must not end the others.
+            self._known = None
+            log.exception("internal error: camera is asked for a key frame later", camera=self._settings.name)
+            await trio.sleep(self._failed.next_delay_s())
         else:
             self._failed.reset()
             self._denied.reset()

@@ -1,5 +1,6 @@
 """Key frames on request: from a stream that wants one, by ONVIF, to a camera that then sends it."""
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -86,6 +87,42 @@ async def test_a_wrong_login_is_next_to_never_repeated(autojump_clock: MockClock
     async with asking(camera, password="wrong") as stream:
         await want_for(stream, DAY_S, each_s=10)
     assert camera.refused_proofs in (4, 5)
+
+
+async def test_a_user_name_beyond_ascii_goes_into_a_header(autojump_clock: MockClock) -> None:
+    camera = FakeOnvif(username="Jürgen", password="Schlüssel")
+    camera.wants = "digest"
+    stream = Stream("front")
+    settings = CameraSettings(name="front", url=URL, username="Jürgen", password="Schlüssel", onvif="192.0.2.7")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(camera.run)
+        nursery.start_soon(partial(ask_for_key_frames, settings, stream, dial=camera.dial, wall_clock=lambda: NOW))
+        await trio.testing.wait_all_tasks_blocked()
+        await want_for(stream, 3.5)
+        nursery.cancel_scope.cancel()
+    assert camera.key_frames
+
+
+async def test_a_bug_that_one_camera_meets_ends_nothing_else(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    camera, stream = FakeOnvif(), Stream("front")
+    bugs = [ZeroDivisionError("bug"), None]
+
+    async def dial(host: str, port: int, timeout_s: float) -> socket.socket:
+        if bugs and (bug := bugs.pop(0)) is not None:
+            raise bug
+        return await camera.dial(host, port, timeout_s)
+
+    settings = CameraSettings(name="front", url=URL, onvif="192.0.2.7")
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(camera.run)
+        nursery.start_soon(partial(ask_for_key_frames, settings, stream, dial=dial, wall_clock=lambda: NOW))
+        await trio.testing.wait_all_tasks_blocked()
+        await want_for(stream, 10)
+        nursery.cancel_scope.cancel()
+    assert camera.key_frames
+    assert "internal error" in caplog.text
 
 
 async def test_a_camera_that_was_away(autojump_clock: MockClock) -> None:
