@@ -73,7 +73,7 @@ export class StatsWindow {
     const toDecoded = gained("totalProcessingDelay") || gained("totalDecodeTime") + gained("jitterBufferDelay");
     const here = this.#onTheWayMs ?? (toDecoded / frames) * 1000;
     this.#onTheWayMs = null;
-    // The browser takes arrival and screen by two clocks, and a fast picture can be some milliseconds less than no time.
+    // The browser takes arrival and screen by two clocks: a fast picture can be some milliseconds less than no time.
     return Math.max(0, ((pair?.currentRoundTripTime ?? 0) / 2) * 1000 + here);
   }
 
