@@ -92,6 +92,12 @@ class SoundPool:
 
     async def _serve(self, sound: _Sound) -> None:
         try:
+            await self._run(sound)
+        except Exception:
+            log.exception("internal error: sound is no longer made", camera=sound.source.name)
+
+    async def _run(self, sound: _Sound) -> None:
+        try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._feed, sound, nursery.cancel_scope)
                 await _wait_unwanted(sound.stream.wants)

@@ -233,3 +233,27 @@ async def test_real_aac_is_heard_as_opus_from_a_real_process() -> None:
     assert {after.rtp_time - before.rtp_time for before, after in pairwise(heard[1:])} == {960}
     _, samples = decode_opus([frame.nals[0] for frame in heard])
     assert pitch_hz(samples[len(samples) // 2 :], OPUS_HZ) == pytest.approx(TONE_HZ, abs=40)
+
+
+async def test_a_bug_in_one_stream_ends_no_other(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workers, cameras = FakeWorkers(), [AudioStream(name, AAC) for name in ("front", "yard")]
+    heard: list[list[Frame]] = [[], []]
+    send = FakeWorkers.send
+
+    async def fail(self: FakeWorkers, kind: Kind, head: bytes, body: bytes) -> None:
+        if kind is Kind.SOUND and SOUND_ID.unpack(head) == (0,):
+            raise ZeroDivisionError
+        await send(self, kind, head, body)
+
+    monkeypatch.setattr(FakeWorkers, "send", fail)
+    async with running(workers) as (pool, nursery):
+        for camera, frames in zip(cameras, heard, strict=True):
+            nursery.start_soon(listen, pool.derive(camera), frames)
+        await wait_all_tasks_blocked()
+        async with trio.open_nursery() as speakers:
+            for camera in cameras:
+                speakers.start_soon(speak, camera, 20)
+        assert [len(frames) for frames in heard] == [0, 20]
+    assert "internal error" in caplog.text
