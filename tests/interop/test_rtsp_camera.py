@@ -83,7 +83,7 @@ async def test_a_server_that_dies_and_returns_goes_on_in_the_same_stream() -> No
 
 
 async def test_a_server_that_freezes_is_stalled_and_comes_back() -> None:
-    async with gst_camera() as camera, watching(camera) as viewing:
+    async with gst_camera() as camera, watching(camera, stall_timeout_s=2) as viewing:
         await viewing.wait_frames(30)
         camera.freeze()
         await viewing.wait_state(CameraState.STALLED)

@@ -24,7 +24,7 @@ PATIENCE_S = 30
 async def listen(camera: GstCamera, packets: int) -> tuple[str, list[Frame]]:
     """Run camgate's supervisor and its sound worker until so many packets of Opus came."""
     source, pool = Source("gst"), SoundPool()
-    settings = CameraSettings(name="gst", url=camera.url)
+    settings = CameraSettings(name="gst", url=camera.url, stall_timeout_s=PATIENCE_S)
     with trio.fail_after(PATIENCE_S):
         async with open_intake() as intake, trio.open_nursery() as nursery:
             nursery.start_soon(run_camera, settings, source, intake)
@@ -41,7 +41,7 @@ async def listen(camera: GstCamera, packets: int) -> tuple[str, list[Frame]]:
     ("audio", "codec"), [("aac", "MPEG4-GENERIC"), ("latm", "MP4A-LATM"), ("g726", "G726-32"), ("l16", "L16")]
 )
 async def test_the_tone_comes_as_opus(audio: str, codec: str) -> None:
-    async with gst_camera(f"--audio={audio}") as camera:
+    async with gst_camera(f"--audio={audio}", "--width=320", "--height=180") as camera:
         received, frames = await listen(camera, 75)
     assert received == codec
     settled = frames[len(frames) // 2 :]
