@@ -44,3 +44,10 @@ class BitReader:
         """Return a signed Exp-Golomb code: se(v), H.264 9.1.1."""
         code = self.ue()
         return (code + 1) // 2 if code & 1 else -(code // 2)
+
+    def set_id(self, limit: int) -> int:
+        """Return the id of a parameter set, at most `limit`, read as ue(v)."""
+        value = self.ue()
+        if value > limit:
+            raise BitstreamMalformed(f"a parameter set id of {value}")
+        return value

@@ -38,11 +38,11 @@ class H264ParameterSets:
         try:
             if nal[0] & NAL_TYPE_MASK == NAL_SPS:
                 # The id follows profile_idc, the constraint flags and level_idc (7.3.2.1.1).
-                self._sps[_id(BitReader(unescape(nal[4:])), MAX_SPS_ID)] = nal
+                self._sps[BitReader(unescape(nal[4:])).set_id(MAX_SPS_ID)] = nal
             else:
                 reader = BitReader(unescape(nal[1:]))
-                pps_id = _id(reader, MAX_PPS_ID)
-                self._pps[pps_id] = (nal, _id(reader, MAX_SPS_ID))
+                pps_id = reader.set_id(MAX_PPS_ID)
+                self._pps[pps_id] = (nal, reader.set_id(MAX_SPS_ID))
         except BitstreamMalformed:
             return False
         return True
@@ -108,10 +108,3 @@ class H264ParameterSets:
             fps=fps,
             may_reorder=may_reorder,
         )
-
-
-def _id(reader: BitReader, limit: int) -> int:
-    value = reader.ue()
-    if value > limit:
-        raise BitstreamMalformed(f"a parameter set id of {value}")
-    return value

@@ -44,8 +44,8 @@ class H265ParameterSets:
                     self._sps[head.sps_id] = (nal, head.vps_id)
                 case _:
                     reader = BitReader(unescape(nal[NAL_HEADER_BYTES:]))
-                    pps_id = _id(reader, MAX_PPS_ID)
-                    self._pps[pps_id] = (nal, _id(reader, MAX_SPS_ID))
+                    pps_id = reader.set_id(MAX_PPS_ID)
+                    self._pps[pps_id] = (nal, reader.set_id(MAX_SPS_ID))
         except BitstreamMalformed:
             return False
         return True
@@ -122,10 +122,3 @@ class H265ParameterSets:
             fps=fps,
             may_reorder=may_reorder,
         )
-
-
-def _id(reader: BitReader, limit: int) -> int:
-    value = reader.ue()
-    if value > limit:
-        raise BitstreamMalformed(f"a parameter set id of {value}")
-    return value

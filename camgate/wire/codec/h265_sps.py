@@ -17,7 +17,6 @@ MAX_FPS = 300.0
 """The highest rate of any level (A.4.2: 300 pictures a second)."""
 
 MAX_SPS_ID = 15  # 7.4.3.2.1
-MAX_SUB_LAYERS = 7
 
 _CHROMA_420 = 1
 _CHROMA_444 = 3  # Table 6-1

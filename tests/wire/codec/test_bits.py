@@ -32,3 +32,10 @@ def test_the_end_is_an_error() -> None:
 def test_a_code_without_end_is_an_error() -> None:
     with pytest.raises(BitstreamMalformed, match="too long"):
         BitReader(bytes(64)).ue()
+
+
+def test_the_id_of_a_parameter_set_has_a_limit() -> None:
+    reader = BitReader(BitWriter().ue(31, 32).rbsp())
+    assert reader.set_id(31) == 31
+    with pytest.raises(BitstreamMalformed, match="a parameter set id of 32"):
+        reader.set_id(31)
