@@ -60,10 +60,9 @@ class Camera:
     async def run(self) -> None:
         self.source.begin_session()
         while True:
-            self.publish()
+            if self.count != CACHED or self.source.stream.statistics().subscribers:
+                self.publish()
             await trio.sleep(1 / FPS)
-            while self.count == CACHED and not self.source.stream.statistics().subscribers:
-                await trio.sleep(1 / FPS)
 
     def publish(self) -> None:
         luma = self._encoder.canvas.luma
