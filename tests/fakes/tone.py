@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Sequence
-from itertools import pairwise
 
 TONE_HZ = 440
 TONE_LEVEL = 8_000
@@ -17,8 +16,17 @@ def tone(codec: str, first: int, count: int, rate_hz: int = 8_000) -> bytes:
 
 
 def pitch_hz(samples: Sequence[int], rate_hz: int) -> float:
-    """Return how often samples swing a second."""
-    rises = sum(before < 0 <= after for before, after in pairwise(samples))
+    """Return how often samples swing a second, from an eighth of their peak below zero to as much above it.
+
+    So the noise that a codec adds is no swing.
+    """
+    least = max(map(abs, samples)) / 8
+    rises, is_low = 0, False
+    for sample in samples:
+        if sample < -least:
+            is_low = True
+        elif sample > least and is_low:
+            rises, is_low = rises + 1, False
     return rises * rate_hz / len(samples)
 
 

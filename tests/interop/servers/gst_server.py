@@ -31,6 +31,8 @@ ROLE = "viewer"
 BLACK, GREY, WHITE = 16, 110, 235
 """Luma of the counter's cells and of the background, in the limited range that H.264 cameras use."""
 MASK = 0xFFFFFFFF
+MAX_LATE_S = 1.0
+"""Pictures that are later than this are left out, not taken one right after the other."""
 TONE_HZ, TONE_LEVEL = 440, 16_000
 PIECE_MS = 20
 SOUNDS = {
@@ -216,7 +218,8 @@ class PictureSource:
         factory.set_shared(True)
         factory.set_latency(0)
         factory.connect("media-configure", self.on_media)
-        GLib.timeout_add(1000 // options.fps, self.on_tick)
+        self.due_s = time.monotonic()
+        self.on_tick()
         if self.tone is not None:
             GLib.timeout_add(PIECE_MS, self.tone.on_tick)
         return factory
@@ -243,6 +246,9 @@ class PictureSource:
                 self.tone.end()
 
     def on_tick(self) -> bool:
+        """Take a picture, by the clock: a timer of its own would be late again and again on a busy machine."""
+        self.due_s = max(self.due_s + 1 / self.options.fps, time.monotonic() - MAX_LATE_S)
+        GLib.timeout_add(max(0, round((self.due_s - time.monotonic()) * 1000)), self.on_tick)
         self.number = (self.number + 1) & MASK
         # While a picture is drawn, another thread may set it to None; an error here would end the timer for good.
         appsrc = self.appsrc
@@ -252,7 +258,7 @@ class PictureSource:
                 self.push_late(appsrc, buffer)
             else:
                 appsrc.emit("push-buffer", buffer)
-        return True
+        return False
 
     def push_late(self, appsrc: Gst.Element, buffer: Gst.Buffer) -> None:
         """Send a picture later than it was taken, but with the time of that."""
