@@ -1,0 +1,84 @@
+"""Ends what was given when the right to it ends: at its time, or when what it stands on is gone.
+
+Whoever serves something for longer than an answer (a viewer, a WebSocket, an RTSP client) holds a lease for it. One
+task, `Leases.run`, waits for the next end.
+"""
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import trio
+
+from camgate.auth.identity import Identity
+
+OVER = "the permission has ended"
+"""The reason for whoever was cut at their time."""
+
+
+class Lease:
+    """What somebody holds; `end` is called once, with the reason in words, unless it was given back before."""
+
+    __slots__ = ("end", "identity")
+
+    def __init__(self, identity: Identity, end: Callable[[str], None]) -> None:
+        self.identity = identity
+        self.end = end
+
+
+class Leases:
+    """All that is held at present. clock: tells Unix time in seconds."""
+
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
+        self._held: set[Lease] = set()
+        self._changed = trio.Event()
+        self._next_s = math.inf
+
+    def take(self, identity: Identity, end: Callable[[str], None]) -> Lease:
+        """Hold something for `identity`. end: must not wait, nor raise; is called in the event loop."""
+        lease = Lease(identity, end)
+        self._held.add(lease)
+        if identity.expires_at is not None and identity.expires_at < self._next_s:
+            self._changed.set()
+        return lease
+
+    def give_back(self, lease: Lease) -> None:
+        """Hold it no longer; does nothing when it has ended."""
+        self._held.discard(lease)
+
+    @contextmanager
+    def holding(self, identity: Identity, end: Callable[[str], None]) -> Iterator[None]:
+        """Hold something for as long as the block runs."""
+        lease = self.take(identity, end)
+        try:
+            yield
+        finally:
+            self.give_back(lease)
+
+    def end_all(self, is_gone: Callable[[Identity], bool], reason: str) -> int:
+        """End what identities hold for which `is_gone`; returns how many that were."""
+        ended = [lease for lease in self._held if is_gone(lease.identity)]
+        self._end_those(ended, reason)
+        return len(ended)
+
+    def __len__(self) -> int:
+        """How many are held."""
+        return len(self._held)
+
+    async def run(self) -> None:
+        """End each lease at its time, until cancelled. Looks again each minute, as clocks are set."""
+        while True:
+            self._changed = trio.Event()
+            now_s = self._clock()
+            self._end_those([lease for lease in self._held if lease.identity.has_ended(now_s)], OVER)
+            ends = (lease.identity.expires_at for lease in self._held)
+            self._next_s = min((at_s for at_s in ends if at_s is not None), default=math.inf)
+            with trio.move_on_after(min(60.0, self._next_s - now_s)):
+                await self._changed.wait()
+
+    def _end_those(self, leases: list[Lease], reason: str) -> None:
+        for lease in leases:
+            self._held.discard(lease)
+            lease.end(reason)
