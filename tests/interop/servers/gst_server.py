@@ -43,10 +43,13 @@ SOUNDS = {
     "garbage": (48_000, "rtpopuspay name=pay1 pt=97"),
     "aac": (16_000, "avenc_aac ! rtpmp4gpay name=pay1 pt=97"),
     "latm": (48_000, "avenc_aac ! rtpmp4apay name=pay1 pt=97"),
-    "g726": (8_000, "avenc_g726 bitrate=32000 ! rtpg726pay name=pay1 pt=97"),
+    "g726": (8_000, "avenc_g726 bitrate=32000 ! rtpg726pay force-aal2=false name=pay1 pt=97"),
     "l16": (44_100, "audioconvert ! rtpL16pay name=pay1 pt=97"),
 }
-"""Sampling rate, and the elements that encode and packetise. `garbage` calls itself Opus."""
+"""Sampling rate, and the elements that encode and packetise. `garbage` calls itself Opus.
+
+By default rtpg726pay names its samples as RFC 3551 does, and packs them as ITU-T I.366.2 does, the other way round.
+"""
 
 
 def main() -> None:
