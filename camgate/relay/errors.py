@@ -38,6 +38,20 @@ class UnknownCamera(ViewerError):
         return f"There is no camera {_shown(self.name)}; the names are listed at /api/v1/cameras."
 
 
+class TrackGone(ViewerError):
+    """A track was set up that the camera sends no more, as its newer description says."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Track gone"
+
+    def __init__(self, camera: str) -> None:
+        super().__init__(camera)
+        self.camera = camera
+
+    def __str__(self) -> str:
+        return f"Camera {_shown(self.camera)} no longer sends a track that was set up; set up what it sends now."
+
+
 class CameraOffline(ViewerError):
     """The camera exists and sends no pictures at the moment."""
 

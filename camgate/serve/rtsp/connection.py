@@ -16,7 +16,7 @@ import trio
 from trio.abc import Stream as ByteStream
 
 from camgate.base.log import get_logger
-from camgate.relay.errors import CameraOffline, UnknownCamera, ViewerError
+from camgate.relay.errors import CameraOffline, TrackGone, UnknownCamera, ViewerError
 from camgate.serve.rtsp.description import StreamTrack, describe_tracks, tracks_of
 from camgate.serve.rtsp.errors import TooManyClients
 from camgate.serve.rtsp.guests import Guest
@@ -182,8 +182,11 @@ class Connection:
         self._server.describe(Description(str(describe_tracks(path, tracks)), served), trio.current_time())
 
     async def _start_playing(self, path: str, tracks: tuple[PlayedTrack, ...], nursery: trio.Nursery) -> None:
+        described = self._described[path]
         try:
             self._service.find(path)
+            if any(played.track.control not in described.tracks for played in tracks):
+                raise TrackGone(path)
             self._service.admit()
             self._service.guests.play(self._guest, path)
         except (ViewerError, TooManyClients) as error:
@@ -196,7 +199,7 @@ class Connection:
         players: list[Player] = []
         beginnings: list[Beginning] = []
         for played in tracks:
-            player = self._make_player(self._described[path], played, clock, nursery)
+            player = self._make_player(described, played, clock, nursery)
             lead_s = max((beginning.lead_s for beginning in beginnings), default=0.0)
             beginning = await nursery.start(self._run_player, player, lead_s, nursery.cancel_scope)
             players.append(player)

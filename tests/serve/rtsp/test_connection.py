@@ -483,3 +483,24 @@ async def test_what_is_asked_in_between_does_not_change_what_is_played(autojump_
     assert "200 OK" in await ask("PLAY", URL, session)
     assert scene.source.stream.statistics().subscribers == 1
     assert other.stream.statistics().subscribers == 0
+
+
+async def test_a_track_that_the_camera_sends_no_more_is_not_played(autojump_clock: MockClock, scene: Scene) -> None:
+    scene.source.begin_session()
+    scene.source.begin_audio(AudioFormat(codec="PCMA", clock_hz=8000))
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+
+    async def ask(method: str, url: str, *headers: str) -> str:
+        await client_end.send_all("\r\n".join([f"{method} {url} RTSP/1.0", "CSeq: 1", *headers, "", ""]).encode())
+        return (await client_end.receive_some()).decode("latin-1")
+
+    answer = await ask("SETUP", f"{URL}/track1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
+    session = "Session: " + answer.partition("Session: ")[2].partition(";")[0]
+    scene.source.begin_audio(None)
+    assert "200 OK" in await ask("DESCRIBE", URL)
+    assert "404 Not Found: Camera 'front-door' no longer sends a track that was set up" in await ask(
+        "PLAY", URL, session
+    )
+    assert "200 OK" in await ask("OPTIONS", URL)
