@@ -6,6 +6,7 @@ Task tree (each line is owned by the one above it):
       http          connections, camera feed                      (serve.http.serve_http)
       rtsp          a task a client                               (serve.rtsp.serve_rtsp)
       webrtc        UDP readers, a task a stream, a task a viewer  (serve.webrtc.Endpoint.run)
+      access        ends what was given when the right to it ends   (auth.Access.run)
       load          looks at the machine ten times a second       (load.LoadWatch.run)
       transcoders   a task a stream that is made of another       (transcode.TranscoderPool.run)
       sounds        a task a stream of sound that is made         (transcode.SoundPool.run)
@@ -18,6 +19,7 @@ Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers 
 RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -26,12 +28,16 @@ from functools import partial
 
 import trio
 
+from camgate.auth.access import Access
+from camgate.auth.keys import KeyUnusable
 from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.config.address import split_listen
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
 from camgate.config.model import RtspServerSettings, Settings
+from camgate.config.state import KEY as STATE_KEY
+from camgate.config.state import made_state_directory
 from camgate.engine import Engine
 from camgate.ingest.intake import open_intake
 from camgate.ingest.onvif_keyframes import ask_for_key_frames
@@ -99,10 +105,12 @@ async def _run_parts(
     registry = Registry()
     endpoint = sockets.endpoint
     guests = _guests(settings.rtsp_server) if sockets.rtsp else None
-    engine = Engine(settings, registry, endpoint, guests)
-    serve = partial(serve_http, engine, settings.server, sockets.http, stopping=stopping)
+    access = _access(settings)
+    engine = Engine(settings, registry, endpoint, guests, access.leases)
+    serve = partial(serve_http, engine, settings.server, sockets.http, access=access, stopping=stopping)
     async with open_intake() as intake, trio.open_nursery() as nursery:
         await nursery.start(endpoint.run)
+        nursery.start_soon(access.run)
         nursery.start_soon(engine.load.run)
         nursery.start_soon(watch_health, registry, settings.health)
         nursery.start_soon(engine.snapshots.run)
@@ -230,6 +238,15 @@ def _rtsp_facts(sockets: Sockets) -> dict[str, str]:
 
 def _guests(settings: RtspServerSettings) -> Guests:
     return Guests(max_clients=settings.max_clients, max_clients_per_address=settings.max_clients_per_address)
+
+
+def _access(settings: Settings) -> Access:
+    if not settings.auth.users:
+        return Access(settings.auth)
+    try:
+        return Access(settings.auth, made_state_directory(settings.server, os.environ))
+    except KeyUnusable as exc:
+        raise StartError(STATE_KEY, str(exc)) from exc
 
 
 def _url(address: tuple[str, int]) -> str:

@@ -7,11 +7,14 @@ import secrets
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import is_dataclass
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
 import trio
 
+from camgate.auth.identity import EVERYBODY, Identity
+from camgate.auth.leases import Leases
 from camgate.base.shallow import shallow
 from camgate.choice import Choice, choose
 from camgate.config.model import Settings
@@ -83,12 +86,20 @@ JOINS_RETRY_S = 3.0
 class Engine:
     """Answers offers for the cameras of `registry` with viewers of `endpoint`."""
 
-    def __init__(self, settings: Settings, registry: Registry, endpoint: Endpoint, rtsp: Guests | None = None) -> None:
-        """rtsp: who is connected to the RTSP server; None where there is none."""
+    def __init__(
+        self,
+        settings: Settings,
+        registry: Registry,
+        endpoint: Endpoint,
+        rtsp: Guests | None = None,
+        leases: Leases | None = None,
+    ) -> None:
+        """rtsp: who is connected to the RTSP server; None where there is none. leases: end who may view no more."""
         self._settings = settings
         self._registry = registry
         self._endpoint = endpoint
         self._rtsp = rtsp
+        self._leases = leases or Leases()
         self._addresses = AddressBook(settings.webrtc.advertise)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
@@ -98,7 +109,9 @@ class Engine:
         """All four run by the app."""
         self._deriver = self.transcoders if self.transcoders.is_on else None
 
-    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
+    async def answer_offer(
+        self, camera: str, offer_sdp: str, *, identity: Identity = EVERYBODY, host: str | None, wait_s: float | None
+    ) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
         # Before the turn, which a flood of offers would take from viewers who are half connected.
@@ -120,7 +133,7 @@ class Engine:
                 # Others may have come while we waited.
                 self._check_room()
                 self.load.admission.admit(trio.current_time())
-                return self._add_viewer(camera, offer, video, choice, addresses)
+                return self._add_viewer(camera, offer, video, choice, addresses, identity)
 
     def _check_room(self) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission
@@ -141,6 +154,7 @@ class Engine:
         video: OfferedMedia,
         choice: Choice,
         addresses: list[str],
+        identity: Identity,
     ) -> Answer:
         codec = choice.codec
         heard = wanted_audio(offer, video)
@@ -166,6 +180,7 @@ class Engine:
         peer.addresses = addresses
         peer.misfit = choice.misfit
         self._choices[peer] = choice
+        peer.on_gone = partial(self._leases.give_back, self._leases.take(identity, peer.leave))
         sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
         return Answer(peer.session_id, sdp, peer.etag, codec.name, choice.why)
 
@@ -233,6 +248,11 @@ class Engine:
     def has_camera(self, name: str) -> bool:
         """Say whether there is such a camera."""
         return self._registry.has(name)
+
+    def groups(self, name: str) -> tuple[str, ...]:
+        """Return the groups that a camera is in."""
+        camera = self._settings.cameras.get(name)
+        return camera.groups if camera else ()
 
     def camera_names(self) -> list[str]:
         """Return the names of all cameras, in the order of the configuration."""

@@ -4,6 +4,8 @@ const root = new URL("..", import.meta.url);
 
 const below = (path, name) => new URL(`${path}/${encodeURIComponent(name)}`, root).href;
 
+/** @param {string} path below the place where camgate is, such as `signin` */
+export const appAddress = (path) => new URL(path, root).href;
 export const cameraAddress = (name) => below("camera", name);
 export const whepAddress = (name) => below("whep", name);
 /** One camera, or all of them. */

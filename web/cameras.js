@@ -12,10 +12,11 @@ const PONG_TIMEOUT_MS = 5_000;
 const POLL_MS = 5_000;
 /** A server that shuts down still answers requests for a moment after it closed its sockets. */
 const FIRST_POLL_MS = 1_500;
+const SIGNED_OUT = Symbol("signed out");
 
 /**
  * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole
- * list; `server` when the server is lost or found.
+ * list; `server` when the server is lost or found; `signed-out` when one is not permitted to see them any more.
  * @typedef {{name: string, title?: string, state: string, last_error?: string, needs_attention?: string | null, fps?: number}} Camera
  */
 export class Cameras extends EventTarget {
@@ -23,6 +24,8 @@ export class Cameras extends EventTarget {
   serverAnswers = null;
   /** What the server said before it went away. @type {string | null} */
   farewell = null;
+  /** Whether one has to sign in to go on. */
+  signedOut = false;
   /** Whether any list has come yet. */
   known = false;
 
@@ -91,6 +94,7 @@ export class Cameras extends EventTarget {
     else if (message.type === "camera") this.#update(message.camera);
     else if (message.type === "camera-removed") this.#remove(message.name);
     else if (message.type === "bye") this.#sayFarewell(message.reason);
+    else if (message.type === "signed-out") this.#signOut();
   }
 
   #socketWorks(cameras) {
@@ -100,6 +104,7 @@ export class Cameras extends EventTarget {
   }
 
   #replace(cameras) {
+    this.signedOut = false;
     this.#cameras = new Map(cameras.map((camera) => [camera.name, camera]));
     this.known = true;
     this.#setServer(true);
@@ -114,6 +119,12 @@ export class Cameras extends EventTarget {
   #remove(name) {
     this.#cameras.delete(name);
     this.#tell("change", null);
+  }
+
+  #signOut() {
+    if (this.signedOut) return;
+    this.signedOut = true;
+    this.#tell("signed-out");
   }
 
   #sayFarewell(reason) {
@@ -159,7 +170,8 @@ export class Cameras extends EventTarget {
     this.#pollIn(POLL_MS);
     const cameras = await fetchCameras(this.#only);
     if (!this.#pollTimer) return; // the socket was faster
-    if (cameras) this.#replace(cameras);
+    if (cameras === SIGNED_OUT) this.#signOut();
+    else if (cameras) this.#replace(cameras);
     else this.#setServer(false);
   }
 
@@ -168,11 +180,12 @@ export class Cameras extends EventTarget {
   }
 }
 
-/** @returns {Promise<Camera[] | null>} null where the server does not answer */
+/** @returns {Promise<Camera[] | null | SIGNED_OUT>} null where the server does not answer */
 async function fetchCameras(only) {
   try {
     const response = await fetch(camerasAddress(only), { signal: AbortSignal.timeout(POLL_MS) });
     if (only && response.status === 404) return [];
+    if (response.status === 401) return SIGNED_OUT;
     return response.ok ? [await response.json()].flat() : null;
   } catch {
     return null;

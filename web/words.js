@@ -86,6 +86,7 @@ function encoderWords({ encoder, is_hardware: hardware, delay_s: delay, last_err
 
 /** The server as a whole, for the banner of the wall. @returns {Words | null} */
 export function serverGone(cameras) {
+  if (cameras.signedOut) return bad("Signed out", "Sign in again to see the cameras.");
   if (cameras.serverAnswers !== false) return null;
   if (cameras.farewell) return away("The server has stopped", "This page connects again by itself when it is back.");
   const reason = "It is down, or the network to it is.";
@@ -216,6 +217,11 @@ function refused({ code, message }) {
         "This browser cannot play what the camera sends, and the server makes as many other pictures as it may. " +
           "This one comes by itself when there is room.",
       );
+    case "signed-out":
+    case "login-refused":
+      return bad("Signed out", "Sign in again to see the picture, or ask for a new link.");
+    case "not-permitted":
+      return bad("Not permitted", "You may not watch this camera. Ask whoever runs the server.");
     case "camera-offline":
       return away("The camera sends no picture", "The picture will return by itself when the camera does.");
     default:

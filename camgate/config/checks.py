@@ -10,6 +10,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
+from argon2 import Type, extract_parameters
+from argon2.exceptions import InvalidHashError
+
 from camgate.config.address import split_listen
 from camgate.config.errors import KeyPath
 from camgate.config.model import Transport
@@ -20,6 +23,11 @@ Check: TypeAlias = Callable[[object], T]
 
 MAX_NAME_CHARS = 64
 """Camera names stand in URLs, file names and log lines."""
+
+MAX_PATTERN_CHARS = 128
+
+MAX_HASH_MEMORY_KIB, MAX_HASH_PASSES = 1_048_576, 50
+"""Of argon2: a gibibyte. Whoever writes the config could ask for all memory there is."""
 
 _KINDS: Mapping[type, str] = {
     bool: "true or false",
@@ -43,6 +51,7 @@ _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # CSP level 3 section 2.3.1: a host-source may begin with `*.`; nothing here can end the directive and begin another.
 _ANCESTOR = re.compile(r"'self'|'none'|\*|https?:|(?:https?://)?(?:\*\.)?[A-Za-z0-9._-]+(?::(?:[0-9]{1,5}|\*))?")
+_PATTERN = re.compile(r"(?:group:)?[A-Za-z0-9._*?\[\]!-]+")
 _FINGERPRINT = re.compile(r"(?i:sha-?256)[:=]((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
@@ -250,6 +259,39 @@ def user_name(name: str) -> str:
     return name
 
 
+def password_hash(value: object) -> str:
+    """Take a hash of argon2id in PHC format. Never repeats it."""
+    right = "write the line that `camgate user hash` prints"
+    given = _as(text, value, right)
+    try:
+        parameters = extract_parameters(given)
+    except InvalidHashError:
+        raise Wrong(f"is no hash of a password; {right}") from None
+    if parameters.type is not Type.ID:
+        raise Wrong(f"is a hash of another kind than argon2id; {right}")
+    if parameters.memory_cost > MAX_HASH_MEMORY_KIB or parameters.time_cost > MAX_HASH_PASSES:
+        raise Wrong(f"is a hash that would take this machine too long to check; {right}")
+    return given
+
+
+def pattern(value: object) -> str:
+    """Take a pattern of camera names, or of groups behind `group:`."""
+    right = 'write a name with * and ? for what may differ, or "group:NAME"'
+    given = _as(text, value, right)
+    if not _PATTERN.fullmatch(given) or len(given) > MAX_PATTERN_CHARS:
+        raise Wrong(f"is no pattern of cameras; {right}")
+    return given
+
+
+def plain_name(value: object) -> str:
+    """Take a name of letters, digits, `-`, `_` and `.`."""
+    right = "write letters, digits, `-`, `_` and `.`, a letter or digit first"
+    given = _as(text, value, right)
+    if not _NAME.fullmatch(given) or len(given) > MAX_NAME_CHARS:
+        raise Wrong(f"is no such name; {right}")
+    return given
+
+
 def camera_name(name: str) -> str:
     """Take a name that can stand in a URL as it is."""
     right = "write [cameras.NAME] with letters, digits, `-`, `_` and `.`, a letter or digit first"
@@ -278,9 +320,9 @@ def sub_table(value: object) -> dict[str, Any]:
     return section(value, '[cameras.NAME.sub] with url = "rtsp://…" below it')
 
 
-def tables(value: object) -> dict[str, Any]:
+def tables(example: str) -> Check[dict[str, Any]]:
     """Take a table of tables; what is in them is read elsewhere."""
-    return section(value, "[rtsp_server.users.NAME] with password or ha1 below it")
+    return lambda value: section(value, example)
 
 
 def _as(check: Check[T], value: object, right: str) -> T:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from camgate.config.accounts import AccountReader
 from camgate.config.address import split_listen
 from camgate.config.cameras import CameraReader
 from camgate.config.checks import section
@@ -65,6 +66,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
             rtsp[key] = str(directory / rtsp[key])
     if rtsp.get("tls_key") and not rtsp.get("tls_certificate"):
         report.add(("rtsp_server", "tls_key"), "is given without tls_certificate; write that as well")
+    if "auth" in values:
+        AccountReader(report, directory).read_into(values["auth"])
     _check_ports(report, values)
     report.raise_problems()
     sections: dict[str, Any] = {name: SECTIONS[name].settings(**values[name]) for name in values}

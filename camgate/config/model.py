@@ -39,6 +39,8 @@ class ServerSettings:
     """Origins whose pages may use WHEP and the API, such as `https://example.org`; `*` for all."""
     frame_ancestors: tuple[str, ...] = ("'self'",)
     """Whose pages may embed `/embed/NAME`: sources of the CSP directive frame-ancestors."""
+    state_directory: Path | None = None
+    """Where keys and what must survive a restart are kept; None for the system's usual place (`config.state`)."""
     shutdown_deadline_s: float = 3.0
     """How long the end of a run may take to tell viewers and cameras, in seconds."""
 
@@ -71,6 +73,50 @@ class RtspServerSettings:
     """The same for one address, so that nobody takes all places."""
     users: Mapping[str, Ha1s] = field(default_factory=dict, repr=False)
     """Who may play, and what is kept of their passwords; nobody is asked for one where there are none."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoleSettings:
+    """What everybody with a role may do: patterns of camera names, or of groups behind `group:`, for each action."""
+
+    view: tuple[str, ...] = ()
+    """Watch live, hear, snapshots, state."""
+    playback: tuple[str, ...] = ()
+    """Watch what was recorded."""
+    control: tuple[str, ...] = ()
+    """Change what a camera does, and cut its viewers."""
+    admin: tuple[str, ...] = ()
+    """Change how it is configured; holds the other three."""
+
+
+BUILT_IN_ROLES: Mapping[str, RoleSettings] = {
+    "admin": RoleSettings(admin=("*",)),
+    "viewer": RoleSettings(view=("*",), playback=("*",)),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UserSettings:
+    """Somebody who signs in."""
+
+    name: str
+    """As it is typed at the sign-in page."""
+    password_hash: str = field(repr=False)
+    """Of argon2id, in PHC format, as `camgate user hash` prints it."""
+    roles: tuple[str, ...]
+    """Names of roles; all that any of them allows is allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuthSettings:
+    """Who may see and do what. Without users everybody who reaches the listener may do everything."""
+
+    users: Mapping[str, UserSettings] = field(default_factory=dict)
+    """By name."""
+    roles: Mapping[str, RoleSettings] = field(default_factory=lambda: BUILT_IN_ROLES)
+    """By name, the built-in ones among them."""
+    session_days: float = 30.0
+    """How long a browser stays signed in, in days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +217,8 @@ class CameraSettings:
     """Frames a second that it should send; None for what it claims itself, or else what it has sent on average."""
     onvif: str | None = None
     """`HOST[:PORT]` or URL of its ONVIF service, which is asked for key frames; None for not to ask."""
+    groups: tuple[str, ...] = ()
+    """Names under which roles may speak of several cameras, as `group:NAME`."""
     sub: "CameraSettings | None" = None
     """Its sub-stream, for viewers who cannot be sent the main one; always on demand. None where it has none."""
 
@@ -184,6 +232,7 @@ class Settings:
     server: ServerSettings = ServerSettings()
     webrtc: WebRtcSettings = WebRtcSettings()
     rtsp_server: RtspServerSettings = RtspServerSettings()
+    auth: AuthSettings = AuthSettings()
     limits: LimitSettings = LimitSettings()
     transcode: TranscodeSettings = TranscodeSettings()
     health: HealthSettings = HealthSettings()

@@ -19,6 +19,9 @@ from camgate.config.checks import (
     one_or_several,
     onvif_service,
     origin,
+    password_hash,
+    pattern,
+    plain_name,
     seconds,
     sub_table,
     tables,
@@ -29,6 +32,7 @@ from camgate.config.checks import (
     yes_or_no,
 )
 from camgate.config.model import (
+    AuthSettings,
     HealthSettings,
     LimitSettings,
     LoggingSettings,
@@ -59,6 +63,7 @@ SECTIONS: Mapping[str, Section] = {
             "allowed_hosts": list_of(host_name, example='["cameras.example.org"]'),
             "cors_origins": list_of(origin, example='["https://example.org"]'),
             "frame_ancestors": list_of(frame_ancestor, example="""["'self'"]""", least=1),
+            "state_directory": directory,
             "shutdown_deadline_s": seconds(0.1, 60),
         },
     ),
@@ -78,7 +83,15 @@ SECTIONS: Mapping[str, Section] = {
             "tls_key": text_or_none,
             "max_clients": whole_number(1, 100_000),
             "max_clients_per_address": whole_number(1, 100_000),
-            "users": tables,
+            "users": tables("[rtsp_server.users.NAME] with password or ha1 below it"),
+        },
+    ),
+    "auth": Section(
+        AuthSettings,
+        {
+            "users": tables("[auth.users.NAME] with password_hash and roles below it"),
+            "roles": tables('[auth.roles.NAME] with view = ["*"] below it'),
+            "session_days": number(0.01, 3650, "days"),
         },
     ),
     "limits": Section(
@@ -130,6 +143,19 @@ USER_KEYS: Mapping[str, Check[Any]] = {
 }
 """Of `[rtsp_server.users.NAME]`; what they say together is read in `users`."""
 
+ACCOUNT_KEYS: Mapping[str, Check[Any]] = {
+    "password_hash": password_hash,
+    "password_hash_file": text,
+    "roles": list_of(plain_name, example='["viewer"]', least=1),
+}
+"""Of `[auth.users.NAME]`; what they say together is read in `accounts`."""
+
+ROLE_KEYS: Mapping[str, Check[Any]] = {
+    action: list_of(pattern, example='["front*", "group:outside"]')
+    for action in ("view", "playback", "control", "admin")
+}
+"""Of `[auth.roles.NAME]`."""
+
 CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "url": text,
     "username": text,
@@ -146,6 +172,7 @@ CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "linger_s": seconds(1, 86_400),
     "expected_fps": number(0.01, 240, "frames a second"),
     "onvif": onvif_service,
+    "groups": list_of(plain_name, example='["outside"]'),
     SUB: sub_table,
 }
 """Of `[cameras.NAME]`; what the login keys say together is read in `cameras`."""

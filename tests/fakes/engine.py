@@ -6,6 +6,7 @@ from itertools import count
 
 import trio
 
+from camgate.auth.identity import Identity
 from camgate.relay.errors import PreconditionFailed, UnknownCamera, UnknownSession, ViewerError
 from camgate.serve.http.engine import Answer, Picture
 
@@ -21,6 +22,7 @@ class FakeViewer:
     offer_sdp: str
     host: str | None
     wait_s: float | None
+    identity: Identity
     ufrag: str = "old1"
     etag: str = "etag-1"
     fragments: list[str] = field(default_factory=list)
@@ -33,6 +35,7 @@ class FakeEngine:
 
     def __init__(self, *cameras: str) -> None:
         self.facts = {name: camera_facts(name) for name in cameras or ("front", "yard")}
+        self.group_names: dict[str, tuple[str, ...]] = {}
         self.viewers: dict[str, FakeViewer] = {}
         self.refusal: ViewerError | None = None
         self.bug: Exception | None = None
@@ -44,7 +47,9 @@ class FakeEngine:
         self._changed = trio.Event()
         self._numbers = count(1)
 
-    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
+    async def answer_offer(
+        self, camera: str, offer_sdp: str, *, identity: Identity, host: str | None, wait_s: float | None
+    ) -> Answer:
         self._maybe_fail()
         await self.answering.wait()
         if camera not in self.facts:
@@ -52,7 +57,7 @@ class FakeEngine:
         if self.refusal:
             raise self.refusal
         session_id = f"session-{next(self._numbers)}"
-        self.viewers[session_id] = FakeViewer(camera, offer_sdp, host, wait_s)
+        self.viewers[session_id] = FakeViewer(camera, offer_sdp, host, wait_s, identity)
         return Answer(session_id, ANSWER_SDP, "etag-1", "H264")
 
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
@@ -87,6 +92,9 @@ class FakeEngine:
     def has_camera(self, name: str) -> bool:
         self._maybe_fail()
         return name in self.facts
+
+    def groups(self, name: str) -> tuple[str, ...]:
+        return self.group_names.get(name, ())
 
     def camera_names(self) -> list[str]:
         self._maybe_fail()

@@ -11,6 +11,7 @@ import h11
 import trio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
+from camgate.auth.access import Access
 from camgate.config.model import ServerSettings
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.server import serve_http
@@ -130,7 +131,7 @@ class Server:
 
 @asynccontextmanager
 async def running_server(
-    engine: MediaEngine, web: Path, settings: ServerSettings | None = None
+    engine: MediaEngine, web: Path, settings: ServerSettings | None = None, access: Access | None = None
 ) -> AsyncIterator[Server]:
     """Serve `engine` on a free loopback port; stopped in order at the end."""
     stopping = trio.Event()
@@ -139,7 +140,13 @@ async def running_server(
 
         async def serve(task_status: trio.TaskStatus[list[tuple[str, int]]]) -> None:
             await serve_http(
-                engine, settings or ServerSettings(), listeners, stopping=stopping, web=web, task_status=task_status
+                engine,
+                settings or ServerSettings(),
+                listeners,
+                stopping=stopping,
+                access=access,
+                web=web,
+                task_status=task_status,
             )
 
         addresses = await nursery.start(serve)

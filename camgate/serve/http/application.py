@@ -5,6 +5,7 @@ from quart import request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
+from camgate.auth.access import Access
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.config.model import ServerSettings
@@ -17,6 +18,7 @@ from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import BODY_TIMEOUT_S, Response, common_headers, problem_response
 from camgate.serve.http.signaling import add_signaling_routes
+from camgate.serve.http.signin import add_signin_routes
 from camgate.serve.http.snapshot import add_snapshot_route
 from camgate.serve.http.whep import add_whep_routes
 
@@ -35,9 +37,10 @@ def build_application(
     rules: AccessRules,
     feed: CameraFeed,
     files: WebFiles,
+    access: Access,
     stopping: trio.Event,
 ) -> QuartTrio:
-    """Put the routes together."""
+    """Put the routes together. What they need is checked by `gate.Guard`, before them."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_MESSAGE_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
@@ -46,9 +49,10 @@ def build_application(
     # Else `/api//v1` would be answered by a redirection in HTML.
     app.url_map.merge_slashes = False
     add_whep_routes(app, engine)
-    add_signaling_routes(app, engine, feed, stopping)
-    add_api_routes(app, engine)
+    add_signaling_routes(app, engine, feed, access.leases, stopping)
+    add_api_routes(app, engine, access)
     add_snapshot_route(app, engine)
+    add_signin_routes(app, access, files)
     add_page_routes(app, engine, files, settings.frame_ancestors)
     _add_error_handlers(app)
     _add_common_headers(app, rules)

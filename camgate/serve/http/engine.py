@@ -8,6 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
+from camgate.auth.identity import Identity
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -35,8 +37,10 @@ class Picture:
 class MediaEngine(Protocol):
     """Cameras in, viewers out. Every failure that is the viewer's to know is a `camgate.relay.errors.ViewerError`."""
 
-    async def answer_offer(self, camera: str, offer_sdp: str, *, host: str | None, wait_s: float | None) -> Answer:
-        """Start a viewer of `camera`.
+    async def answer_offer(
+        self, camera: str, offer_sdp: str, *, identity: Identity, host: str | None, wait_s: float | None
+    ) -> Answer:
+        """Start a viewer of `camera`, for as long as `identity` holds; whether it may view is asked before.
 
         `host` is the name or address by which the browser reached us: no port, no brackets; None when it sent none.
         `wait_s` is how long to wait for a camera that is not live. None: not at all, but for a camera on demand as long
@@ -69,6 +73,9 @@ class MediaEngine(Protocol):
 
     def has_camera(self, name: str) -> bool:
         """Whether there is such a camera. Cheap, as each request for one asks it first."""
+
+    def groups(self, name: str) -> tuple[str, ...]:
+        """The groups that a camera is in; none where there is no such camera."""
 
     def camera_names(self) -> list[str]:
         """The names of all cameras, in the order in which people want to see them."""

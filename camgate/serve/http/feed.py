@@ -9,7 +9,7 @@ skips what is out of date, and holds nothing in memory but its cursor and one me
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Container, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -88,15 +88,20 @@ class CameraFeed:
             await trio.sleep(STATES_INTERVAL_S)
 
     @contextmanager
-    def listen(self, names: frozenset[str] | None = None) -> Iterator["Cursor"]:
-        """Take part; the cursor's first message is the list. names: the cameras to hear of; None for an overview."""
+    def listen(self, names: frozenset[str] | None = None, sight: Container[object] | None = None) -> Iterator["Cursor"]:
+        """Take part; the cursor's first message is the list.
+
+        names: the cameras to hear of; None for an overview. sight: the cameras that one may hear of; None for all.
+        """
+        if names is not None and sight is not None:
+            names = frozenset(name for name in names if name in sight)
         if names is not None:
             self._describe(names)
         elif not self._overviews:
             self._describe(self._engine.camera_names())
         self._count(names, 1)
         try:
-            yield Cursor(self, names)
+            yield Cursor(self, names, sight)
         finally:
             self._count(names, -1)
 
@@ -163,26 +168,33 @@ class CameraFeed:
             self.figures_news.announce()
 
     def since(
-        self, version: int, names: frozenset[str] | None, told: frozenset[str]
+        self, version: int, names: frozenset[str] | None, told: frozenset[str], sight: Container[object] | None = None
     ) -> tuple[frozenset[str], list[str]]:
         """What a reader at `version` has missed: which cameras it knows of then, and the messages.
 
-        names: the cameras that it wants to hear of; None for an overview. told: those that it knows of.
+        names: the cameras that it wants to hear of; None for an overview. told: those that it knows of. sight: those
+        that it may hear of; None for all.
         """
         cameras = self._cameras
         present = frozenset(cameras if names is None else cameras.keys() & names)
+        if sight is not None:
+            present = frozenset(name for name in present if name in sight)
         messages = [_encode({"type": "camera-removed", "name": name}) for name in sorted(told - present)]
-        for name in cameras if names is None else present:
+        for name in cameras if names is None and sight is None else present:
             camera = cameras[name]
             if (camera.changed if names is None else camera.described) > version:
                 messages.append(f'{{"type":"camera","camera":{camera.facts}}}')
         return present, messages
 
-    def whole_list(self, names: frozenset[str] | None) -> tuple[frozenset[str], str]:
+    def whole_list(
+        self, names: frozenset[str] | None, sight: Container[object] | None = None
+    ) -> tuple[frozenset[str], str]:
         """All cameras that a reader wants to hear of, in the engine's order: their names, and the message."""
         present = [name for name in self._engine.camera_names() if name in self._cameras]
         if names is not None:
             present = [name for name in present if name in names]
+        if sight is not None:
+            present = [name for name in present if name in sight]
         facts = ",".join(self._cameras[name].facts for name in present)
         return frozenset(present), f'{{"type":"cameras","cameras":[{facts}]}}'
 
@@ -195,9 +207,10 @@ class CameraFeed:
 class Cursor:
     """How far one socket has read."""
 
-    def __init__(self, feed: CameraFeed, names: frozenset[str] | None) -> None:
+    def __init__(self, feed: CameraFeed, names: frozenset[str] | None, sight: Container[object] | None) -> None:
         self._feed = feed
         self._names = names
+        self._sight = sight
         self._news = feed.overview_news if names is None else feed.figures_news
         self._version = -1
         self._told: frozenset[str] = frozenset()
@@ -206,12 +219,12 @@ class Cursor:
         """Wait for news; give them as messages, oldest first, one a camera at most."""
         if self._version < 0:
             self._version = self._feed.version
-            self._told, message = self._feed.whole_list(self._names)
+            self._told, message = self._feed.whole_list(self._names, self._sight)
             return [message]
         while True:
             revision = self._news.revision
             version, self._version = self._version, self._feed.version
-            self._told, messages = self._feed.since(version, self._names, self._told)
+            self._told, messages = self._feed.since(version, self._names, self._told, self._sight)
             if messages:
                 return messages
             await self._news.wait_changed(revision)

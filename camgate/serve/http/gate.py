@@ -4,26 +4,44 @@ It stands before Quart, since Quart fails with a 500 on request targets that are
 """
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
+from camgate.auth.access import Access
+from camgate.auth.errors import NotPermitted, SignedOut
+from camgate.auth.identity import Action, Identity
+from camgate.base.errors import RemoteError
+from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
+from camgate.serve.http.identity import IDENTITY, Groups, identify
+from camgate.serve.http.permissions import Needed, Permissions
 from camgate.serve.http.problem import Problem
+
+SIGN_IN_PATH = "/signin"
+CHALLENGE = 'Basic realm="camgate", charset="UTF-8"'
+"""RFC 7617 section 2.1."""
 
 
 class Gate:
-    """An ASGI application around another: checks the request's target, version, Host and Origin."""
+    """An ASGI application around another: checks the request's target, version, Host, Origin, and who sent it."""
 
-    def __init__(self, app: ASGIFramework, rules: AccessRules) -> None:
+    def __init__(self, app: ASGIFramework, rules: AccessRules, guard: "Guard") -> None:
         self._app = app
         self._rules = rules
+        self._guard = guard
 
     async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or answer it with why not."""
         scope = with_origin_form(scope)
         problem = self.refusal(scope)
+        if problem is None:
+            try:
+                await self._guard.admit(scope)
+            except RemoteError as error:
+                problem = self._guard.problem(scope, error)
         if problem is None:
             await self._app(scope, receive, send)
         else:
@@ -59,6 +77,77 @@ class Gate:
             return None
         detail = "Pages of this origin may not use this server; add the origin to server.cors_origins if they should."
         return Problem(status=403, detail=detail)
+
+
+class Guard:
+    """Finds out who asks, and whether they may.
+
+    groups: tells the groups of a camera.
+    """
+
+    def __init__(self, access: Access, permissions: Permissions, groups: Groups) -> None:
+        self._access = access
+        self._permissions = permissions
+        self._groups = groups
+
+    async def admit(self, scope: Any) -> None:
+        """Write into the scope who asks. Raises why they may not: SignedOut, NotPermitted, UnknownCamera, and so on."""
+        needed = self._permissions.of(scope["type"], scope.get("method", "GET"), scope["path"])
+        # A route that is open to all must answer whatever is shown: the sign-in page, with a session that is over.
+        if needed.need.action is None or _is_preflight(scope):
+            return
+        identity = await identify(self._access, scope)
+        self._check(identity, needed)
+        scope[IDENTITY] = identity
+
+    def _check(self, identity: Identity, needed: Needed) -> None:
+        action, camera = needed.need.action, needed.camera
+        assert action is not None
+        if needed.need.everywhere:
+            if not identity.may_everywhere(action):
+                raise NotPermitted(action.value)
+        elif camera is None:
+            if not identity.may_somewhere(action):
+                raise NotPermitted(action.value)
+        elif not identity.may(action, camera, groups := self._groups(camera)):
+            # Of cameras that one may not even see, nobody learns that they are there.
+            raise (
+                NotPermitted(action.value, camera)
+                if identity.may(Action.VIEW, camera, groups)
+                else UnknownCamera(camera)
+            )
+
+    def problem(self, scope: Any, error: RemoteError) -> Problem:
+        """Return the answer to a request that may not pass: for people who have to sign in, the way to that page."""
+        if isinstance(error, SignedOut) and _wants_page(scope):
+            location = f"{scope.get('root_path', '')}{SIGN_IN_PATH}?next={quote(_target(scope), safe='')}"
+            return Problem(status=303, detail=str(error), headers={"location": location})
+        problem = Problem.of_error(error)
+        if problem.status == 401:
+            # Without it no browser and no tool would send a login. Pages' scripts ask by themselves.
+            challenge = {} if header(scope, b"sec-fetch-mode") else {"www-authenticate": CHALLENGE}
+            return replace(problem, headers={**problem.headers, **challenge})
+        return problem
+
+
+def _wants_page(scope: Any) -> bool:
+    return (
+        scope["type"] == "http"
+        and scope["method"] in ("GET", "HEAD")
+        and "text/html" in (header(scope, b"accept") or "")
+    )
+
+
+def _target(scope: Any) -> str:
+    path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    return f"{path}?{query}" if query else path
+
+
+def _is_preflight(scope: Any) -> bool:
+    """Fetch standard, section 3.3.2: preflights carry no credentials."""
+    if scope["type"] != "http" or scope["method"] != "OPTIONS":
+        return False
+    return header(scope, b"access-control-request-method") is not None
 
 
 def with_origin_form(scope: Any) -> Any:

@@ -18,6 +18,7 @@ from camgate.serve.http.access import AccessRules
 from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.gate import header, send_answer
+from camgate.serve.http.identity import IDENTITY
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import BODY_TIMEOUT_S, common_headers
 from camgate.serve.http.whep import SDP, session_headers, start_session
@@ -75,7 +76,7 @@ class OfferLane:
                 return _problem(Problem.of_status(HTTPStatus.REQUEST_TIMEOUT))
             if body is None:
                 return None
-            answer = await start_session(self._engine, camera, body, host=header(scope, b"host"))
+            answer = await start_session(self._engine, camera, body, scope[IDENTITY], host=header(scope, b"host"))
         except RemoteError as error:
             return _problem(Problem.of_error(error))
         except Exception as error:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import camgate
+from camgate.auth.identity import Way
 from camgate.serve.http.problem import MEDIA_TYPE
 from camgate.serve.http.snapshot import LEAST_WIDTH, MOST_WIDTH
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
@@ -79,6 +80,32 @@ def _api_paths() -> dict[str, Any]:
     camera = {"$ref": "#/components/schemas/Camera"}
     status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
     return {
+        "/signin": {
+            "get": _operation("The page to sign in at", {"200": {"description": "HTML"}}),
+            "post": _operation(
+                "Sign in: sets the session's cookie",
+                {
+                    "200": _json("Who signed in", {"$ref": "#/components/schemas/Session"}),
+                    "400": _ref("responses", "Problem"),
+                    "401": _ref("responses", "Problem"),
+                    "429": _ref("responses", "Problem"),
+                },
+                requestBody={
+                    "required": True,
+                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}}},
+                },
+            ),
+        },
+        "/signout": {"post": _operation("End the session", {"204": {"description": "It is ended"}})},
+        "/api/v1/session": {
+            "get": _operation(
+                "Who asks; null for nobody",
+                {
+                    "200": _json("Who", {"oneOf": [{"$ref": "#/components/schemas/Session"}, {"type": "null"}]}),
+                    "401": _ref("responses", "Problem"),
+                },
+            )
+        },
         "/healthz": {
             "get": _operation(
                 "Is the process alive, and with `verbose`: how are its cameras",
@@ -158,6 +185,22 @@ def _page_paths() -> dict[str, Any]:
 def _schemas() -> dict[str, Any]:
     number, text, count, flag = ({"type": [kind, "null"]} for kind in ("number", "string", "integer", "boolean"))
     return {
+        "Login": {
+            "type": "object",
+            "required": ["name", "password"],
+            "properties": {key: {"type": "string", "minLength": 1, "maxLength": 1024} for key in ("name", "password")},
+        },
+        "Session": {
+            "type": "object",
+            "required": ["name", "way", "can_sign_out", "is_admin", "expires_at"],
+            "properties": {
+                "name": {"type": "string"},
+                "way": {"type": "string", "enum": [way.value for way in Way]},
+                "can_sign_out": {"type": "boolean", "description": "Whether there is a session to end."},
+                "is_admin": {"type": "boolean", "description": "Whether everything is permitted."},
+                "expires_at": {**number, "description": "When it ends, as Unix time; null for never."},
+            },
+        },
         "Camera": {
             "type": "object",
             "required": ["name", "state"],

@@ -10,8 +10,10 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
 import camgate
+from camgate.auth.identity import Action
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.responses import Response
 
 CONTENT_TYPES = {
@@ -26,6 +28,8 @@ CONTENT_TYPES = {
     ".woff2": "font/woff2",
 }
 """By file name's end; a file of any other kind is not served. Not from the system, whose table may be anything."""
+
+OWN_PAGES = ("'self'",)
 
 MAX_READERS = 4
 """Threads that read files. Of our own, since trio's can all be waiting for a name server that does not answer."""
@@ -71,31 +75,39 @@ class WebFiles:
         return response
 
 
+def set_page_policy(response: Response, ancestors: Sequence[str] = OWN_PAGES) -> Response:
+    """Set what a page may load, and whose pages may frame it; returns it."""
+    framing = " ".join(ancestors) or "'none'"
+    response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {framing}"
+    return response
+
+
 def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_ancestors: Sequence[str]) -> None:
     """Add the wall, the camera pages, the player for embedding and the static files."""
 
-    async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = ("'self'",)) -> Response:
+    async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = OWN_PAGES) -> Response:
         is_known = camera is None or engine.has_camera(camera)
         # To people the page itself says that there is no such camera, in words and with links: hence HTML and 404.
         if camera is not None and not is_known and "text/html" not in request.headers.get("Accept", ""):
             raise UnknownCamera(camera)
-        response = await files.response(name, status=200 if is_known else 404)
-        framing = " ".join(ancestors) or "'none'"
-        response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {framing}"
-        return response
+        return set_page_policy(await files.response(name, status=200 if is_known else 404), ancestors)
 
     @app.get("/")
+    @needs(Action.VIEW)
     async def show_wall() -> Response:
         return await page("index.html")
 
     @app.get("/camera/<name>")
+    @needs(Action.VIEW, "name")
     async def show_camera(name: str) -> Response:
         return await page("camera.html", name)
 
     @app.get("/embed/<name>")
+    @needs(Action.VIEW, "name")
     async def show_embedded(name: str) -> Response:
         return await page("embed.html", name, frame_ancestors)
 
     @app.get("/static/<path:name>")
+    @open_to_all
     async def show_file(name: str) -> Response:
         return await files.response(name)

@@ -11,6 +11,7 @@ from pathlib import Path
 import trio
 from hypercorn.trio.worker_context import WorkerContext
 
+from camgate.auth.access import Access
 from camgate.base.log import get_logger
 from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules
@@ -18,9 +19,10 @@ from camgate.serve.http.application import build_application
 from camgate.serve.http.connection import Connection, hypercorn_config
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
-from camgate.serve.http.gate import Gate
+from camgate.serve.http.gate import Gate, Guard
 from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
+from camgate.serve.http.permissions import Permissions
 from camgate.serve.http.problem import Problem
 from camgate.serve.listeners import addresses, are_all_loopback
 
@@ -40,12 +42,14 @@ async def serve_http(
     listeners: Sequence[trio.SocketListener],
     *,
     stopping: trio.Event,
+    access: Access | None = None,
     web: Path | None = None,
     task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `stopping` is set, then finish within a third of the shutdown deadline. Closes the listeners.
 
-    Started with the addresses that are listened on. `web` is where the pages are, if not where they are installed.
+    Started with the addresses that are listened on. `access` lets everybody in where it is absent. `web` is where the
+    pages are, if not where they are installed.
     """
     rules = AccessRules(
         cors_origins=settings.cors_origins,
@@ -53,9 +57,11 @@ async def serve_http(
         loopback_only=are_all_loopback(listeners),
     )
     feed = CameraFeed(engine)
-    app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), stopping)
+    access = access or Access()
+    app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, stopping)
+    guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
-    connections = Connections(Gate(OfferLane(app, engine, rules), rules), max_connections)
+    connections = Connections(Gate(OfferLane(app, engine, rules), rules, guard), max_connections)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)
         task_status.started(addresses(listeners))

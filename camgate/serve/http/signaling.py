@@ -13,11 +13,16 @@ from quart import websocket
 from quart.wrappers import Websocket
 from quart_trio import QuartTrio
 
+from camgate.auth.identity import Action, Identity
+from camgate.auth.leases import Leases
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
+from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.identity import Sight, connecting
 from camgate.serve.http.messages import BadMessage, Candidate, Close, Message, Offer, Ping, parse_message_untrusted
+from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import Response, problem_response
 from camgate.serve.http.whep import host_name
@@ -30,6 +35,8 @@ MAX_EARLY_CANDIDATES = 32
 """Candidates that come before the answer; browsers have one a network interface and transport."""
 GOING_AWAY = 1001
 """Close code of an endpoint that goes away (RFC 6455 section 7.4.1)."""
+SIGNED_OUT = 4401
+"""Close code of our own (RFC 6455 section 7.4.2), after HTTP's 401."""
 BYE_REASON = "The server is stopping; connect again in a few seconds."
 
 
@@ -56,14 +63,18 @@ class _Viewer:
     early_fragments: list[str] = field(default_factory=list)
 
 
-def add_signaling_routes(app: QuartTrio, engine: MediaEngine, feed: CameraFeed, stopping: trio.Event) -> None:
+def add_signaling_routes(
+    app: QuartTrio, engine: MediaEngine, feed: CameraFeed, leases: Leases, stopping: trio.Event
+) -> None:
     """Add the WebSocket `/ws`. `stopping` is when the server begins to stop."""
 
     @app.websocket("/ws")
+    @needs(Action.VIEW)
     async def signal() -> None:
-        await SignalingSocket(engine, feed, websocket).run(stopping)
+        await SignalingSocket(engine, feed, websocket, connecting(), leases).run(stopping)
 
     @app.get("/ws")
+    @open_to_all
     async def ask_for_websocket() -> Response:
         # RFC 9110 section 15.5.22: a 426 names the protocol that is wanted.
         return problem_response(Problem.of_status(426, Upgrade="websocket", Connection="Upgrade"))
@@ -72,28 +83,47 @@ def add_signaling_routes(app: QuartTrio, engine: MediaEngine, feed: CameraFeed, 
 class SignalingSocket:
     """One WebSocket client."""
 
-    def __init__(self, engine: MediaEngine, feed: CameraFeed, socket: Websocket) -> None:
+    def __init__(
+        self, engine: MediaEngine, feed: CameraFeed, socket: Websocket, identity: Identity, leases: Leases
+    ) -> None:
         self._engine = engine
         self._feed = feed
         self._socket = socket
+        self._identity = identity
+        self._leases = leases
+        self._sight = Sight(identity, engine.groups)
+        self._end_of_right = trio.Event()
+        self._why_ended = ""
         self._host = host_name(socket.headers.get("Host"))
         self._viewers: dict[str, _Viewer] = {}
         # No more names than a request's headers have room for.
         self._watched = frozenset(socket.args.getlist("camera")) or None
 
     async def run(self, stopping: trio.Event) -> None:
-        """Serve the client until it leaves (Quart cancels us) or the server stops."""
+        """Serve the client until it leaves (Quart cancels us), the server stops, or it may no more."""
         await self._socket.accept()
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self._push_cameras)
-            nursery.start_soon(self._receive, nursery)
-            await stopping.wait()
-            await self._send("bye", reason=BYE_REASON)
-            await self._socket.close(GOING_AWAY)
-            nursery.cancel_scope.cancel()
+        with self._leases.holding(self._identity, self._lose_right):
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self._push_cameras)
+                nursery.start_soon(self._receive, nursery)
+                nursery.start_soon(self._end_with_right, nursery)
+                await stopping.wait()
+                await self._send("bye", reason=BYE_REASON)
+                await self._socket.close(GOING_AWAY)
+                nursery.cancel_scope.cancel()
+
+    def _lose_right(self, reason: str) -> None:
+        self._why_ended = reason
+        self._end_of_right.set()
+
+    async def _end_with_right(self, nursery: trio.Nursery) -> None:
+        await self._end_of_right.wait()
+        await self._send("signed-out", reason=f"{self._why_ended[:1].upper()}{self._why_ended[1:]}; sign in again.")
+        await self._socket.close(SIGNED_OUT)
+        nursery.cancel_scope.cancel()
 
     async def _push_cameras(self) -> None:
-        with self._feed.listen(self._watched) as cursor:
+        with self._feed.listen(self._watched, None if self._sight.is_whole else self._sight) as cursor:
             while True:
                 for message in await cursor.next():
                     await self._socket.send(message)
@@ -143,7 +173,11 @@ class SignalingSocket:
         """Have the offer answered and wait for the viewer's end; the reason of it."""
         viewer = self._viewers[offer.id]
         with viewer.negotiation:
-            answer = await self._engine.answer_offer(offer.camera, offer.sdp, host=self._host, wait_s=offer.wait_s)
+            if offer.camera not in self._sight:
+                raise UnknownCamera(offer.camera)
+            answer = await self._engine.answer_offer(
+                offer.camera, offer.sdp, identity=self._identity, host=self._host, wait_s=offer.wait_s
+            )
             viewer.session_id = answer.session_id
         if viewer.session_id is None:
             return "Closed before the offer was answered."

@@ -3,8 +3,10 @@
 from quart import request
 from quart_trio import QuartTrio
 
+from camgate.auth.identity import Action
 from camgate.relay.errors import BadWidth
 from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.permissions import needs
 from camgate.serve.http.responses import Response
 
 LEAST_WIDTH = 16
@@ -18,6 +20,7 @@ def add_snapshot_route(app: QuartTrio, engine: MediaEngine) -> None:
     """Add `/api/v1/cameras/NAME/snapshot.jpg`."""
 
     @app.get("/api/v1/cameras/<name>/snapshot.jpg")
+    @needs(Action.VIEW, "name")
     async def show_snapshot(name: str) -> Response:
         picture = await engine.snapshot(name, parse_width_untrusted(request.args.get("width")))
         response = Response(picture.jpeg, content_type="image/jpeg")

@@ -1,6 +1,6 @@
 """WHEP (draft-ietf-wish-whep-04): one POST opens a viewer's session, PATCH trickles and restarts ICE, DELETE ends it.
 
-Session addresses are unguessable, so whoever knows one may use it; the camera's name in it is for people's eyes.
+Session addresses are unguessable, so whoever knows one, and may view the camera in it, may use it.
 """
 
 import math
@@ -11,9 +11,12 @@ from quart import request
 from quart_trio import QuartTrio
 from werkzeug.http import parse_etags
 
+from camgate.auth.identity import Action, Identity
 from camgate.relay.errors import BadOffer, UnknownCamera, UnknownSession, UnprocessableFragment, ViewerError
 from camgate.serve.http.access import parse_authority_untrusted
 from camgate.serve.http.engine import Answer, MediaEngine
+from camgate.serve.http.identity import asking
+from camgate.serve.http.permissions import needs
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import Response, problem_response
 
@@ -62,28 +65,32 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
             raise UnknownCamera(camera)
 
     @app.post("/whep/<camera>")
+    @needs(Action.VIEW, "camera")
     async def open_session(camera: str) -> Response:
         check_known(camera)
         if request.mimetype != SDP:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
         wait, host = request.args.get("wait"), request.headers.get("Host")
-        answer = await start_session(engine, camera, await _body(), host=host, wait=wait)
+        answer = await start_session(engine, camera, await _body(), asking(), host=host, wait=wait)
         headers = session_headers(request.path, answer)
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
 
     @app.get("/whep/<camera>")
+    @needs(Action.VIEW, "camera")
     async def show_endpoint(camera: str) -> Response:
         # Draft section 4.2: the Content-Type of an empty answer is how players find out that this is WHEP.
         check_known(camera)
         return Response("", headers=_ENDPOINT_HEADERS, content_type=SDP)
 
     @app.route("/whep/<camera>", methods=["OPTIONS"])
+    @needs(Action.VIEW, "camera")
     async def show_endpoint_options(camera: str) -> Response:
         return Response(status=204, headers=_ENDPOINT_HEADERS)
 
 
 def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @app.patch("/whep/<camera>/<session>")
+    @needs(Action.VIEW, "camera")
     async def change_session(camera: str, session: str) -> Response:
         if request.mimetype != FRAGMENT:
             return _wrong_type(FRAGMENT, _SESSION_HEADERS)
@@ -97,6 +104,7 @@ def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
         return Response(status=204)
 
     @app.delete("/whep/<camera>/<session>")
+    @needs(Action.VIEW, "camera")
     async def close_session(camera: str, session: str) -> Response:
         # Draft section 4.5.1: If-Match is ignored here.
         if not await engine.close_viewer(session):
@@ -104,22 +112,30 @@ def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
         return Response("", status=200, content_type="text/plain")
 
     @app.get("/whep/<camera>/<session>")
+    @needs(Action.VIEW, "camera")
     async def show_session(camera: str, session: str) -> Response:
         # Draft section 4.1: sessions have no representation, so GET gets a 2xx without content.
         return Response(status=204, headers=_SESSION_HEADERS)
 
     @app.route("/whep/<camera>/<session>", methods=["OPTIONS"])
+    @needs(Action.VIEW, "camera")
     async def show_session_options(camera: str, session: str) -> Response:
         return Response(status=204, headers=_SESSION_HEADERS)
 
 
 async def start_session(
-    engine: MediaEngine, camera: str, body: bytes, *, host: str | None, wait: str | None = None
+    engine: MediaEngine,
+    camera: str,
+    body: bytes,
+    identity: Identity,
+    *,
+    host: str | None,
+    wait: str | None = None,
 ) -> Answer:
     """Answer a POST; `host` and `wait` are as it gives them, in its header and query. Raises as the engine does."""
     offer = offer_untrusted(body)
     wait_s = None if wait is None else wait_s_untrusted(wait)
-    return await engine.answer_offer(camera, offer, host=host_name(host), wait_s=wait_s)
+    return await engine.answer_offer(camera, offer, identity=identity, host=host_name(host), wait_s=wait_s)
 
 
 def session_headers(path: str, answer: Answer) -> dict[str, str]:

@@ -104,6 +104,10 @@ def _no_misfit(video: VideoFormat) -> None:
     return None
 
 
+def _nothing() -> None:
+    return None
+
+
 class Path:
     """One way between an address of the viewer's and one of ours, found by a check of the viewer's.
 
@@ -123,6 +127,7 @@ class Peer:
 
     mid, addresses: what the answer said of its first section and of candidates, repeated when ICE restarts.
     misfit: says why a format of the stream is not what the answer promised; None where it is.
+    on_gone: called once, when the session has ended.
     paths: the ways on which it has checked, the most recently heard one last. Each has an answer's source address of
     its own: a viewer takes an answer only from where it sent the check (RFC 8445 section 7.2.5.2.1).
     """
@@ -145,6 +150,7 @@ class Peer:
         self.mid = ""
         self.addresses: list[str] = []
         self.misfit: Callable[[VideoFormat], str | None] = _no_misfit
+        self.on_gone: Callable[[], object] = _nothing
         self.local = IceCredentials.generate()
         self.state = PeerState.NEW
         self.closed_reason = ""
@@ -206,6 +212,7 @@ class Peer:
             self.closed_reason = "camgate is shutting down"
         self._move(PeerState.CLOSED)
         self._gone.set()
+        self.on_gone()
         if self.viewer is not None:
             self._sender.remove(self.viewer)
             self.viewer.send_bye()

@@ -3,16 +3,24 @@
 from typing import Any
 
 import pytest
+from quart_trio import QuartTrio
 
+from camgate.auth.access import Access
 from camgate.serve.http.access import AccessRules
-from camgate.serve.http.gate import Gate, header, with_origin_form
+from camgate.serve.http.gate import Gate, Guard, header, with_origin_form
+from camgate.serve.http.permissions import Permissions
 
 
 async def nowhere(*_: object) -> None:
     raise AssertionError("no request goes through")
 
 
-GATE = Gate(nowhere, AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True))
+APP = QuartTrio(__name__, static_folder=None)
+GATE = Gate(
+    nowhere,
+    AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True),
+    Guard(Access(), Permissions(APP), lambda _camera: ()),
+)
 
 
 def scope(target: bytes, *headers: tuple[bytes, bytes], **fields: object) -> dict[str, Any]:

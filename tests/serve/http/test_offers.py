@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 
+from camgate.auth.identity import EVERYBODY
 from camgate.config.model import ServerSettings
 from camgate.relay.errors import NoCommonCodec, TooManyViewers, ViewerError
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.connection import MAX_MESSAGE_BYTES
+from camgate.serve.http.identity import IDENTITY
 from camgate.serve.http.offers import OfferLane
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
@@ -31,7 +33,14 @@ class Routes:
 
 
 def scope(raw_path: bytes = b"/whep/front", headers: dict[bytes, bytes] = HEADERS, **fields: object) -> dict[str, Any]:
-    basis = {"type": "http", "method": "POST", "query_string": b"", "path": raw_path.decode(), "raw_path": raw_path}
+    basis = {
+        IDENTITY: EVERYBODY,
+        "type": "http",
+        "method": "POST",
+        "query_string": b"",
+        "path": raw_path.decode(),
+        "raw_path": raw_path,
+    }
     return {**basis, "headers": list(headers.items()), **fields}
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import trio
 
+from camgate.auth.access import Access
 from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
@@ -21,7 +22,7 @@ METHODS = {"get", "post", "patch", "delete", "options", "put"}
 
 def routes(engine: FakeEngine, web: Path) -> set[tuple[str, str]]:
     rules = AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True)
-    app = build_application(engine, ServerSettings(), rules, CameraFeed(engine), WebFiles(web), trio.Event())
+    app = build_application(engine, ServerSettings(), rules, CameraFeed(engine), WebFiles(web), Access(), trio.Event())
     found = set()
     for rule in app.url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)

@@ -1,0 +1,60 @@
+"""Why somebody is not let in, in words for them. None says whether a user exists."""
+
+from http import HTTPStatus
+
+from camgate.relay.errors import ViewerError
+
+
+class SignedOut(ViewerError):
+    """The request does not say who asks, and what it asks for is not for everybody."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    title = "Signed out"
+
+    def __str__(self) -> str:
+        return "Sign in at /signin, or send a user name and password (HTTP Basic) or a token (Bearer) with the request."
+
+
+class LoginRefused(ViewerError):
+    """A user name, password or token is wrong, or the token's time is over."""
+
+    status = HTTPStatus.UNAUTHORIZED
+    title = "Login refused"
+
+    def __init__(self, what: str) -> None:
+        """what: what was wrong, such as `the user name or the password is wrong`; strangers read it."""
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"The login was refused: {self.what}."
+
+
+class TooManyLogins(ViewerError):
+    """So many logins failed that the next one has to wait."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many logins"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"Too many logins have failed; try again in {self.retry_after_s:.0f} s."
+
+
+class NotPermitted(ViewerError):
+    """Somebody is known, and may not do this."""
+
+    status = HTTPStatus.FORBIDDEN
+    title = "Not permitted"
+
+    def __init__(self, action: str, camera: str | None = None) -> None:
+        super().__init__(action, camera)
+        self.action = action
+        self.camera = camera
+
+    def __str__(self) -> str:
+        where = "on this server" if self.camera is None else "with this camera"
+        return f"This needs the permission `{self.action}` {where}; ask whoever runs it, or sign in as somebody else."

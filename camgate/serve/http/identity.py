@@ -1,0 +1,113 @@
+"""Who asks, as the gate found out: for routes, and for what they list."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qsl
+
+from quart import request, websocket
+
+from camgate.auth.access import Access, Credentials
+from camgate.auth.errors import LoginRefused, SignedOut
+from camgate.auth.identity import Action, Identity
+
+IDENTITY = "camgate.identity"
+"""The key of the ASGI scope."""
+SESSION_COOKIE = "camgate_session"
+TOKEN_PARAMETER = "token"
+MAX_LOGIN_CHARS = 1024
+Groups = Callable[[str], tuple[str, ...]]
+
+
+async def identify(access: Access, scope: Any) -> Identity:
+    """Find out who sent a request. Raises SignedOut, LoginRefused, TooManyLogins."""
+    identity = await access.identify(credentials_untrusted(scope))
+    if identity is None:
+        raise SignedOut
+    return identity
+
+
+def asking() -> Identity:
+    """Who sent the present request; the gate has let nobody else through."""
+    scope: Any = request.scope
+    identity: Identity = scope[IDENTITY]
+    return identity
+
+
+def connecting() -> Identity:
+    """Who opened the present WebSocket."""
+    scope: Any = websocket.scope
+    identity: Identity = scope[IDENTITY]
+    return identity
+
+
+class Sight:
+    """Which cameras somebody may use for an action; remembers what was asked."""
+
+    def __init__(self, identity: Identity, groups: Groups, action: Action = Action.VIEW) -> None:
+        self._identity = identity
+        self._groups = groups
+        self._action = action
+        self._known: dict[str, bool] = {}
+        self.is_whole = identity.may_everywhere(action)
+
+    def __contains__(self, camera: object) -> bool:
+        if self.is_whole:
+            return True
+        assert isinstance(camera, str)
+        known = self._known.get(camera)
+        if known is None:
+            known = self._known[camera] = self._identity.may(self._action, camera, self._groups(camera))
+        return known
+
+
+def credentials_untrusted(scope: Any) -> Credentials:
+    """Read what a request shows of who sent it. Raises LoginRefused where that is garbled."""
+    client = scope.get("client")
+    address = client[0] if client else ""
+    authorization = cookie = None
+    for name, value in scope["headers"]:
+        match name.lower():
+            case b"authorization":
+                authorization = value.decode("latin-1")
+            case b"cookie":
+                cookie = value.decode("latin-1")
+    if authorization is not None:
+        return _authorization(address, authorization)
+    if b"token=" in scope["query_string"]:
+        for key, value in parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=64):
+            if key == TOKEN_PARAMETER:
+                return Credentials(address=address, bearer=value)
+    return Credentials(address=address, session=None if cookie is None else session_in_untrusted(cookie))
+
+
+def session_in_untrusted(cookie: str) -> str | None:
+    """Return the session in a Cookie header (RFC 6265 section 4.2.1); the first one, as browsers sort them."""
+    for part in cookie.split(";"):
+        name, equals, value = part.strip().partition("=")
+        if equals and name == SESSION_COOKIE:
+            return value
+    return None
+
+
+def _authorization(address: str, value: str) -> Credentials:
+    scheme, _, rest = value.strip().partition(" ")
+    rest = rest.strip()
+    if scheme.lower() == "bearer" and rest:
+        return Credentials(address=address, bearer=rest)
+    if scheme.lower() == "basic" and rest:
+        return Credentials(address=address, login=basic_untrusted(rest))
+    raise LoginRefused("the Authorization header is neither Basic nor Bearer")
+
+
+def basic_untrusted(text: str) -> tuple[str, str]:
+    """Return name and password of HTTP Basic, in UTF-8 (RFC 7617 sections 2 and 2.1). Raises LoginRefused."""
+    try:
+        login = base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise LoginRefused("the Authorization header's Basic part is not NAME:PASSWORD in UTF-8 and base64") from None
+    name, colon, password = login.partition(":")
+    if not colon or len(login) > MAX_LOGIN_CHARS:
+        raise LoginRefused("the Authorization header's Basic part is not NAME:PASSWORD, of 1,024 characters at most")
+    return name, password
