@@ -84,6 +84,11 @@ class Access:
         return self._open
 
     @property
+    def settings(self) -> AuthSettings:
+        """The users and roles of now."""
+        return self._settings
+
+    @property
     def session_s(self) -> float:
         """How long a browser stays signed in, in seconds."""
         return self._settings.session_days * DAY_S
@@ -162,12 +167,11 @@ class Access:
         return self.leases.end_all(lambda identity: not self._still_holds(identity), "the permission was taken away")
 
     def _still_holds(self, identity: Identity) -> bool:
-        users = [key.removeprefix("user:") for key in identity.stands_on if key.startswith("user:")]
-        for name in users:
-            now = identity_of_user(self._settings, name, identity.way)
-            if now is None or (identity.way is not Way.TOKEN and now.grants != identity.grants):
-                return False
-        return True
+        names = [key.removeprefix("user:") for key in identity.stands_on if key.startswith("user:")]
+        if identity.way is Way.TOKEN:
+            return all(name in self._settings.users for name in names)
+        now = identity_of_user(self._settings, names[0], identity.way) if names else None
+        return now is not None and now.grants == identity.grants and set(now.stands_on) <= set(identity.stands_on)
 
     def _of_session(self, session: str) -> Identity | None:
         # A cookie that no longer holds is what browsers send when its time is over: nobody in particular.

@@ -31,8 +31,9 @@ def identity_of_user(settings: AuthSettings, name: str, way: Way, expires_at: fl
     grants = grants_of_user(settings, name)
     if grants is None:
         return None
+    stands_on = (f"user:{name}", f"password:{fingerprint(settings.users[name].password_hash)}")
     return Identity(
-        name=name, way=way, grants=grants, account=f"user:{name}", stands_on=(f"user:{name}",), expires_at=expires_at
+        name=name, way=way, grants=grants, account=f"user:{name}", stands_on=stands_on, expires_at=expires_at
     )
 
 

@@ -69,7 +69,7 @@ def _add_error_handlers(app: QuartTrio) -> None:
 
     @app.errorhandler(RemoteError)
     async def answer_remote_error(error: RemoteError) -> Response:
-        return problem_response(Problem.of_error(error))
+        return problem_response(Problem.of_error(error, is_script="Sec-Fetch-Mode" in request.headers))
 
     @app.errorhandler(Exception)
     async def answer_bug(error: Exception) -> Response:

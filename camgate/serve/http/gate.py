@@ -4,7 +4,6 @@ It stands before Quart, since Quart fails with a 500 on request targets that are
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
@@ -21,8 +20,6 @@ from camgate.serve.http.permissions import Needed, Permissions
 from camgate.serve.http.problem import Problem
 
 SIGN_IN_PATH = "/signin"
-CHALLENGE = 'Basic realm="camgate", charset="UTF-8"'
-"""RFC 7617 section 2.1."""
 
 
 class Gate:
@@ -122,12 +119,7 @@ class Guard:
         if isinstance(error, SignedOut) and _wants_page(scope):
             location = f"{scope.get('root_path', '')}{SIGN_IN_PATH}?next={quote(_target(scope), safe='')}"
             return Problem(status=303, detail=str(error), headers={"location": location})
-        problem = Problem.of_error(error)
-        if problem.status == 401:
-            # Without it no browser and no tool would send a login. Pages' scripts ask by themselves.
-            challenge = {} if header(scope, b"sec-fetch-mode") else {"www-authenticate": CHALLENGE}
-            return replace(problem, headers={**problem.headers, **challenge})
-        return problem
+        return Problem.of_error(error, is_script=header(scope, b"sec-fetch-mode") is not None)
 
 
 def _wants_page(scope: Any) -> bool:

@@ -1,4 +1,7 @@
-"""The API's description for programs and people: OpenAPI 3.1, written by hand and tested to list every route."""
+"""The API's description for programs and people: OpenAPI 3.1, written by hand and tested to list every route.
+
+Its many lines are one document, read from top to bottom.
+"""
 
 from typing import Any
 

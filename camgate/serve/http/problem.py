@@ -16,6 +16,9 @@ from camgate.relay.errors import ViewerError
 
 MEDIA_TYPE = "application/problem+json"
 
+CHALLENGE = 'Basic realm="camgate", charset="UTF-8"'
+"""RFC 7617 section 2.1: tools send a login only when they are told how."""
+
 _ADVICE = {
     400: "The request cannot be understood; check its syntax.",
     404: "There is nothing at this address; /api/v1/openapi.json lists what there is.",
@@ -52,8 +55,12 @@ class Problem:
         return cls(status=status, detail=detail, headers={name.replace("_", "-"): headers[name] for name in headers})
 
     @classmethod
-    def of_error(cls, error: RemoteError) -> "Problem":
-        """The problem that a peer's mistake is; what it may know is what the error says."""
+    def of_error(cls, error: RemoteError, *, is_script: bool = False) -> "Problem":
+        """The problem that a peer's mistake is; what it may know is what the error says.
+
+        is_script: a page's script asks, which deals with a 401 itself: told how to log in, its browser would ask for a
+        password in a window of its own.
+        """
         if not isinstance(error, ViewerError):
             return cls(status=error.status, detail=str(error))
         return cls(
@@ -62,6 +69,7 @@ class Problem:
             title=error.title,
             kind=kind_of(type(error)),
             retry_after_s=error.retry_after_s,
+            headers={"www-authenticate": CHALLENGE} if error.status == 401 and not is_script else {},
         )
 
     def members(self) -> dict[str, object]:

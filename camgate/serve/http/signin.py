@@ -71,7 +71,7 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles) -> None:
 
     @app.get("/api/v1/session")
     @open_to_all
-    async def show_session() -> Response:
+    async def show_who_asks() -> Response:
         """Who asks; `null` for nobody, which is no error: pages ask this to find out whether they are signed in."""
         identity = await access.identify(credentials_untrusted(request.scope))
         return json_response(None if identity is None else describe(identity, identity.expires_at))

@@ -1,7 +1,7 @@
 """One viewer's life: checked by ICE, keyed by DTLS, then watching until it leaves, falls silent or is sent away.
 
 The endpoint owns the task that runs `Peer.run` and hands it every datagram of its addresses. ICE-lite (RFC 8445
-section 2.5): we answer checks, and send to the address of the last one that nominates.
+section 2.5): we answer checks, and send to the address of the last one that nominates. These lines are one life.
 """
 
 import secrets

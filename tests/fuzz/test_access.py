@@ -1,0 +1,161 @@
+"""Whatever a request shows of who sent it, only the declared refusals come out."""
+
+import base64
+import json
+import time
+from typing import Any
+
+import jwt
+from hypothesis import given
+from hypothesis import strategies as st
+
+from camgate.auth.access import SESSION, TOKEN
+from camgate.auth.errors import LoginRefused
+from camgate.auth.signing import Signer, TokenRefused
+from camgate.serve.http.identity import basic_untrusted, credentials_untrusted, session_in_untrusted
+from camgate.serve.http.signin import BadLogin, login_untrusted
+from tests.fuzz.reach import Reach
+
+KEY = bytes(range(32))
+NOW_S = 1_000_000.0
+VALID = Signer(KEY).sign(TOKEN, {"jti": "1", "exp": NOW_S + 60, "grants": {"view": ["front"]}})
+
+times = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5) | st.lists(st.integers())
+
+
+def test_basic_logins() -> None:
+    reach = Reach("Basic login")
+
+    @given(st.binary(max_size=40) | st.text(max_size=40).map(lambda text: base64.b64encode(text.encode())))
+    def fuzz(text: bytes) -> None:
+        try:
+            name, password = basic_untrusted(text.decode("latin-1"))
+        except LoginRefused:
+            reach.seen(b":" not in text and text != b"")
+        else:
+            reach.seen(True)
+            assert ":" not in name
+            assert base64.b64encode(f"{name}:{password}".encode()) == text
+
+    fuzz()
+    reach.check()
+
+
+def test_headers_and_queries() -> None:
+    reach = Reach("credentials")
+    values = st.binary(max_size=60) | st.sampled_from(
+        [b"Basic YTpi", b"bearer x.y.z", b"Digest a=b", b"Bearer", b"basic "]
+    )
+    headers = st.lists(
+        st.tuples(st.sampled_from([b"authorization", b"Cookie", b"cookie", b"host"]), values), max_size=4
+    )
+
+    @given(headers, st.binary(max_size=40) | st.binary(max_size=20).map(lambda rest: b"token=" + rest))
+    def fuzz(given_headers: list[tuple[bytes, bytes]], query: bytes) -> None:
+        scope: dict[str, Any] = {"client": ("192.0.2.1", 5), "headers": given_headers, "query_string": query}
+        try:
+            found = credentials_untrusted(scope)
+        except LoginRefused:
+            reach.seen(True)
+        else:
+            reach.seen(found.bearer is not None or found.login is not None or found.session is not None)
+            assert sum(each is not None for each in (found.bearer, found.login, found.session)) <= 1
+
+    fuzz()
+    reach.check()
+
+
+def test_cookies() -> None:
+    reach = Reach("Cookie")
+    parts = st.text(max_size=20) | st.text(max_size=10).map(lambda text: f"camgate_session={text}")
+
+    @given(st.lists(parts, max_size=5).map("; ".join))
+    def fuzz(cookie: str) -> None:
+        session = session_in_untrusted(cookie)
+        reach.seen(session is not None)
+        assert session is None or ";" not in session
+
+    fuzz()
+    reach.check()
+
+
+def test_sign_ins() -> None:
+    reach = Reach("sign-in")
+    fields = st.fixed_dictionaries(
+        {"name": st.text(max_size=5) | st.none(), "password": st.text(max_size=5) | st.integers()}
+    )
+
+    @given(st.binary(max_size=40) | fields.map(lambda value: json.dumps(value).encode()))
+    def fuzz(body: bytes) -> None:
+        try:
+            name, password = login_untrusted(body)
+        except BadLogin:
+            reach.seen(body.startswith(b"{"))
+        else:
+            reach.seen(True)
+            assert name
+            assert password
+
+    fuzz()
+    reach.check()
+
+
+def test_tokens() -> None:
+    reach = Reach("token")
+    signer = Signer(KEY)
+
+    @st.composite
+    def tokens(draw: st.DrawFn) -> str:
+        match draw(st.integers(0, 3)):
+            case 0:
+                return draw(st.text(max_size=60))
+            case 1:
+                place = draw(st.integers(0, len(VALID) - 1))
+                return VALID[:place] + draw(st.text(max_size=3)) + VALID[place + 1 :]
+            case 2:
+                return signer.sign(TOKEN, {"exp": draw(times), "nbf": draw(times)})
+            case _:
+                return signer.sign(draw(st.text(max_size=5)), {"exp": NOW_S + 60})
+
+    @given(tokens())
+    def fuzz(token: str) -> None:
+        try:
+            claims = signer.read_untrusted(TOKEN, token, NOW_S)
+        except TokenRefused:
+            reach.seen(token.count(".") == 2)
+        else:
+            reach.seen(True)
+            assert claims["exp"] > NOW_S
+
+    fuzz()
+    reach.check()
+
+
+def test_no_other_kind_of_token_passes() -> None:
+    """Unsigned, of another key, for another use, over, not yet valid, without an end, by another issuer."""
+    signer, claims = Signer(KEY), {"iss": "camgate", "aud": TOKEN, "exp": NOW_S + 60}
+    refused = [
+        jwt.encode(claims, None, algorithm="none"),
+        jwt.encode(claims, bytes(32), algorithm="HS256"),
+        jwt.encode(claims, KEY * 2, algorithm="HS512"),
+        signer.sign(SESSION, {"exp": NOW_S + 60}),
+        signer.sign(TOKEN, {"exp": NOW_S}),
+        signer.sign(TOKEN, {"exp": NOW_S + 60, "nbf": NOW_S + 1}),
+        signer.sign(TOKEN, {"jti": "1"}),
+        jwt.encode({**claims, "iss": "elsewhere"}, KEY, algorithm="HS256"),
+        VALID + "A" * 10_000,
+        VALID.replace(".", "..", 1),
+        "",
+    ]
+    for token in refused:
+        try:
+            signer.read_untrusted(TOKEN, token, NOW_S)
+        except TokenRefused:
+            continue
+        raise AssertionError(token)
+    assert signer.read_untrusted(TOKEN, VALID, NOW_S)["jti"] == "1"
+
+
+def test_a_token_is_read_by_the_clock_that_is_given() -> None:
+    assert time.time() > NOW_S + 60
+    assert Signer(KEY).read_untrusted(TOKEN, VALID, NOW_S + 59)

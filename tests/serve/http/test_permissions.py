@@ -1,0 +1,218 @@
+"""Every route and every role: who may use what, over real sockets, from the application's own list of routes."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+import trio
+from quart_trio import QuartTrio
+
+from camgate.auth.access import TOKEN, Access
+from camgate.auth.identity import Action
+from camgate.auth.signing import Signer
+from camgate.config.model import ServerSettings
+from camgate.serve.http.access import AccessRules
+from camgate.serve.http.application import build_application
+from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.pages import WebFiles
+from camgate.serve.http.permissions import Need, Permissions, UndeclaredRoute, needs, open_to_all
+from tests.fakes.accounts import access_for, basic
+from tests.fakes.engine import FakeEngine
+from tests.fakes.http import Server, running_server
+
+USERS = {
+    "alice": "admin",
+    "olga": "operator",
+    "victor": "viewer",
+    "fred": "front",
+    "yuri": "yard",
+    "olaf": "outside",
+    "norbert": "nothing",
+}
+
+SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf"}
+SEES_ANY = SEES_FRONT | {"yuri"}
+CONTROLS_ALL = {"alice", "olga"}
+EVERYBODY = {*USERS, "nobody"}
+
+EXPECTED = {
+    "GET /": SEES_ANY,
+    "GET /camera/<name>": SEES_FRONT,
+    "GET /embed/<name>": SEES_FRONT,
+    "GET /static/<path:name>": EVERYBODY,
+    "GET /signin": EVERYBODY,
+    "POST /signin": EVERYBODY,
+    "POST /signout": EVERYBODY,
+    "GET /api/v1/session": EVERYBODY,
+    "GET /healthz": EVERYBODY,
+    "GET /readyz": EVERYBODY,
+    "GET /api/v1/openapi.json": EVERYBODY,
+    "GET /api/v1/cameras": SEES_ANY,
+    "GET /api/v1/cameras/<name>": SEES_FRONT,
+    "GET /api/v1/cameras/<name>/snapshot.jpg": SEES_FRONT,
+    "GET /api/v1/server": CONTROLS_ALL,
+    "GET /api/v1/rtsp/clients": CONTROLS_ALL,
+    "GET /ws": EVERYBODY,
+    "POST /whep/<camera>": SEES_FRONT,
+    "GET /whep/<camera>": SEES_FRONT,
+    "OPTIONS /whep/<camera>": SEES_FRONT,
+    "GET /whep/<camera>/<session>": SEES_FRONT,
+    "OPTIONS /whep/<camera>/<session>": SEES_FRONT,
+    "PATCH /whep/<camera>/<session>": SEES_FRONT,
+    "DELETE /whep/<camera>/<session>": SEES_FRONT,
+}
+"""Who may, for the camera `front`, which is in the group `outside`. (A GET of /ws is answered 426.)"""
+
+
+def application(engine: FakeEngine, web: Path) -> QuartTrio:
+    rules = AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True)
+    return build_application(engine, ServerSettings(), rules, CameraFeed(engine), WebFiles(web), Access(), trio.Event())
+
+
+@pytest.fixture
+async def guarded(engine: FakeEngine, web: Path, tmp_path: Path) -> AsyncIterator[Server]:
+    engine.group_names["front"] = ("outside",)
+    (web / "signin.html").write_text("<!doctype html><title>Sign in</title>")
+    async with running_server(engine, web, access=access_for(USERS, tmp_path)) as server:
+        yield server
+
+
+async def test_every_route_is_in_the_table(engine: FakeEngine, web: Path) -> None:
+    found = {
+        f"{method} {rule.rule}"
+        for rule in application(engine, web).url_map.iter_rules()
+        for method in (rule.methods or set()) - {"HEAD"}
+    }
+    assert found == EXPECTED.keys()
+
+
+async def test_a_route_that_declares_no_need_keeps_the_server_from_starting(engine: FakeEngine, web: Path) -> None:
+    app = application(engine, web)
+    Permissions(app)
+
+    @app.get("/forgotten")
+    async def forgotten() -> str:
+        return ""
+
+    with pytest.raises(UndeclaredRoute, match="/forgotten needs a declaration"):
+        Permissions(app)
+
+
+@pytest.mark.parametrize("route", EXPECTED)
+async def test_who_may_use_a_route(guarded: Server, route: str) -> None:
+    method, _, rule = route.partition(" ")
+    target = rule.replace("<name>", "front").replace("<camera>", "front").replace("<session>", "session-0")
+    target = target.replace("<path:name>", "app.js")
+    passed = set()
+    for who in EVERYBODY:
+        reply = await guarded.request(method, target, headers={} if who == "nobody" else basic(who))
+        if reply.status not in (401, 403) and "unknown-camera" not in reply.body.decode("latin-1"):
+            passed.add(who)
+        elif who == "nobody":
+            assert reply.status == 401
+            assert method == "HEAD" or reply.problem()["type"] == "urn:camgate:problem:signed-out"
+        elif reply.status == 403:
+            assert reply.problem()["type"] == "urn:camgate:problem:not-permitted"
+    # An empty sign-in is a bad request, and refused to nobody for who they are.
+    assert passed == EXPECTED[route]
+
+
+async def test_a_camera_that_one_may_not_view_is_as_one_that_is_not_there(guarded: Server) -> None:
+    forbidden = await guarded.request("GET", "/api/v1/cameras/yard", headers=basic("fred"))
+    missing = await guarded.request("GET", "/api/v1/cameras/nope", headers=basic("fred"))
+    assert (forbidden.status, missing.status) == (404, 404)
+    assert forbidden.body.replace(b"yard", b"nope") == missing.body
+    assert {name: value for name, value in forbidden.headers.items() if name not in ("date", "content-length")} == {
+        name: value for name, value in missing.headers.items() if name not in ("date", "content-length")
+    }
+
+
+@pytest.mark.parametrize(
+    ("who", "names"), [("alice", ["front", "yard"]), ("fred", ["front"]), ("yuri", ["yard"]), ("olaf", ["front"])]
+)
+async def test_lists_hold_what_one_may_view(guarded: Server, who: str, names: list[str]) -> None:
+    reply = await guarded.request("GET", "/api/v1/cameras", headers=basic(who))
+    assert [camera["name"] for camera in reply.json()] == names
+    health = await guarded.request("GET", "/healthz?verbose", headers=basic(who))
+    assert health.json()["cameras"]["total"] == len(names)
+    async with guarded.websocket(headers=basic(who)) as socket:
+        first = await socket.get_message()
+        assert [name for name in ("front", "yard") if f'"name":"{name}"' in first] == names
+
+
+async def test_a_socket_hears_nothing_of_other_cameras(guarded: Server, engine: FakeEngine) -> None:
+    async with guarded.websocket(headers=basic("fred")) as socket:
+        await socket.get_message()
+        engine.change("yard", state="stalled")
+        engine.change("front", state="backoff")
+        with trio.fail_after(10):
+            assert '"front"' in (message := await socket.get_message())
+        assert "yard" not in message
+        await socket.send_message('{"type":"offer","id":"1","camera":"yard","sdp":"v=0"}')
+        with trio.fail_after(10):
+            assert "unknown-camera" in await socket.get_message()
+    async with guarded.websocket("/ws?camera=yard", headers=basic("fred")) as socket:
+        assert '"cameras":[]' in await socket.get_message()
+    assert engine.viewers == {}
+
+
+@pytest.mark.parametrize("target", ["/healthz?verbose", "/api/v1/cameras", "/ws"])
+async def test_wrong_logins_are_told_apart_from_none(guarded: Server, target: str) -> None:
+    if target != "/ws":
+        assert (await guarded.request("GET", target)).status == 401
+    for headers in (basic("alice", "wrong"), basic("ghost"), {"Authorization": "Bearer junk"}, {"Authorization": "x"}):
+        reply = await guarded.request("GET", target, headers={**headers, "Connection": "close"})
+        if target == "/ws":
+            continue  # a plain GET is answered 426, whoever asks
+        assert reply.status == 401
+        assert reply.problem()["type"] == "urn:camgate:problem:login-refused"
+        assert reply.headers["www-authenticate"].startswith("Basic ")
+
+
+async def test_people_are_sent_to_the_sign_in_page_and_scripts_are_not(guarded: Server) -> None:
+    reply = await guarded.request("GET", "/camera/front?x=1&y=%2F", headers={"Accept": "text/html,*/*"})
+    assert reply.status == 303
+    assert reply.headers["location"] == "/signin?next=%2Fcamera%2Ffront%3Fx%3D1%26y%3D%252F"
+    reply = await guarded.request("GET", "/api/v1/cameras", headers={"Sec-Fetch-Mode": "cors"})
+    assert reply.status == 401
+    assert "www-authenticate" not in reply.headers  # or the browser would ask in a window of its own
+
+
+async def test_a_preflight_needs_no_login(guarded: Server) -> None:
+    headers = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    assert (await guarded.request("OPTIONS", "/whep/front", headers=headers)).status == 204
+
+
+async def test_a_viewer_is_started_for_whoever_asks(guarded: Server, engine: FakeEngine) -> None:
+    headers = {**basic("fred"), "Content-Type": "application/sdp"}
+    for target in ("/whep/front", "/whep/front?wait=0"):  # the short way, and the routes
+        assert (await guarded.request("POST", target, b"v=0\r\n", headers)).status == 201
+    assert [viewer.identity.name for viewer in engine.viewers.values()] == ["fred", "fred"]
+
+
+async def test_a_token_is_for_its_cameras_and_its_time(engine: FakeEngine, web: Path, tmp_path: Path) -> None:
+    now_s = 1000.0
+    access = access_for(USERS, tmp_path, clock=lambda: now_s)
+    signer = Signer((tmp_path / "auth.key").read_bytes())
+    token = signer.sign(TOKEN, {"jti": "t1", "exp": 1060, "grants": {"view": ["front"]}})
+    async with running_server(engine, web, access=access) as server:
+        for ask in ({"Authorization": f"Bearer {token}"}, None):
+            query = "" if ask else f"?token={token}"
+            assert (await server.request("GET", f"/api/v1/cameras/front{query}", headers=ask)).status == 200
+            assert (await server.request("GET", f"/api/v1/cameras/yard{query}", headers=ask)).status == 404
+            assert (await server.request("GET", f"/api/v1/server{query}", headers=ask)).status == 403
+        now_s = 1060.0
+        reply = await server.request("GET", "/api/v1/cameras", headers={"Authorization": f"Bearer {token}"})
+        assert reply.status == 401
+        assert "expired" in reply.problem()["detail"]
+
+
+def test_needs_are_declared_on_the_view_itself() -> None:
+    @needs(Action.VIEW, "name")
+    async def view() -> None: ...
+
+    @open_to_all
+    async def other() -> None: ...
+
+    assert vars(view)["camgate_need"] == Need(Action.VIEW, "name")
+    assert vars(other)["camgate_need"] == Need(None)
