@@ -214,8 +214,7 @@ class PictureSource:
         options = self.options
         factory = GstRtspServer.RTSPMediaFactory()
         factory.set_launch(
-            f"( appsrc name=pictures is-live=true do-timestamp={not options.picture_delay_ms} format=time"
-            f" caps={self.caps}"
+            f"( appsrc name=pictures is-live=true format=time caps={self.caps}"
             f" ! {encoder(options)} ! {payloader(options)} {sound(options)} )"
         )
         factory.set_shared(True)
@@ -256,24 +255,28 @@ class PictureSource:
         # While a picture is drawn, another thread may set it to None; an error here would end the timer for good.
         appsrc = self.appsrc
         if appsrc is not None:
-            buffer = Gst.Buffer.new_wrapped(self.draw())
-            if self.options.picture_delay_ms:
-                self.push_late(appsrc, buffer)
-            else:
-                appsrc.emit("push-buffer", buffer)
+            self.push(appsrc)
         return False
 
-    def push_late(self, appsrc: Gst.Element, buffer: Gst.Buffer) -> None:
-        """Send a picture later than it was taken, but with the time of that."""
+    def push(self, appsrc: Gst.Element) -> None:
+        """Send a picture with the time at which it was taken, at once or later.
+
+        Not by `do-timestamp`, which does not wait for the pipeline's base time either: see `running_ns`.
+        """
         now_ns = running_ns(appsrc)
-        if now_ns is not None:
-            buffer.pts = now_ns
+        if now_ns is None:
+            return
+        buffer = Gst.Buffer.new_wrapped(self.draw())
+        buffer.pts = now_ns
 
-            def push() -> bool:
-                appsrc.emit("push-buffer", buffer)
-                return False
+        def push_now() -> bool:
+            appsrc.emit("push-buffer", buffer)
+            return False
 
-            GLib.timeout_add(self.options.picture_delay_ms, push)
+        if self.options.picture_delay_ms:
+            GLib.timeout_add(self.options.picture_delay_ms, push_now)
+        else:
+            push_now()
 
     def draw(self) -> bytes:
         picture = bytearray(self.background)
