@@ -11,7 +11,6 @@ from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.secrets import mask
 from camgate.config.errors import ConfigError, StartError
-from camgate.config.load import start_problem
 
 FAILED = 1
 BAD_CONFIG = BAD_USAGE = 2
@@ -42,6 +41,8 @@ def _tell(error: BaseException, config: Path | None) -> int:
             typer.echo(mask(str(error)), err=True)
             return BAD_CONFIG
         case StartError():
+            from camgate.config.load import start_problem  # with all that reads a config; most commands end well
+
             typer.echo(mask(str(start_problem(error, config))), err=True)
             return BAD_CONFIG
         case RemoteError():

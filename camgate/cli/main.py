@@ -6,31 +6,15 @@ import typer
 
 from camgate import __version__
 from camgate.cli.argv import credentials_were_given, hidden
-from camgate.cli.bench import bench
-from camgate.cli.check import check
-from camgate.cli.demo import demo
-from camgate.cli.discover import discover
+from camgate.cli.commands import SETTINGS, LazyCommands
 from camgate.cli.exits import BAD_USAGE, FAILED
-from camgate.cli.init import init
-from camgate.cli.probe import probe
-from camgate.cli.run import run
 
 EXPOSED_LOGIN = (
     "camgate: a login on the command line can be read in the shell's history, and for a moment in the process list; "
     "better hand the password over in a file or in the environment"
 )
 
-app = typer.Typer(
-    name="camgate",
-    add_completion=False,
-    no_args_is_help=True,
-    # Pretty tracebacks would go past the mask.
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-
-for command in (run, demo, check, init, discover, probe, bench):
-    app.command()(command)
+app = typer.Typer(name="camgate", cls=LazyCommands, no_args_is_help=True, **SETTINGS)
 
 
 def _show_version(wanted: bool) -> None:

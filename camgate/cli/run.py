@@ -9,7 +9,6 @@ import typer
 
 from camgate.base.log_setup import setup_logging
 from camgate.cli.exits import exit_codes
-from camgate.cli.serve import serve
 from camgate.config.load import find_config_file, load
 
 
@@ -27,6 +26,7 @@ def run(
         file = find_config_file(config)
         settings = load(file, os.environ)
     from camgate import app  # takes most of a second: a mistake in the config is told before
+    from camgate.cli.serve import serve
 
     with setup_logging(settings.logging), exit_codes(file):
         facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
