@@ -74,7 +74,7 @@ class Access:
             return
         assert state is not None
         self._open = False
-        self._passwords = Passwords()
+        self._passwords = Passwords((user.password_hash for user in settings.users.values()), clock=monotonic)
         self._signer = Signer(load_or_make_key(state))
         self._revoked = Revoked(state / REVOKED_FILE, clock)
 
@@ -101,7 +101,7 @@ class Access:
                 nursery.start_soon(self._watch_revoked)
 
     async def identify(self, credentials: Credentials) -> Identity | None:
-        """Return who asks, None for nobody in particular. Raises LoginRefused, TooManyLogins."""
+        """Return who asks, None for nobody in particular. Raises LoginRefused, TooManyLogins, TooManyLoginsAtOnce."""
         if self._open:
             return EVERYBODY
         if credentials.bearer is not None:
@@ -113,14 +113,14 @@ class Access:
         return None
 
     async def sign_in(self, name: str, password: str, address: str, way: Way = Way.SESSION) -> Identity:
-        """Check a user's password. Raises LoginRefused, TooManyLogins."""
+        """Check a user's password. Raises LoginRefused, TooManyLogins, TooManyLoginsAtOnce."""
         user = self._settings.users.get(name) if not self._open else None
         password_hash = user.password_hash if user else None
         now_s = self._monotonic()
-        is_right = self._passwords.is_remembered(password_hash, password, now_s)
+        is_right = self._passwords.is_remembered(name, password, password_hash)
         if not is_right:
             self.throttle.check(address, name, now_s)
-            is_right = await self._passwords.verify(password_hash, password, self._monotonic)
+            is_right = await self._passwords.is_right(name, password, password_hash)
             if is_right:
                 self.throttle.succeeded(address, name)
             else:
@@ -164,6 +164,8 @@ class Access:
         From none to some or back needs a restart, as the listeners' rules hang on it.
         """
         self._settings = settings
+        if not self._open:
+            self._passwords.replace(user.password_hash for user in settings.users.values())
         return self.leases.end_all(lambda identity: not self._still_holds(identity), "the permission was taken away")
 
     def _still_holds(self, identity: Identity) -> bool:

@@ -44,6 +44,20 @@ class TooManyLogins(ViewerError):
         return f"Too many logins have failed; try again in {self.retry_after_s:.0f} s."
 
 
+class TooManyLoginsAtOnce(ViewerError):
+    """So many logins wait to be checked that one more would wait for too long."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Too many logins at once"
+
+    def __init__(self, retry_after_s: float) -> None:
+        super().__init__(retry_after_s)
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"Too many logins wait to be checked; try again in {self.retry_after_s:.0f} s."
+
+
 class NotPermitted(ViewerError):
     """Somebody is known, and may not do this."""
 

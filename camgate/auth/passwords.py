@@ -1,75 +1,121 @@
-"""Checks passwords against argon2id hashes: slow on purpose, so never in the event loop, and a few at once only.
+"""Whether a password is right, within bounds that a flood of logins cannot break.
 
-A right login is remembered for a while, under a key that only this process knows: programs send their password with
-each request (HTTP Basic), and 50 ms of a processor each would be too much.
+A hash is slow and takes memory on purpose. So at most half of the processors check passwords at once, in threads, and
+only so many logins wait for them. Whoever sends a name and password with each request (HTTP Basic) is remembered for
+some minutes, by a keyed digest of both, never by the password. Owns no task: each check runs in its caller's.
 """
 
 import hashlib
-import hmac
+import os
 import secrets
-from collections import OrderedDict
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
-import argon2
 import trio
-from argon2.exceptions import InvalidHashError, VerificationError
+from argon2.exceptions import Argon2Error
+from argon2.low_level import Type, verify_secret
 
-from camgate.auth.errors import TooManyLogins
+from camgate.auth.errors import TooManyLoginsAtOnce
+from camgate.config.password_hash import HashCost, password_bytes
 
-AT_ONCE = 2
-"""Each takes a thread and up to 64 MiB."""
-MAX_WAITING = 30
-"""More would wait for seconds."""
-WAIT_S = 2.0
-REMEMBER_S = 300.0
-MAX_REMEMBERED = 1000
+MAX_PASSWORD_BYTES = 1024
+MAX_THREADS = 4
+MAX_WAITING = 64
+"""Logins that are checked or wait for it: some four seconds of one thread's work."""
+RETRY_S = 5.0
 
-_hasher = argon2.PasswordHasher(time_cost=3, memory_cost=32 * 1024, parallelism=1)
-"""RFC 9106 section 4 wants 64 MiB of machines that do nothing else; 32 MiB and three passes take about 60 ms here."""
+REMEMBERED_S = 300.0
+MAX_REMEMBERED = 1024
+"""Right logins; some 150 bytes each."""
 
 
-def hash_password(password: str) -> str:
-    """Return the argon2id hash of a password, in PHC format. Takes some 60 ms."""
-    return _hasher.hash(password)
+@dataclass(slots=True, eq=False)
+class _Check:
+    """A check that is under way; others who ask the same wait for it."""
+
+    done: trio.Event = field(default_factory=trio.Event)
+    is_right: bool | None = None
+    """None while it is not known, and when whoever made it was cancelled."""
 
 
 class Passwords:
-    """Checks logins. Bytes of a password are kept nowhere, only an HMAC of right ones."""
+    """Checks passwords against hashes, and remembers those that were right."""
 
-    def __init__(self) -> None:
+    def __init__(self, hashes: Iterable[str] = (), *, clock: Callable[[], float] = time.monotonic) -> None:
+        """hashes: those of all users, which a check of nobody's password must not differ from. clock: in seconds."""
+        self._clock = clock
         self._key = secrets.token_bytes(32)
-        self._right: OrderedDict[bytes, float] = OrderedDict()
-        self._limiter = trio.CapacityLimiter(AT_ONCE)
-        # Whoever asks for a user who does not exist must wait as long.
-        self._nobody = hash_password(secrets.token_hex(16))
+        processors = len(os.sched_getaffinity(0))
+        self._threads = trio.CapacityLimiter(max(1, min(MAX_THREADS, processors // 2)))
+        self._checks: dict[bytes, _Check] = {}
+        self._remembered: dict[bytes, float] = {}
+        self.replace(hashes)
 
-    def is_remembered(self, password_hash: str | None, password: str, now_s: float) -> bool:
-        """Whether this login was right a short while ago; costs microseconds."""
-        if password_hash is None:
-            return False
-        return self._right.get(self._digest(password_hash, password), -1.0) > now_s
+    def replace(self, hashes: Iterable[str]) -> None:
+        """Take other users' hashes than before, and forget who was remembered."""
+        self._remembered.clear()
+        costs = {HashCost.of(each) for each in hashes} or {HashCost()}
+        self._decoys = [cost.decoy() for cost in costs]
 
-    async def verify(self, password_hash: str | None, password: str, clock: Callable[[], float]) -> bool:
-        """Whether the password is the one of the hash; None is nobody's hash. Raises TooManyLogins when flooded."""
-        if self._limiter.statistics().tasks_waiting >= MAX_WAITING:
-            raise TooManyLogins(WAIT_S)
-        hashed = self._nobody if password_hash is None else password_hash
-        is_right = await trio.to_thread.run_sync(_verify, hashed, password, limiter=self._limiter)
-        if password_hash is None or not is_right:
-            return False
-        self._right[self._digest(password_hash, password)] = clock() + REMEMBER_S
-        if len(self._right) > MAX_REMEMBERED:
-            self._right.popitem(last=False)
-        return True
+    async def is_right(self, name: str, password: str, password_hash: str | None) -> bool:
+        """Whether this is the password of the hash; of None, who is nobody, it never is, and is as slow to tell.
 
-    def _digest(self, password_hash: str, password: str) -> bytes:
-        # The hash is in it: with another password for the user, the old one is remembered no more.
-        message = password_hash.encode() + b"\0" + password.encode(errors="surrogatepass")
-        return hmac.digest(self._key, message, hashlib.sha256)
+        Raises TooManyLoginsAtOnce.
+        """
+        digest = self._digest(name, password, password_hash or "")
+        if self._is_remembered(digest):
+            return True
+        while (check := self._checks.get(digest)) is not None:
+            await check.done.wait()
+            if check.is_right is not None:
+                return check.is_right
+        if len(self._checks) >= MAX_WAITING:
+            raise TooManyLoginsAtOnce(RETRY_S)
+        is_right = await self._check(digest, name, password_bytes(password), password_hash)
+        if is_right:
+            self._remember(digest)
+        return is_right
+
+    def is_remembered(self, name: str, password: str, password_hash: str | None) -> bool:
+        """Whether this login was right some minutes ago, which takes microseconds to tell."""
+        return password_hash is not None and self._is_remembered(self._digest(name, password, password_hash))
+
+    async def _check(self, digest: bytes, name: str, password: bytes, password_hash: str | None) -> bool:
+        check = self._checks[digest] = _Check()
+        # Nobody's password is as long; to hash all of it would keep us busy.
+        expected = password_hash if len(password) <= MAX_PASSWORD_BYTES else None
+        tried = expected or self._decoy(name)
+        try:
+            fits = await trio.to_thread.run_sync(_fits, tried, password[:MAX_PASSWORD_BYTES], limiter=self._threads)
+            check.is_right = fits and expected is not None
+            return check.is_right
+        finally:
+            del self._checks[digest]
+            check.done.set()
+
+    def _decoy(self, name: str) -> str:
+        """Return what stands for the hash of a user who is not there, and costs the same each time."""
+        return self._decoys[int.from_bytes(self._digest(name)[:4]) % len(self._decoys)]
+
+    def _digest(self, *texts: str) -> bytes:
+        parts = [text.encode(errors="surrogatepass") for text in texts]
+        framed = b"".join(len(part).to_bytes(4) + part for part in parts)
+        return hashlib.blake2b(framed, key=self._key, digest_size=32).digest()
+
+    def _is_remembered(self, digest: bytes) -> bool:
+        return self._remembered.get(digest, -1.0) > self._clock()
+
+    def _remember(self, digest: bytes) -> None:
+        # Whoever was remembered first goes for others.
+        if len(self._remembered) >= MAX_REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+        self._remembered.pop(digest, None)
+        self._remembered[digest] = self._clock() + REMEMBERED_S
 
 
-def _verify(hashed: str, password: str) -> bool:
+def _fits(password_hash: str, password: bytes) -> bool:
     try:
-        return _hasher.verify(hashed, password.encode(errors="surrogatepass"))
-    except (VerificationError, InvalidHashError):
+        return verify_secret(password_hash.encode("ascii"), password, Type.ID)
+    except Argon2Error:
         return False

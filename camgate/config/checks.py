@@ -10,12 +10,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from argon2 import Type, extract_parameters
-from argon2.exceptions import InvalidHashError
-
 from camgate.config.address import split_listen
 from camgate.config.errors import KeyPath
 from camgate.config.model import Transport
+from camgate.config.password_hash import UnusableHash, check_password_hash
 from camgate.wire.onvif.address import MalformedAddress, split_address_untrusted
 
 T = TypeVar("T")
@@ -25,9 +23,6 @@ MAX_NAME_CHARS = 64
 """Camera names stand in URLs, file names and log lines."""
 
 MAX_PATTERN_CHARS = 128
-
-MAX_HASH_MEMORY_KIB, MAX_HASH_PASSES = 1_048_576, 50
-"""Of argon2: a gibibyte. Whoever writes the config could ask for all memory there is."""
 
 _KINDS: Mapping[type, str] = {
     bool: "true or false",
@@ -261,17 +256,11 @@ def user_name(name: str) -> str:
 
 def password_hash(value: object) -> str:
     """Take a hash of argon2id in PHC format. Never repeats it."""
-    right = "write the line that `camgate user hash` prints"
-    given = _as(text, value, right)
+    given = _as(text, value, "write the line that `camgate user hash` prints")
     try:
-        parameters = extract_parameters(given)
-    except InvalidHashError:
-        raise Wrong(f"is no hash of a password; {right}") from None
-    if parameters.type is not Type.ID:
-        raise Wrong(f"is a hash of another kind than argon2id; {right}")
-    if parameters.memory_cost > MAX_HASH_MEMORY_KIB or parameters.time_cost > MAX_HASH_PASSES:
-        raise Wrong(f"is a hash that would take this machine too long to check; {right}")
-    return given
+        return check_password_hash(given)
+    except UnusableHash as error:
+        raise Wrong(str(error)) from None
 
 
 def pattern(value: object) -> str:
