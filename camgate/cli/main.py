@@ -52,5 +52,9 @@ def run_command_line() -> int:
 
 
 def _command_of(error: typer.TyperException) -> str:
-    context: typer.Context | None = getattr(error, "ctx", None)
-    return f"camgate {context.info_name}" if context and context.parent else "camgate"
+    context = getattr(error, "ctx", None)
+    names: list[str] = []
+    while context is not None and context.parent is not None:
+        names.insert(0, context.info_name)
+        context = context.parent
+    return " ".join(["camgate", *names])

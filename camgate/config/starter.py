@@ -10,15 +10,14 @@ from camgate.config.errors import ConfigError, Problem, key_in_words
 from camgate.config.load import parse
 from camgate.config.schema import CAMERAS
 
+ADMIN = "admin"
+"""The first user."""
+
 _HEAD = """\
 # camgate: cameras in the browser. `camgate check FILE` says whether this file is in order, `camgate run --config FILE`
 # shows the cameras. What is not written here has its default; etc/camgate.toml in camgate's source explains all keys.
 
-# [server]
-# listen = "127.0.0.1:8107"     # pages and API; "0.0.0.0:8107" to be reached by other machines: without a
-#                               # password, so `camgate run` wants --insecure
-# max_viewers = 1000
-
+{server}
 # [webrtc]
 # port = 8108                   # UDP, for the media of all viewers; open it in the firewall
 # advertise = ["auto"]          # add this machine's public address if it is behind NAT or in a container
@@ -31,7 +30,23 @@ _HEAD = """\
 # directory = "logs"            # made if it is missing; such as "/var/log/camgate" if camgate's user may write there
 
 # One table a camera; its name becomes part of URLs. `camgate probe URL` tells whether a camera answers.
-# A login belongs into username and password, or password = "${NAME}" from the environment, or password_file.
+# A login belongs into username and password, or password = "${{NAME}}" from the environment, or password_file.
+"""
+
+_SERVER = """\
+[server]
+listen = "0.0.0.0:8107"         # pages and API, on all addresses of this machine; "127.0.0.1:8107" for itself only
+# max_viewers = 1000
+
+# Who signs in, a table each: `camgate user hash NAME` asks for a password and prints one. "viewer" is the role of those
+# who may only watch; docs/access.md tells how to give away some cameras only.
+{admin}"""
+
+_OPEN_SERVER = """\
+# [server]
+# listen = "127.0.0.1:8107"     # pages and API; to be reached by other machines, such as with "0.0.0.0:8107", camgate
+#                               # wants users: `camgate user hash NAME` asks for a password and prints one's table
+# max_viewers = 1000
 """
 
 _EXAMPLE = {
@@ -44,13 +59,29 @@ _EXAMPLE_LOGIN = """\
 """
 
 
-def starter_text(cameras: Mapping[str, str]) -> str:
-    """Return a config with these cameras (name -> URL), or with an example where there are none."""
+def user_table(name: str, password_hash: str, roles: Sequence[str]) -> str:
+    """Return a user as a config file has it; the names of roles need no escaping."""
+    # A table's last line is its header when it is empty.
+    header = tomli_w.dumps({"auth": {"users": {name: {}}}}).splitlines()[-1]
+    listed = ", ".join(f'"{role}"' for role in roles)
+    return f'{header}\npassword_hash = "{password_hash}"\nroles = [{listed}]\n'
+
+
+def starter_text(cameras: Mapping[str, str], password_hash: str | None = None) -> str:
+    """Return a config with these cameras (name -> URL), or with an example where there are none.
+
+    password_hash: the administrator's; without one there are no users, and camgate listens on loopback only.
+    """
+    server = _OPEN_SERVER
+    if password_hash is not None:
+        server = _SERVER.format(admin=user_table(ADMIN, password_hash, ["admin"]))
     tables = tomli_w.dumps({"cameras": {name: {"url": url} for name, url in (cameras or _EXAMPLE).items()}})
-    return f"{_HEAD}{tables}{'' if cameras else _EXAMPLE_LOGIN}"
+    return f"{_HEAD.format(server=server)}{tables}{'' if cameras else _EXAMPLE_LOGIN}"
 
 
-def checked_starter_text(file: Path, cameras: Sequence[str], environ: Mapping[str, str]) -> str:
+def checked_starter_text(
+    file: Path, cameras: Sequence[str], environ: Mapping[str, str], password_hash: str | None = None
+) -> str:
     """Return a config with these cameras (`NAME=URL` each) that is in order. Raises ConfigError, which names `file`."""
     urls: dict[str, str] = {}
     for camera in cameras:
@@ -59,17 +90,24 @@ def checked_starter_text(file: Path, cameras: Sequence[str], environ: Mapping[st
             sentence = "is there twice; each camera needs a name of its own"
             raise ConfigError((Problem(str(file), sentence, key=key_in_words((CAMERAS, name))),))
         urls[name] = url
-    text = starter_text(urls)
+    text = starter_text(urls, password_hash)
     parse(text, environ, file=str(file), directory=file.parent)
     return text
 
 
-def write_starter(file: Path, cameras: Sequence[str], environ: Mapping[str, str], *, overwrite: bool = False) -> None:
+def write_starter(
+    file: Path,
+    cameras: Sequence[str],
+    environ: Mapping[str, str],
+    password_hash: str | None = None,
+    *,
+    overwrite: bool = False,
+) -> None:
     """Write a starter config, readable by its owner alone since it may hold passwords.
 
     cameras: `NAME=URL` each. Raises ConfigError, also where the file is there already and `overwrite` is not set.
     """
-    text = checked_starter_text(file, cameras, environ)
+    text = checked_starter_text(file, cameras, environ, password_hash)
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
         with open(os.open(file, flags, 0o600), "w", encoding="utf-8") as stream:

@@ -7,11 +7,13 @@ import socket
 import subprocess
 import sys
 import tomllib
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 import trio
+from argon2 import PasswordHasher
 
 from camgate import __version__
 from tests.fakes.camera import FakeCamera
@@ -53,6 +55,7 @@ def test_version(tmp_path: Path) -> None:
         (("run", "--bogus"), "camgate run"),
         (("probe",), "camgate probe"),
         (("bench", "--size=1"), "camgate bench"),
+        (("user", "hash", "--bogus"), "camgate user hash"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], command: str) -> None:
@@ -183,11 +186,43 @@ def test_check_explains_contradictions(tmp_path: Path, config: Path) -> None:
     assert camgate("check", directory=tmp_path).err == ""
 
 
+def shown_password(text: str) -> str:
+    """What `camgate init` shows once."""
+    found = re.search(r"^Sign in as admin with the password (\S+)$", text, re.MULTILINE)
+    assert found, text
+    return found[1]
+
+
 def test_init_to_stdout(tmp_path: Path) -> None:
     outcome = camgate("init", "-", "--camera=a=rtsp://cam/", directory=tmp_path)
+    assert outcome.code == 0
+    written = tomllib.loads(outcome.out)
+    kept = written["auth"]["users"]["admin"]
+    assert written == {
+        "server": {"listen": "0.0.0.0:8107"},
+        "auth": {"users": {"admin": {"password_hash": kept["password_hash"], "roles": ["admin"]}}},
+        "cameras": {"a": {"url": "rtsp://cam/"}},
+    }
+    password = shown_password(outcome.err)
+    assert password not in outcome.out
+    assert PasswordHasher().verify(kept["password_hash"], password)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_without_users_is_for_this_machine_only(tmp_path: Path) -> None:
+    outcome = camgate("init", "-", "--no-auth", "--camera=a=rtsp://cam/", directory=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
     assert tomllib.loads(outcome.out) == {"cameras": {"a": {"url": "rtsp://cam/"}}}
-    assert list(tmp_path.iterdir()) == []
+
+
+def test_init_shows_another_password_each_time_and_keeps_its_hash_only(tmp_path: Path) -> None:
+    passwords = set()
+    for _ in range(2):
+        outcome = camgate("init", "--force", directory=tmp_path)
+        passwords.add(shown_password(outcome.out))
+    assert len(passwords) == 2
+    text = (tmp_path / "camgate.toml").read_text()
+    assert not any(password in text for password in passwords)
 
 
 def test_init_with_two_cameras_of_one_name_writes_nothing(tmp_path: Path) -> None:
@@ -199,6 +234,7 @@ def test_init_with_two_cameras_of_one_name_writes_nothing(tmp_path: Path) -> Non
 def test_init_writes_a_file_that_loads_and_only_its_owner_reads(tmp_path: Path) -> None:
     outcome = camgate("init", directory=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
+    assert outcome.out.startswith("wrote camgate.toml; edit it, then: camgate run --config camgate.toml\n")
     assert (tmp_path / "camgate.toml").stat().st_mode & 0o777 == 0o600
     assert camgate("check", directory=tmp_path).code == 0
 
@@ -221,7 +257,7 @@ def test_init_with_cameras(tmp_path: Path) -> None:
     options = [f"--camera={name}={url}" for name, url in cameras.items()]
     assert camgate("init", "new.toml", *options, directory=tmp_path, PW="x").code == 0
     written = tomllib.loads((tmp_path / "new.toml").read_text())
-    assert written == {"cameras": {name: {"url": url} for name, url in cameras.items()}}
+    assert written["cameras"] == {name: {"url": url} for name, url in cameras.items()}
 
 
 @pytest.mark.parametrize(
@@ -244,6 +280,72 @@ def test_init_where_nothing_can_be_written(tmp_path: Path) -> None:
     assert outcome == Outcome(
         2, "", "no/such/folder.toml: cannot be written: No such file or directory; name another file\n"
     )
+
+
+HASH = r"\$argon2id\$v=19\$m=\d+,t=\d+,p=\d+\$[A-Za-z0-9+/]+\$[A-Za-z0-9+/]+"
+
+
+def test_user_hash_prints_a_table_to_paste(tmp_path: Path, config: Path) -> None:
+    outcome = camgate("user", "hash", "anna", "--stdin", directory=tmp_path, stdin=f"{PASSWORD}\n")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.fullmatch(rf'\[auth\.users\.anna\]\npassword_hash = "{HASH}"\nroles = \["viewer"\]\n', outcome.out)
+    user = tomllib.loads(outcome.out)["auth"]["users"]["anna"]
+    assert PasswordHasher().verify(user["password_hash"], PASSWORD)
+    config.write_text(f"{CONFIG}{outcome.out}")
+    assert camgate("check", directory=tmp_path).code == 0
+
+
+def test_user_hash_without_a_name_prints_the_hash_alone(tmp_path: Path) -> None:
+    outcome = camgate("user", "hash", "--stdin", directory=tmp_path, stdin=f"{PASSWORD}\r\nmore\n")
+    assert (outcome.code, outcome.err) == (0, "")
+    assert re.fullmatch(HASH, outcome.out.strip())
+    assert PasswordHasher().verify(outcome.out.strip(), PASSWORD)
+
+
+def test_user_hash_quotes_names_and_takes_roles(tmp_path: Path) -> None:
+    name = 'Anna "A" B\\c'
+    options = ("--role=admin", "--role=gate")
+    outcome = camgate("user", "hash", name, *options, "--stdin", directory=tmp_path, stdin=f"{PASSWORD}\n")
+    assert (outcome.code, outcome.err) == (0, "camgate: define [auth.roles.gate] as well\n")
+    assert tomllib.loads(outcome.out)["auth"]["users"][name]["roles"] == ["admin", "gate"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "stdin", "words"),
+    [
+        (("anna", "hunter22"), "", "takes a NAME and nothing else; the password is asked for"),
+        (("a:b", "--stdin"), "x\n", "NAME is no name for a user"),
+        (("anna", '--role=a"b', "--stdin"), "x\n", "--role is no such name"),
+        (("--stdin",), "\n", "an empty password is none"),
+        (("--stdin",), "hunter22" * 200, "a password has 1024 characters at most"),
+        ((), "", "there is no terminal to ask at; hand the password over with --stdin"),
+    ],
+)
+def test_user_hash_refuses(tmp_path: Path, arguments: tuple[str, ...], stdin: str, words: str) -> None:
+    outcome = camgate("user", "hash", *arguments, directory=tmp_path, stdin=stdin)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith(f"camgate user hash: {words}")
+    assert outcome.err.count("\n") == 1
+    assert "hunter22" not in outcome.err
+
+
+def test_user_hash_says_when_a_password_is_short(tmp_path: Path) -> None:
+    outcome = camgate("user", "hash", "--stdin", directory=tmp_path, stdin="1234567\n")
+    assert (outcome.code, outcome.err) == (0, "camgate: a password of less than 8 characters is soon guessed\n")
+
+
+def test_user_hash_asks_twice_and_shows_neither(tmp_path: Path) -> None:
+    shown = on_terminal(tmp_path, "user", "hash", "anna", answers=[PASSWORD, "other", PASSWORD, PASSWORD])
+    assert shown.count("Password: ") == 2
+    assert shown.count("These are not the same.") == 1
+    assert re.search(HASH, shown)
+    assert "hush" not in shown
+
+
+def test_user_hash_gives_up_after_three_tries(tmp_path: Path) -> None:
+    shown = on_terminal(tmp_path, "user", "hash", answers=["one", "two"] * 3)
+    assert shown.count("These are not the same.") == 3
+    assert "$argon2id" not in shown
 
 
 async def probe(camera: FakeCamera, directory: Path, *arguments: str, stdin: str = "", **environ: str) -> Outcome:
@@ -340,10 +442,11 @@ async def test_probe_asks_for_the_password_and_does_not_show_it(tmp_path: Path) 
     assert "hush" not in shown
 
 
-def on_terminal(directory: Path, *arguments: str) -> str:
-    """Run a command whose user types PASSWORD when asked; return what the terminal showed."""
+def on_terminal(directory: Path, *arguments: str, answers: Sequence[str] = (PASSWORD,)) -> str:
+    """Run a command whose user types an answer each time that a password is asked for; return what was shown."""
     ours, theirs = os.openpty()
     command = [sys.executable, "-m", "camgate", *arguments]
+    waiting = list(answers)
     with subprocess.Popen(
         command, cwd=directory, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
     ):
@@ -352,8 +455,8 @@ def on_terminal(directory: Path, *arguments: str) -> str:
         with suppress(OSError):  # the other end is closed
             while data := os.read(ours, 4096):
                 shown += data
-                if shown.endswith(b"Password: "):
-                    os.write(ours, f"{PASSWORD}\n".encode())
+                if shown.endswith((b"Password: ", b"Again: ")):
+                    os.write(ours, f"{waiting.pop(0)}\n".encode())
     os.close(ours)
     return shown.decode()
 
