@@ -32,7 +32,7 @@ from camgate.relay.keyframes import MAX_CACHE_BYTES, MAX_CACHE_S
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source, SourceStatistics
 from camgate.relay.subscription import MAX_QUEUE_AGE_S, MAX_QUEUE_BYTES
-from camgate.serve.http.engine import Answer, Picture
+from camgate.serve.http.engine import Answer, Picture, Viewer
 from camgate.serve.rtsp.guests import Guests
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
@@ -102,6 +102,7 @@ class Engine:
         self._leases = leases or Leases()
         self._addresses = AddressBook(settings.webrtc.advertise)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
+        self._identities: WeakKeyDictionary[Peer, Identity] = WeakKeyDictionary()
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
         self.snapshots = Snapshots()
         self.transcoders = TranscoderPool(settings.transcode)
@@ -180,6 +181,7 @@ class Engine:
         peer.addresses = addresses
         peer.misfit = choice.misfit
         self._choices[peer] = choice
+        self._identities[peer] = identity
         peer.on_gone = partial(self._leases.give_back, self._leases.take(identity, peer.leave))
         sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
         return Answer(peer.session_id, sdp, peer.etag, codec.name, choice.why)
@@ -216,6 +218,11 @@ class Engine:
         """Take note of a viewer's candidates: an ICE-lite agent learns addresses from checks alone."""
         self._peer(session_id)
         _parse_fragment(fragment)
+
+    def viewer(self, session_id: str) -> Viewer:
+        """Return what a session shows, and to whom. Raises UnknownSession."""
+        peer = self._peer(session_id)
+        return Viewer(peer.camera, self._identities[peer])
 
     async def close_viewer(self, session_id: str) -> bool:
         """End a session; False when there is no such session."""

@@ -30,6 +30,8 @@ log = get_logger("auth")
 
 SESSION, TOKEN = "camgate:session", "camgate:token"
 """Audiences: a session's cookie is no token, and the other way round."""
+TAKEN_AWAY, REVOKED = "the permission was taken away", "it was revoked"
+"""Why what somebody was given ends."""
 WRONG_LOGIN = "the user name or the password is wrong"
 REVOKED_FILE = "revoked.json"
 DAY_S = 86_400.0
@@ -66,7 +68,7 @@ class Access:
         self._settings = settings
         self._clock = clock
         self._monotonic = monotonic
-        self.leases = Leases(clock)
+        self.leases = Leases(clock, self._why_over)
         self.throttle = Throttle()
         self.logins_refused = 0
         if not settings.users:
@@ -166,7 +168,14 @@ class Access:
         self._settings = settings
         if not self._open:
             self._passwords.replace(user.password_hash for user in settings.users.values())
-        return self.leases.end_all(lambda identity: not self._still_holds(identity), "the permission was taken away")
+        return self.leases.end_all(lambda identity: not self._still_holds(identity), TAKEN_AWAY)
+
+    def _why_over(self, identity: Identity) -> str | None:
+        if self._open:
+            return None
+        if self._is_revoked(identity):
+            return REVOKED
+        return None if self._still_holds(identity) else TAKEN_AWAY
 
     def _still_holds(self, identity: Identity) -> bool:
         names = [key.removeprefix("user:") for key in identity.stands_on if key.startswith("user:")]
@@ -228,7 +237,7 @@ class Access:
         while True:
             await trio.sleep(LOOK_S)
             if self._revoked.refresh():
-                self.leases.end_all(self._is_revoked, "it was revoked")
+                self.leases.end_all(self._is_revoked, REVOKED)
 
     def _is_revoked(self, identity: Identity) -> bool:
         return any(key.removeprefix("id:") in self._revoked for key in identity.stands_on if key.startswith("id:"))

@@ -28,17 +28,29 @@ class Lease:
 
 
 class Leases:
-    """All that is held at present. clock: tells Unix time in seconds."""
+    """All that is held at present.
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    clock: tells Unix time in seconds. why_over: says why an identity holds no more, None while it does; asked when a
+    lease is taken, as seconds may have passed since somebody looked who asks.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.time,
+        why_over: Callable[[Identity], str | None] = lambda _identity: None,
+    ) -> None:
         self._clock = clock
+        self._why_over = why_over
         self._held: set[Lease] = set()
         self._changed = trio.Event()
         self._next_s = math.inf
 
     def take(self, identity: Identity, end: Callable[[str], None]) -> Lease:
-        """Hold something for `identity`. end: must not wait, nor raise; is called in the event loop."""
+        """Hold something for `identity`. end: must not wait, nor raise; is called in the event loop, maybe at once."""
         lease = Lease(identity, end)
+        if (reason := self._why_over(identity)) is not None:
+            end(reason)
+            return lease
         self._held.add(lease)
         if identity.expires_at is not None and identity.expires_at < self._next_s:
             self._changed.set()

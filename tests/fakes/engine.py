@@ -8,7 +8,7 @@ import trio
 
 from camgate.auth.identity import Identity
 from camgate.relay.errors import PreconditionFailed, UnknownCamera, UnknownSession, ViewerError
-from camgate.serve.http.engine import Answer, Picture
+from camgate.serve.http.engine import Answer, Picture, Viewer
 
 ANSWER_SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n"
 RESTART_FRAGMENT = "a=ice-lite\r\na=ice-ufrag:new1\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\n"
@@ -73,6 +73,11 @@ class FakeEngine:
     async def add_candidates(self, session_id: str, fragment: str) -> None:
         self._maybe_fail()
         self._viewer(session_id).fragments.append(fragment)
+
+    def viewer(self, session_id: str) -> Viewer:
+        self._maybe_fail()
+        viewer = self._viewer(session_id)
+        return Viewer(viewer.camera, viewer.identity)
 
     async def close_viewer(self, session_id: str) -> bool:
         self._maybe_fail()

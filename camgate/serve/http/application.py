@@ -15,6 +15,7 @@ from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles, add_page_routes
+from camgate.serve.http.permissions import refuse_unchecked
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import BODY_TIMEOUT_S, Response, common_headers, problem_response
 from camgate.serve.http.signaling import add_signaling_routes
@@ -40,7 +41,7 @@ def build_application(
     access: Access,
     stopping: trio.Event,
 ) -> QuartTrio:
-    """Put the routes together. What they need is checked by `gate.Guard`, before them."""
+    """Put the routes together. What they need is checked by `gate.Guard`, before them. Raises UndeclaredRoute."""
     app = QuartTrio(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = MAX_MESSAGE_BYTES
     app.config["BODY_TIMEOUT"] = BODY_TIMEOUT_S
@@ -56,6 +57,7 @@ def build_application(
     add_page_routes(app, engine, files, settings.frame_ancestors)
     _add_error_handlers(app)
     _add_common_headers(app, rules)
+    refuse_unchecked(app)
     return app
 
 

@@ -34,6 +34,14 @@ class Picture:
     etag: str
 
 
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Who watches, by a session, and what. identity: as the offer came with it."""
+
+    camera: str
+    identity: Identity
+
+
 class MediaEngine(Protocol):
     """Cameras in, viewers out. Every failure that is the viewer's to know is a `camgate.relay.errors.ViewerError`."""
 
@@ -61,6 +69,9 @@ class MediaEngine(Protocol):
 
         Raises: UnknownSession, UnprocessableFragment.
         """
+
+    def viewer(self, session_id: str) -> Viewer:
+        """What a session shows, and to whom. Raises UnknownSession."""
 
     async def close_viewer(self, session_id: str) -> bool:
         """End a session; False when there is no such session."""

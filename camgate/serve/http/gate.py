@@ -16,7 +16,7 @@ from camgate.base.errors import RemoteError
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
 from camgate.serve.http.identity import IDENTITY, Groups, identify
-from camgate.serve.http.permissions import Needed, Permissions
+from camgate.serve.http.permissions import NEEDED, Needed, Permissions
 from camgate.serve.http.problem import Problem
 
 SIGN_IN_PATH = "/signin"
@@ -89,13 +89,14 @@ class Guard:
 
     async def admit(self, scope: Any) -> None:
         """Write into the scope who asks. Raises why they may not: SignedOut, NotPermitted, UnknownCamera, and so on."""
-        needed = self._permissions.of(scope["type"], scope.get("method", "GET"), scope["path"])
+        needed = self._permissions.of(scope)
         # A route that is open to all must answer whatever is shown: the sign-in page, with a session that is over.
         if needed.need.action is None or _is_preflight(scope):
             return
         identity = await identify(self._access, scope)
         self._check(identity, needed)
         scope[IDENTITY] = identity
+        scope[NEEDED] = needed
 
     def _check(self, identity: Identity, needed: Needed) -> None:
         action, camera = needed.need.action, needed.camera

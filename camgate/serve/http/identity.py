@@ -10,7 +10,7 @@ from quart import request, websocket
 
 from camgate.auth.access import Access, Credentials
 from camgate.auth.errors import LoginRefused, SignedOut
-from camgate.auth.identity import Action, Identity
+from camgate.auth.identity import EVERYBODY, Action, Identity
 
 IDENTITY = "camgate.identity"
 """The key of the ASGI scope."""
@@ -22,10 +22,18 @@ Groups = Callable[[str], tuple[str, ...]]
 
 async def identify(access: Access, scope: Any) -> Identity:
     """Find out who sent a request. Raises SignedOut, LoginRefused, TooManyLogins."""
-    identity = await access.identify(credentials_untrusted(scope))
+    identity = await identify_or_nobody(access, scope)
     if identity is None:
         raise SignedOut
     return identity
+
+
+async def identify_or_nobody(access: Access, scope: Any) -> Identity | None:
+    """Find out who sent a request; None for nobody in particular. Raises LoginRefused, TooManyLogins."""
+    if access.is_open:
+        # Then a login that is sent along is not meant for us: a proxy asks for it.
+        return EVERYBODY
+    return await access.identify(credentials_untrusted(scope))
 
 
 def asking() -> Identity:

@@ -1,13 +1,15 @@
 """What each route needs: declared where the route is added, looked up by the gate before any route runs.
 
-A route without a declaration is a bug that keeps the server from starting.
+A route without a declaration is a bug that keeps the server from starting. So is one that the gate took for another:
+it answers nobody (`refuse_unchecked`).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from quart import request, websocket
 from quart_trio import QuartTrio
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import MapAdapter
@@ -16,9 +18,13 @@ from camgate.auth.identity import Action
 
 View = TypeVar("View", bound=Callable[..., Any])
 
+NEEDED = "camgate.needed"
+"""The key of the ASGI scope under which the gate notes what it has checked."""
 _ATTRIBUTE = "camgate_need"
 MAX_REMEMBERED = 4096
 """Addresses whose need is remembered."""
+MAX_REMEMBERED_CHARS = 200
+"""Longer ones are looked up each time, or strangers could fill 64 MB with addresses of 16 KiB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,24 +78,66 @@ class UndeclaredRoute(RuntimeError):
     """A route does not say what it needs."""
 
 
+class UncheckedRoute(RuntimeError):
+    """A request came to a route whose need the gate has not checked."""
+
+
+def refuse_unchecked(app: QuartTrio) -> None:
+    """Have `app` hold what the gate has checked against the route that runs: they find it by the same rules, but apart.
+
+    Raises UndeclaredRoute.
+    """
+    needs_of_routes(app)
+
+    def check(scope: Mapping[str, Any], endpoint: str | None, parts: Mapping[str, object] | None) -> None:
+        need: Need = OPEN if endpoint is None else getattr(app.view_functions[endpoint], _ATTRIBUTE)
+        if need.action is not None and scope.get(NEEDED) != _needed(need, parts or {}):
+            raise UncheckedRoute(f"{endpoint} was to run without a check of {need}")
+
+    @app.before_request
+    async def check_request() -> None:
+        check(request.scope, request.endpoint, request.view_args)
+
+    @app.before_websocket
+    async def check_websocket() -> None:
+        check(websocket.scope, websocket.endpoint, websocket.view_args)
+
+
+def needs_of_routes(app: QuartTrio) -> dict[str, Need]:
+    """Return what each route needs, by endpoint. Raises UndeclaredRoute."""
+    needs = {}
+    for rule in app.url_map.iter_rules():
+        need = getattr(app.view_functions[rule.endpoint], _ATTRIBUTE, None)
+        if need is None:
+            raise UndeclaredRoute(f"{rule.rule} needs a declaration: @needs(…) or @open_to_all")
+        needs[rule.endpoint] = need
+    return needs
+
+
+def _needed(need: Need, parts: Mapping[str, object]) -> "Needed":
+    return Needed(need, None if need.camera is None else str(parts[need.camera]))
+
+
 class Permissions:
     """The needs of an application's routes."""
 
     def __init__(self, app: QuartTrio) -> None:
         """Raises UndeclaredRoute."""
         self._adapter: MapAdapter = app.url_map.bind("localhost")
-        self._needs: dict[str, Need] = {}
-        for rule in app.url_map.iter_rules():
-            need = getattr(app.view_functions[rule.endpoint], _ATTRIBUTE, None)
-            if need is None:
-                raise UndeclaredRoute(f"{rule.rule} needs a declaration: @needs(…) or @open_to_all")
-            self._needs[rule.endpoint] = need
-        self.of = lru_cache(MAX_REMEMBERED)(self._of)
+        self._needs = needs_of_routes(app)
+        self._remembered = lru_cache(MAX_REMEMBERED)(self._find)
 
-    def _of(self, kind: str, method: str, path: str) -> Needed:
+    def of(self, scope: Mapping[str, Any]) -> Needed:
+        """Return what a request needs."""
+        path: str = scope["path"]
+        if root := scope.get("root_path"):
+            path = path.removeprefix(root)
+        find = self._remembered if len(path) <= MAX_REMEMBERED_CHARS else self._find
+        return find(scope["type"], scope.get("method", "GET"), path)
+
+    def _find(self, kind: str, method: str, path: str) -> Needed:
         try:
             endpoint, parts = self._adapter.match(path, method, websocket=kind == "websocket")
         except HTTPException:
             return NOTHING
-        need = self._needs[endpoint]
-        return Needed(need, None if need.camera is None else str(parts[need.camera]))
+        return _needed(self._needs[endpoint], parts)

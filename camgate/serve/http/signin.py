@@ -14,7 +14,7 @@ from camgate.auth.access import Access
 from camgate.auth.errors import LoginRefused
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
-from camgate.serve.http.identity import SESSION_COOKIE, credentials_untrusted, session_in_untrusted
+from camgate.serve.http.identity import SESSION_COOKIE, credentials_untrusted, identify_or_nobody, session_in_untrusted
 from camgate.serve.http.pages import WebFiles, set_page_policy
 from camgate.serve.http.permissions import open_to_all
 from camgate.serve.http.responses import Response, json_response
@@ -73,7 +73,7 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles) -> None:
     @open_to_all
     async def show_who_asks() -> Response:
         """Who asks; `null` for nobody, which is no error: pages ask this to find out whether they are signed in."""
-        identity = await access.identify(credentials_untrusted(request.scope))
+        identity = await identify_or_nobody(access, request.scope)
         return json_response(None if identity is None else describe(identity, identity.expires_at))
 
 

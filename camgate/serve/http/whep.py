@@ -1,6 +1,7 @@
 """WHEP (draft-ietf-wish-whep-04): one POST opens a viewer's session, PATCH trickles and restarts ICE, DELETE ends it.
 
-Session addresses are unguessable, so whoever knows one, and may view the camera in it, may use it.
+Session addresses are unguessable. Even so only the account that began a session may change or end it, and whoever may
+control its camera.
 """
 
 import math
@@ -89,9 +90,16 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
 
 
 def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
+    def check_own(camera: str, session: str) -> None:
+        viewer, identity = engine.viewer(session), asking()
+        is_own = viewer.identity.account == identity.account
+        if viewer.camera != camera or not (is_own or identity.may(Action.CONTROL, camera, engine.groups(camera))):
+            raise UnknownSession(session)
+
     @app.patch("/whep/<camera>/<session>")
     @needs(Action.VIEW, "camera")
     async def change_session(camera: str, session: str) -> Response:
+        check_own(camera, session)
         if request.mimetype != FRAGMENT:
             return _wrong_type(FRAGMENT, _SESSION_HEADERS)
         etag = if_match_untrusted(request.headers.get("If-Match", ""))
@@ -106,6 +114,7 @@ def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @app.delete("/whep/<camera>/<session>")
     @needs(Action.VIEW, "camera")
     async def close_session(camera: str, session: str) -> Response:
+        check_own(camera, session)
         # Draft section 4.5.1: If-Match is ignored here.
         if not await engine.close_viewer(session):
             raise UnknownSession(session)

@@ -8,14 +8,26 @@ import trio
 from quart_trio import QuartTrio
 
 from camgate.auth.access import TOKEN, Access
+from camgate.auth.identity import EVERYBODY as NOBODY_ASKED
 from camgate.auth.identity import Action
 from camgate.auth.signing import Signer
 from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
 from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.identity import IDENTITY
 from camgate.serve.http.pages import WebFiles
-from camgate.serve.http.permissions import Need, Permissions, UndeclaredRoute, needs, open_to_all
+from camgate.serve.http.permissions import (
+    NEEDED,
+    NOTHING,
+    Need,
+    Needed,
+    Permissions,
+    UndeclaredRoute,
+    needs,
+    open_to_all,
+)
+from camgate.serve.http.whep import FRAGMENT, SDP
 from tests.fakes.accounts import access_for, basic
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
@@ -28,9 +40,10 @@ USERS = {
     "yuri": "yard",
     "olaf": "outside",
     "norbert": "nothing",
+    "keith": "keeper",
 }
 
-SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf"}
+SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf", "keith"}
 SEES_ANY = SEES_FRONT | {"yuri"}
 CONTROLS_ALL = {"alice", "olga"}
 EVERYBODY = {*USERS, "nobody"}
@@ -98,6 +111,33 @@ async def test_a_route_that_declares_no_need_keeps_the_server_from_starting(engi
         Permissions(app)
 
 
+async def test_a_route_that_the_gate_has_not_checked_is_a_bug(engine: FakeEngine, web: Path) -> None:
+    client = application(engine, web).test_client()
+    checked = {IDENTITY: NOBODY_ASKED, NEEDED: Needed(Need(Action.VIEW, "name"), "front")}
+    for path, scope, status in (
+        ("/api/v1/cameras/front", checked, 200),
+        ("/api/v1/cameras/front", {}, 500),  # beside the gate
+        ("/api/v1/cameras/yard", checked, 500),  # another camera than it has looked at
+        ("/api/v1/server", checked, 500),  # another route
+        ("/healthz", {}, 200),
+    ):
+        assert (await client.get(path, scope_base=scope)).status_code == status
+
+
+def test_needs_are_found_behind_a_proxys_path_and_of_endless_addresses(engine: FakeEngine, web: Path) -> None:
+    permissions = Permissions(application(engine, web))
+
+    def of(path: str, **more: str) -> Needed:
+        return permissions.of({"type": "http", "method": "GET", "path": path, **more})
+
+    assert (
+        of("/cams/whep/front", root_path="/cams") == of("/whep/front") == Needed(Need(Action.VIEW, "camera"), "front")
+    )
+    assert of("/cams/whep/front") == NOTHING
+    long = "n" * 5000
+    assert [of(f"/whep/{long}") for _ in range(2)] == [Needed(Need(Action.VIEW, "camera"), long)] * 2
+
+
 @pytest.mark.parametrize("route", EXPECTED)
 async def test_who_may_use_a_route(guarded: Server, route: str) -> None:
     method, _, rule = route.partition(" ")
@@ -125,6 +165,52 @@ async def test_a_camera_that_one_may_not_view_is_as_one_that_is_not_there(guarde
     assert {name: value for name, value in forbidden.headers.items() if name not in ("date", "content-length")} == {
         name: value for name, value in missing.headers.items() if name not in ("date", "content-length")
     }
+
+
+@pytest.mark.parametrize("page", ["camera", "embed"])
+async def test_people_are_shown_the_same_page_for_both(guarded: Server, page: str) -> None:
+    headers = {**basic("fred"), "Accept": "text/html"}
+    forbidden = await guarded.request("GET", f"/{page}/yard", headers=headers)
+    missing = await guarded.request("GET", f"/{page}/nope", headers=headers)
+    assert forbidden.status == missing.status == 404
+    assert forbidden.headers["content-type"] == missing.headers["content-type"] == "text/html; charset=utf-8"
+    assert forbidden.body == missing.body
+    assert (await guarded.request("GET", f"/{page}/front", headers=headers)).status == 200
+
+
+@pytest.mark.parametrize(
+    ("who", "may"),
+    [("fred", True), ("victor", False), ("olaf", False), ("yuri", False), ("keith", True), ("alice", True)],
+)
+@pytest.mark.parametrize("method", ["PATCH", "DELETE"])
+async def test_a_viewers_session_is_for_who_began_it(
+    guarded: Server, engine: FakeEngine, method: str, who: str, may: bool
+) -> None:
+    begun = await guarded.request("POST", "/whep/front", b"v=0\r\n", {**basic("fred"), "Content-Type": SDP})
+    headers = {**basic(who), "Content-Type": FRAGMENT, "If-Match": "*"}
+    body = b"a=candidate:1 1 udp 2122260223 192.0.2.1 61764 typ host\r\n" if method == "PATCH" else b""
+    reply = await guarded.request(method, begun.headers["location"], body, headers)
+    if may:
+        assert reply.status in (200, 204)
+    else:
+        assert reply.status == 404
+        assert engine.viewers["session-1"].fragments == []
+        other = await guarded.request(method, "/whep/front/session-9", body, headers)
+        assert reply.body.replace(b"session-1", b"session-9") == other.body
+
+
+async def test_a_session_is_not_reached_by_another_cameras_address(guarded: Server, engine: FakeEngine) -> None:
+    await guarded.request("POST", "/whep/front", b"v=0\r\n", {**basic("fred"), "Content-Type": SDP})
+    reply = await guarded.request("DELETE", "/whep/yard/session-1", headers=basic("alice"))
+    assert reply.status == 404
+    assert reply.problem()["type"] == "urn:camgate:problem:unknown-session"
+    assert "session-1" in engine.viewers
+
+
+@pytest.mark.parametrize("sent", ["Digest username=x", "Negotiate YII=", "Basic !", "Bearer junk"])
+async def test_without_users_a_login_is_the_business_of_the_proxy_that_asked_for_it(server: Server, sent: str) -> None:
+    for target in ("/api/v1/cameras", "/healthz?verbose", "/api/v1/session", "/api/v1/cameras?token=junk"):
+        assert (await server.request("GET", target, headers={"Authorization": sent})).status == 200
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from camgate.auth.access import Access
+from camgate.auth.access import REVOKED, TAKEN_AWAY, Access, Credentials
 from camgate.config.model import UserSettings
 from tests.fakes.accounts import CHEAP, ROLES, access_for, auth_settings
 from tests.fakes.engine import FakeEngine
@@ -163,6 +163,22 @@ async def test_a_user_who_may_no_more_is_cut_at_once(guarded: Server, access: Ac
         assert "taken away" in message["reason"]
     status = (await guarded.request("GET", "/api/v1/cameras/yard", headers=cookie)).status
     assert status == (404 if change == "role" else 401)
+
+
+@pytest.mark.parametrize("change", ["none", "removed", "signed out"])
+async def test_what_ended_since_somebody_asked_is_not_held(access: Access, change: str) -> None:
+    identity = await access.sign_in("anna", "anna"[::-1], "192.0.2.1")
+    session, _ = access.start_session(identity)
+    found = await access.identify(Credentials(session=session))
+    assert found is not None
+    if change == "removed":
+        access.apply(replace(access.settings, users={}))
+    elif change == "signed out":
+        access.end_session(session)
+    ended: list[str] = []
+    access.leases.take(found, ended.append)
+    assert len(access.leases) == (change == "none")
+    assert ended == {"none": [], "removed": [TAKEN_AWAY], "signed out": [REVOKED]}[change]
 
 
 async def test_signing_out_closes_that_sessions_sockets_only(guarded: Server) -> None:
