@@ -1,7 +1,7 @@
 """`camgate check`: is a config in order, and what would run with it."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -11,13 +11,21 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
+from camgate.auth.identity import GROUP_PREFIX, Action, Grant
 from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
 from camgate.cli.exits import exit_codes
 from camgate.config.errors import key_in_words
 from camgate.config.exposure import exposures
 from camgate.config.load import find_config_file, load
-from camgate.config.model import CameraSettings, LoggingSettings, RtspServerSettings, Settings
+from camgate.config.model import (
+    BUILT_IN_ROLES,
+    AuthSettings,
+    CameraSettings,
+    LoggingSettings,
+    RtspServerSettings,
+    Settings,
+)
 from camgate.config.schema import CAMERAS
 
 AUTO = "auto"
@@ -27,6 +35,8 @@ NAME_WIDTH, URL_WIDTH = 12, 32
 TITLES_WIDTH = 100
 """A terminal narrower than this has no room for titles."""
 RESOLVE_TIMEOUT_S = 2.0
+MAX_LISTED = 8
+"""Names in a sentence."""
 DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 
 
@@ -51,7 +61,8 @@ def check(
 def _warnings(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     for exposure in exposures(settings):
-        yield f"{exposure.key}: {exposure}; {exposure.way_out}, or `camgate run` will want --insecure"
+        yield f"{exposure.key}: {exposure}; add a user, {exposure.way_out}, or `camgate run` will want --insecure"
+    yield from _idle_patterns(settings)
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
@@ -60,6 +71,29 @@ def _warnings(settings: Settings) -> Iterator[str]:
     directory = settings.logging.directory
     if settings.logging.output != "console" and (reason := why_unwritable(directory)):
         yield f"logging.directory: this user cannot write in {directory.absolute()}: {reason}"
+
+
+def _idle_patterns(settings: Settings) -> Iterator[str]:
+    """Return patterns of roles that cover no camera, which a typing mistake does."""
+    for name, role in settings.auth.roles.items():
+        for action in Action if name not in BUILT_IN_ROLES else ():
+            for index, pattern in enumerate(getattr(role, action.value)):
+                grant = Grant(action, (pattern,))
+                if not any(grant.covers(action, camera.name, camera.groups) for camera in settings.cameras.values()):
+                    key = key_in_words(("auth", "roles", name, action.value, index))
+                    yield f"{key}: covers no camera; {_what_there_is(pattern, settings)}"
+
+
+def _what_there_is(pattern: str, settings: Settings) -> str:
+    if not pattern.startswith(GROUP_PREFIX):
+        return f"there are {_listed(settings.cameras)}"
+    groups = {group for camera in settings.cameras.values() for group in camera.groups}
+    return f"there are the groups {_listed(groups)}" if groups else "no camera has groups"
+
+
+def _listed(names: Collection[str]) -> str:
+    first, rest = sorted(names)[:MAX_LISTED], len(names) - MAX_LISTED
+    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
 def _contradictions(camera: CameraSettings) -> Iterator[str]:
@@ -90,9 +124,16 @@ def _parts(settings: Settings) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
     table.add_row("HTTP", f"{settings.server.listen}, {settings.server.max_viewers} viewers at most")
     table.add_row("WebRTC", f"UDP port {settings.webrtc.port}, advertised: {', '.join(settings.webrtc.advertise)}")
+    table.add_row("Users", _users_in_words(settings.auth))
     table.add_row("RTSP", _rtsp_in_words(settings.rtsp_server))
     table.add_row("Log", _log_in_words(settings.logging))
     return table
+
+
+def _users_in_words(settings: AuthSettings) -> str:
+    if not settings.is_on:
+        return "none: whoever reaches the pages sees and does everything"
+    return ", ".join(f"{user.name} ({', '.join(user.roles)})" for user in settings.users.values())
 
 
 def _rtsp_in_words(settings: RtspServerSettings) -> str:

@@ -1,5 +1,6 @@
 """From errors to exit codes: a line on stderr for each problem, and no traceback of an error that was foreseen."""
 
+import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,7 +11,7 @@ import typer
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.secrets import mask
-from camgate.config.errors import ConfigError, StartError
+from camgate.config.errors import CONFIG_FILE, ConfigError, StartError
 
 FAILED = 1
 BAD_CONFIG = BAD_USAGE = 2
@@ -31,7 +32,7 @@ def exit_codes(config: Path | None = None, *, options: Mapping[str, str] = Mappi
     except Exception as error:
         cause = _only_cause(error)
         if isinstance(cause, StartError):
-            cause = StartError(options.get(cause.key, cause.key), cause.sentence)
+            cause = StartError(options.get(cause.key, cause.key), cause.sentence, cause.remedy)
         raise typer.Exit(_tell(cause, config)) from None
 
 
@@ -44,6 +45,8 @@ def _tell(error: BaseException, config: Path | None) -> int:
             from camgate.config.load import start_problem  # with all that reads a config; most commands end well
 
             typer.echo(mask(str(start_problem(error, config))), err=True)
+            if error.remedy and config is not None:
+                typer.echo(error.remedy.replace(CONFIG_FILE, shlex.quote(str(config))), err=True)
             return BAD_CONFIG
         case RemoteError():
             typer.echo(mask(f"camgate: {error}"), err=True)

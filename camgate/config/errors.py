@@ -5,6 +5,8 @@ from typing import TypeAlias
 
 from camgate.base.errors import LocalError, RemoteError
 
+CONFIG_FILE = "{config}"
+"""What stands for the config's path in a remedy."""
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Where a value stands: `("cameras", "front", "url")`; numbers are positions in lists."""
 
@@ -45,12 +47,14 @@ class StartError(LocalError):
 
     key: path of the key that would have to be another, such as `server.listen`.
     sentence: what is wrong; what would be right.
+    remedy: lines to paste where there is a config, with CONFIG_FILE for its path; they can be empty.
     """
 
-    def __init__(self, key: str, sentence: str) -> None:
+    def __init__(self, key: str, sentence: str, remedy: str = "") -> None:
         super().__init__(key, sentence)
         self.key = key
         self.sentence = sentence
+        self.remedy = remedy
 
     def __str__(self) -> str:
         return f"{self.key}: {self.sentence}"

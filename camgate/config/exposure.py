@@ -5,43 +5,55 @@ from dataclasses import dataclass
 
 from camgate.base.log import get_logger
 from camgate.config.address import is_loopback, split_listen
-from camgate.config.errors import StartError
+from camgate.config.errors import CONFIG_FILE, StartError
 from camgate.config.model import Settings
 
 log = get_logger("config.exposure")
 
+ADD_ADMIN = f"""These two lines ask for a password, write its hash into the config, and start:
+  camgate user hash admin --role admin >> {CONFIG_FILE}
+  camgate run --config {CONFIG_FILE}"""
+ADD_RECORDER = f"""With these two lines in {CONFIG_FILE} the password in a file beside it is asked for:
+  [rtsp_server.users.recorder]
+  password_file = "recorder.password\""""
+
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """A listener that other machines can reach and that asks nobody for a password. key: what sets it."""
+    """A listener that other machines can reach and that asks nobody for a password. key: what sets it.
+
+    remedy: two lines that add a user, and what to do with them.
+    """
 
     key: str
     listen: str
-    way_out: str
-    """What to do about it, in words."""
+    remedy: str
 
     def __str__(self) -> str:
         return f"{self.listen} can be reached from other machines, and viewers are not asked for a password"
+
+    @property
+    def way_out(self) -> str:
+        """What to do about it, other than to add a user."""
+        return f"listen on 127.0.0.1:{split_listen(self.listen)[1]}"
 
 
 def exposures(settings: Settings) -> Iterator[Exposure]:
     """Return what can be reached from other machines without a password."""
     listen = settings.server.listen
-    if _is_open(listen):
-        port = split_listen(listen)[1]
-        yield Exposure("server.listen", listen, f"listen on 127.0.0.1:{port} behind a proxy that asks for one")
+    if _is_open(listen) and not settings.auth.is_on:
+        yield Exposure("server.listen", listen, ADD_ADMIN)
     rtsp = settings.rtsp_server
     if rtsp.listen and _is_open(rtsp.listen) and not rtsp.users:
-        port = split_listen(rtsp.listen)[1]
-        way_out = f"add users as [rtsp_server.users.NAME] with password or ha1, listen on 127.0.0.1:{port}"
-        yield Exposure("rtsp_server.listen", rtsp.listen, way_out)
+        yield Exposure("rtsp_server.listen", rtsp.listen, ADD_RECORDER)
 
 
 def check_exposure(settings: Settings, *, insecure: bool) -> None:
     """Raise StartError for a listener beyond loopback; where the operator said `--insecure`, warn of it."""
     for exposure in exposures(settings):
         if not insecure:
-            raise StartError(exposure.key, f"{exposure}; {exposure.way_out}, or allow it with --insecure")
+            sentence = f"{exposure}; {exposure.way_out}, or allow it with --insecure"
+            raise StartError(exposure.key, sentence, exposure.remedy)
         log.warning("everyone who reaches this address sees the cameras, without a password", listen=exposure.listen)
 
 

@@ -109,7 +109,7 @@ class UserSettings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings:
-    """Who may see and do what. Without users everybody who reaches the listener may do everything."""
+    """Who may see and do what. Where nothing of it is on, everybody who reaches the listener may do everything."""
 
     users: Mapping[str, UserSettings] = field(default_factory=dict)
     """By name."""
@@ -117,6 +117,11 @@ class AuthSettings:
     """By name, the built-in ones among them."""
     session_days: float = 30.0
     """How long a browser stays signed in, in days."""
+
+    @property
+    def is_on(self) -> bool:
+        """Whether there is any way to say who one is, and so whether everybody has to."""
+        return bool(self.users)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

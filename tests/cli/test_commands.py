@@ -113,11 +113,48 @@ def test_a_listener_beyond_loopback(tmp_path: Path, config: Path) -> None:
     outcome = camgate("run", directory=tmp_path)
     assert outcome.code == 2
     assert outcome.err.startswith("camgate.toml:3: server.listen: 0.0.0.0:0 can be reached from other machines")
-    assert outcome.err.rstrip().endswith("or allow it with --insecure")
+    refusal, intro, hashing, running = outcome.err.splitlines()
+    assert refusal.endswith("or allow it with --insecure")
+    assert intro.startswith("These two lines ")
+    assert hashing == "  camgate user hash admin --role admin >> camgate.toml"
+    assert running == "  camgate run --config camgate.toml"
     checked = camgate("check", directory=tmp_path)
     assert checked.code == 0
     assert checked.err.startswith("warning: server.listen: 0.0.0.0:0 can be reached from other machines")
-    assert checked.err.endswith("behind a proxy that asks for one, or `camgate run` will want --insecure\n")
+    assert checked.err.endswith("listen on 127.0.0.1:0, or `camgate run` will want --insecure\n")
+
+
+def test_the_lines_that_are_shown_are_enough_to_listen_beyond_loopback(tmp_path: Path, config: Path) -> None:
+    config.write_text(CONFIG.replace("127.0.0.1:0", "0.0.0.0:0") + '[rtsp_server]\nlisten = "0.0.0.0:0"\n')
+    (tmp_path / "recorder.password").write_text("hush-recorder")
+    hashing = camgate("run", directory=tmp_path).err.splitlines()[2].replace(" >> ", " --stdin >> ")
+    shell_line = f'camgate() {{ "{sys.executable}" -m camgate "$@"; }}; {hashing}'
+    subprocess.run(
+        ["bash", "-c", shell_line], cwd=tmp_path, env=environment(), input="hush-admin", text=True, check=True
+    )
+    (tmp_path / "all.toml").write_text(config.read_text())
+    lines = camgate("run", "--config", "all.toml", directory=tmp_path).err.splitlines()
+    assert lines[0].startswith("all.toml:14: rtsp_server.listen: 0.0.0.0:0 can be reached from other machines")
+    with (tmp_path / "all.toml").open("a") as stream:
+        stream.write("\n".join(lines[2:]) + "\n")
+    checked = camgate("check", "all.toml", directory=tmp_path)
+    assert (checked.code, checked.err) == (0, "")
+    assert "admin (admin)" in checked.out
+
+
+def test_check_warns_of_patterns_that_cover_no_camera(tmp_path: Path, config: Path) -> None:
+    config.write_text(
+        CONFIG
+        + 'groups = ["outside"]\n[auth.roles.guard]\nview = ["front", "gate*", "group:out*", "group:inside"]\n'
+        + 'control = ["Front"]\n'
+    )
+    checked = camgate("check", directory=tmp_path)
+    assert checked.code == 0
+    assert checked.err.splitlines() == [
+        "warning: auth.roles.guard.view[1]: covers no camera; there are front, yard",
+        "warning: auth.roles.guard.view[3]: covers no camera; there are the groups outside",
+        "warning: auth.roles.guard.control[0]: covers no camera; there are front, yard",
+    ]
 
 
 @pytest.mark.parametrize(("listen", "words"), [("8107", "is no address and port"), ("[::]:0", "can be reached from")])

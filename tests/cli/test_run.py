@@ -6,9 +6,11 @@ import time
 from pathlib import Path
 from urllib.request import urlopen
 
+import httpx
 import pytest
 import trio
 
+from camgate.config.password_hash import hash_password
 from tests.fakes.command import running_camgate
 
 CONFIG = """
@@ -50,6 +52,53 @@ async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signal
     assert f"logging to files path={log_file}" in written[0]
     assert written == command.lines
     assert "hush-hush" not in "\n".join(written)
+
+
+ACCESS = f"""
+groups = ["outside"]
+[cameras.yard]
+url = "rtsp://127.0.0.1:9/yard"
+[auth.roles.gate]
+view = ["group:outside"]
+[auth.users.anna]
+password_hash = "{hash_password("hush-anna")}"
+roles = ["admin"]
+[auth.users.ben]
+password_hash = "{hash_password("hush-ben")}"
+roles = ["gate"]
+"""
+
+
+async def test_with_users_it_asks_who_one_is(directory: Path) -> None:
+    config = CONFIG.replace("[server]", f'[server]\nstate_directory = "{directory}/state"') + ACCESS
+    (directory / "camgate.toml").write_text(config)
+    async with running_camgate("run", directory=directory) as command:
+        url = (await command.wait_line(" ready ")).partition("url=")[2].split()[0]
+        async with httpx.AsyncClient(base_url=url, timeout=20, trust_env=False) as client:
+
+            async def get(target: str, login: tuple[str, str] | None = None, accept: str = "*/*") -> httpx.Response:
+                return await client.get(target, auth=login, headers={"Accept": accept})
+
+            assert (await get("/healthz")).status_code == 200
+            assert (await get("/api/v1/cameras")).status_code == 401
+            assert (await get("/api/v1/cameras", ("anna", "hush-ben"))).status_code == 401
+            page = await get("/camera/front", accept="text/html")
+            assert (page.status_code, page.headers["location"]) == (303, "/signin?next=%2Fcamera%2Ffront")
+            anna, ben = ("anna", "hush-anna"), ("ben", "hush-ben")
+            assert [camera["name"] for camera in (await get("/api/v1/cameras", anna)).json()] == ["front", "yard"]
+            assert [camera["name"] for camera in (await get("/api/v1/cameras", ben)).json()] == ["front"]
+            assert [(await get("/api/v1/server", who)).status_code for who in (anna, ben)] == [200, 403]
+            headers = {"Content-Type": "application/sdp"}
+            offers = [
+                (await client.post(f"/whep/{camera}", content="v=0\r\n", headers=headers, auth=ben)).status_code
+                for camera in ("front", "yard")
+            ]
+            assert offers == [400, 404]
+        command.process.send_signal(signal.SIGTERM)
+        assert await command.wait_end() == 0
+    assert (directory / "state" / "auth.key").stat().st_mode & 0o777 == 0o600
+    told = "\n".join(command.lines)
+    assert not [word for word in ("hush-", "argon2id", "Traceback") if word in told]
 
 
 async def test_viewers_are_not_limited_by_what_a_shell_allows(directory: Path) -> None:

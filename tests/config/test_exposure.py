@@ -5,7 +5,7 @@ import pytest
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure, exposures
-from camgate.config.model import RtspServerSettings, ServerSettings, Settings
+from camgate.config.model import AuthSettings, RtspServerSettings, ServerSettings, Settings, UserSettings
 from camgate.wire.rtsp.auth import Ha1s
 from camgate.wire.rtsp.server_login import hash_password
 
@@ -69,8 +69,17 @@ def test_an_open_listener_needs_insecure() -> None:
     assert caught.value.key == "server.listen"
     assert str(caught.value) == (
         "server.listen: 0.0.0.0:8107 can be reached from other machines, and viewers are not asked for a password; "
-        "listen on 127.0.0.1:8107 behind a proxy that asks for one, or allow it with --insecure"
+        "listen on 127.0.0.1:8107, or allow it with --insecure"
     )
+    assert (
+        "\n  camgate user hash admin --role admin >> {config}\n  camgate run --config {config}" in caught.value.remedy
+    )
+
+
+def test_with_users_it_may_listen_everywhere() -> None:
+    anna = UserSettings(name="anna", password_hash="$argon2id$", roles=("viewer",))
+    server = ServerSettings(listen="0.0.0.0:8107")
+    check_exposure(Settings(cameras={}, server=server, auth=AuthSettings(users={"anna": anna})), insecure=False)
 
 
 def test_an_open_rtsp_server_needs_users_or_insecure() -> None:
@@ -78,9 +87,9 @@ def test_an_open_rtsp_server_needs_users_or_insecure() -> None:
         check_exposure(settings(rtsp="[::]:8554"), insecure=False)
     assert str(caught.value) == (
         "rtsp_server.listen: [::]:8554 can be reached from other machines, and viewers are not asked for a password; "
-        "add users as [rtsp_server.users.NAME] with password or ha1, listen on 127.0.0.1:8554, "
-        "or allow it with --insecure"
+        "listen on 127.0.0.1:8554, or allow it with --insecure"
     )
+    assert '\n  [rtsp_server.users.recorder]\n  password_file = "recorder.password"' in caught.value.remedy
     check_exposure(settings(rtsp="[::]:8554", users=USERS), insecure=False)
     check_exposure(settings(rtsp="127.0.0.1:8554"), insecure=False)
 
