@@ -3,46 +3,54 @@
 const [form, problem, button, nameField, passwordField] = ["form", "problem", "submit", "name", "password"].map((id) =>
   document.getElementById(id),
 );
+const SUBMIT = "Sign in";
 
+// The browser's own words about empty fields are for browsers without this script.
+form.noValidate = true;
 form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (button.disabled) return;
   if (!nameField.value || !passwordField.value) {
     say("Write your name and your password.");
+    (nameField.value ? passwordField : nameField).focus();
     return;
   }
   button.disabled = true;
   const waitMs = await signIn();
-  if (waitMs >= 0) countDown(waitMs);
+  if (waitMs !== null) countDown(Date.now() + waitMs);
 });
+// Whoever comes back by the browser's button finds the page as it was left.
+addEventListener("pageshow", ({ persisted }) => persisted && countDown(0));
 
-/** @returns {Promise<number>} how long to wait before the next try; less than 0 where this one was right */
+/** @returns {Promise<number | null>} how long to wait before the next try; null where this one was right */
 async function signIn() {
-  const login = { name: nameField.value, password: passwordField.value };
   let response;
   try {
     response = await fetch("signin", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
-      body: JSON.stringify(login),
+      body: JSON.stringify({ name: nameField.value, password: passwordField.value }),
     });
   } catch {
-    say("The server does not answer. Is it running?");
+    say("The server does not answer. It is down, or the network to it is.");
     return 0;
   }
   if (response.ok) {
     location.replace(destination());
-    return -1;
+    return null;
   }
-  const { status } = response;
-  const detail = (await response.json().catch(() => ({}))).detail;
-  if (status === 401) {
+  const { detail } = await response.json().catch(() => ({}));
+  const waitMs = Number(response.headers.get("Retry-After") ?? 0) * 1000;
+  if (response.status === 401) {
     say("The name or the password is wrong.");
+    passwordField.focus();
     passwordField.select();
-    return 0;
+  } else if (response.status === 429) {
+    say("Too many sign-ins have failed. The next one has to wait.");
+  } else {
+    say(detail ?? `The server answered with status ${response.status}.`);
   }
-  say(status === 429 ? "Too many sign-ins have failed." : (detail ?? `The server answered with status ${status}.`));
-  return Number(response.headers.get("Retry-After") ?? 0) * 1000;
+  return waitMs;
 }
 
 function say(words) {
@@ -50,21 +58,28 @@ function say(words) {
   problem.hidden = false;
 }
 
-function countDown(waitMs) {
-  if (waitMs <= 0) {
-    button.disabled = false;
-    button.textContent = "Sign in";
-    return;
-  }
-  button.textContent = `Try again in ${Math.ceil(waitMs / 1000)} s`;
-  setTimeout(() => countDown(waitMs - 1000), Math.min(1000, waitMs));
+/** @param {number} until Unix time in milliseconds */
+function countDown(until) {
+  const waitS = Math.ceil((until - Date.now()) / 1000);
+  button.disabled = waitS > 0;
+  button.textContent = waitS > 0 ? `Try again in ${inWords(waitS)}` : SUBMIT;
+  if (waitS > 0) setTimeout(() => countDown(until), 250);
 }
+
+const inWords = (seconds) => (seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
 
 /** Where one wanted to go: a page of this site only, whatever the address says. */
 function destination() {
   const home = new URL(".", location.href);
   const wanted = new URLSearchParams(location.search).get("next");
   if (!wanted) return home.href;
-  const url = new URL(wanted, home);
-  return url.origin === home.origin && !url.pathname.endsWith("/signin") ? url.href : home.href;
+  let url;
+  try {
+    url = new URL(wanted, home);
+  } catch {
+    return home.href;
+  }
+  // Not by origin alone: another program may stand beside this one, below another path.
+  const isOurs = url.origin === home.origin && url.pathname.startsWith(home.pathname);
+  return isOurs && !/\/sign(in|out)$/.test(url.pathname) ? url.href : home.href;
 }

@@ -37,6 +37,9 @@ REVOKED_FILE = "revoked.json"
 DAY_S = 86_400.0
 LOOK_S = 2.0
 """How often the file of revoked ids is looked at: so long may a token live that was just revoked."""
+SESSION_ID_BYTES = 12
+MAX_READ_SESSIONS = 4096
+"""Sessions whose signatures were checked; a kilobyte each."""
 UNKNOWN_ADDRESS = ""
 NO_USERS = AuthSettings()
 
@@ -77,6 +80,7 @@ class Access:
         assert state is not None
         self._open = False
         self._passwords = Passwords((user.password_hash for user in settings.users.values()), clock=monotonic)
+        self._read_sessions: dict[str, dict[str, Any]] = {}
         self._signer = Signer(load_or_make_key(state))
         self._revoked = Revoked(state / REVOKED_FILE, clock)
 
@@ -136,17 +140,16 @@ class Access:
 
     def start_session(self, identity: Identity) -> tuple[str, float]:
         """Return a signed-in user's session, and when it ends (Unix time)."""
-        user = self._settings.users[identity.name]
-        now_s = self._clock()
-        ends_s = now_s + self.session_s
-        claims = {
-            "sub": user.name,
-            "jti": secrets.token_urlsafe(12),
-            "iat": int(now_s),
-            "exp": int(ends_s),
-            "pwd": fingerprint(user.password_hash),
-        }
-        return self._signer.sign(SESSION, claims), ends_s
+        return self._session(identity.name, secrets.token_urlsafe(SESSION_ID_BYTES))
+
+    def renew_session(self, identity: Identity) -> tuple[str, float] | None:
+        """Return a session that is half over with all of its time before it, and when that ends; None for any other."""
+        if identity.way is not Way.SESSION or identity.expires_at is None:
+            return None
+        if identity.expires_at - self._clock() > self.session_s / 2:
+            return None
+        session_id = next(key for key in identity.stands_on if key.startswith("id:")).removeprefix("id:")
+        return self._session(identity.name, session_id)
 
     def end_session(self, session: str) -> None:
         """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends."""
@@ -154,7 +157,8 @@ class Access:
             claims = self._signer.read_untrusted(SESSION, session, self._clock())
         except TokenRefused:
             return
-        self._revoke(str(claims.get("jti")), claims["exp"], "signed out")
+        # A copy may have been renewed until now.
+        self._revoke(str(claims.get("jti")), self._clock() + self.session_s, "signed out")
 
     def revoke_token(self, token_id: str, until_s: float) -> None:
         """End a token by its id, and what was given by it."""
@@ -187,7 +191,7 @@ class Access:
     def _of_session(self, session: str) -> Identity | None:
         # A cookie that no longer holds is what browsers send when its time is over: nobody in particular.
         try:
-            claims = self._signer.read_untrusted(SESSION, session, self._clock())
+            claims = self._claims_of_session(session)
         except TokenRefused:
             return None
         user = self._settings.users.get(str(claims.get("sub")))
@@ -199,6 +203,30 @@ class Access:
             return None
         identity = identity_of_user(self._settings, user.name, Way.SESSION, float(claims["exp"]))
         return identity and _standing_on(identity, f"id:{claims['jti']}")
+
+    def _session(self, name: str, session_id: str) -> tuple[str, float]:
+        now_s = self._clock()
+        ends_s = now_s + self.session_s
+        claims = {
+            "sub": name,
+            "jti": session_id,
+            "iat": int(now_s),
+            "exp": int(ends_s),
+            "pwd": fingerprint(self._settings.users[name].password_hash),
+        }
+        return self._signer.sign(SESSION, claims), ends_s
+
+    def _claims_of_session(self, session: str) -> dict[str, Any]:
+        """Return what a session says. Its signature is checked once, since its cookie comes with every request."""
+        claims = self._read_sessions.get(session)
+        if claims is not None:
+            check_times(claims, self._clock())
+            return claims
+        claims = self._signer.read_untrusted(SESSION, session, self._clock())
+        if len(self._read_sessions) >= MAX_READ_SESSIONS:
+            del self._read_sessions[next(iter(self._read_sessions))]
+        self._read_sessions[session] = claims
+        return claims
 
     def _of_token(self, token: str) -> Identity:
         try:

@@ -72,3 +72,16 @@ class NotPermitted(ViewerError):
     def __str__(self) -> str:
         where = "on this server" if self.camera is None else "with this camera"
         return f"This needs the permission `{self.action}` {where}; ask whoever runs it, or sign in as somebody else."
+
+
+class ForeignPage(ViewerError):
+    """A page of another site has a browser send what only pages of ours may, or a program sends a cookie."""
+
+    status = HTTPStatus.FORBIDDEN
+    title = "Not from a page of this site"
+
+    def __str__(self) -> str:
+        return (
+            "Only pages of this site may do this with a session's cookie; "
+            "programs send a user name and password (HTTP Basic) or a token (Bearer)."
+        )

@@ -41,4 +41,6 @@ def _load(name: str) -> Any:
         alone = typer.Typer(**SETTINGS)
         alone.command(name)(command)
         command = alone
-    return command_of(command)
+    loaded = command_of(command)
+    loaded.name = name
+    return loaded

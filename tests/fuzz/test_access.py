@@ -2,8 +2,10 @@
 
 import base64
 import json
+import re
 import time
 from typing import Any
+from urllib.parse import urlencode, urljoin, urlsplit
 
 import jwt
 from hypothesis import given
@@ -13,7 +15,7 @@ from camgate.auth.access import SESSION, TOKEN
 from camgate.auth.errors import LoginRefused
 from camgate.auth.signing import Signer, TokenRefused
 from camgate.serve.http.identity import basic_untrusted, credentials_untrusted, session_in_untrusted
-from camgate.serve.http.signin import BadLogin, login_untrusted
+from camgate.serve.http.signin import BadLogin, login_form_untrusted, login_untrusted, next_path_untrusted
 from tests.fuzz.reach import Reach
 
 KEY = bytes(range(32))
@@ -98,6 +100,46 @@ def test_sign_ins() -> None:
 
     fuzz()
     reach.check()
+
+
+def test_sign_ins_by_form() -> None:
+    reach = Reach("sign-in form")
+    fields = st.fixed_dictionaries({"name": st.text(max_size=5), "password": st.text(max_size=5)})
+
+    @given(st.binary(max_size=40) | fields.map(lambda value: urlencode(value, errors="surrogatepass").encode()))
+    def fuzz(body: bytes) -> None:
+        try:
+            name, password = login_form_untrusted(body)
+        except BadLogin:
+            reach.seen(body.startswith(b"name="))
+        else:
+            reach.seen(True)
+            assert name
+            assert password
+
+    fuzz()
+    reach.check()
+
+
+def test_where_to_go_after_signing_in() -> None:
+    reach = Reach("next")
+    pieces = st.sampled_from(
+        ["/", "//", "\\", ".", "..", ":", "@", "a", "evil.example", "https:", "%2f", "%5c", "\t", "\n", "?", "#"]
+    )
+    paths = st.lists(pieces, max_size=6).map(lambda parts: "/" + "".join(parts))
+
+    @given(st.text(max_size=20) | paths)
+    def fuzz(wanted: str) -> None:
+        path = next_path_untrusted(wanted)
+        reach.seen(path is not None)
+        if path is not None:
+            # As browsers do (URL standard, section 4.4): some white space is dropped, and a backslash is a slash.
+            seen = re.sub(r"[\t\r\n]", "", path).replace("\\", "/").strip()
+            there = urlsplit(urljoin("https://cams.example/signin", seen))
+            assert (there.scheme, there.netloc) == ("https", "cams.example")
+
+    fuzz()
+    reach.check(at_least=0.1)
 
 
 def test_tokens() -> None:

@@ -83,6 +83,16 @@ class AccessRules:
         """Whether a page of this origin may change things: our own pages, and those that the settings name."""
         return self.shares_with(origin) or (host is not None and is_same_origin(origin, host))
 
+    def trusts_with_cookie(self, origin: str | None, fetch_site: str | None, host: str | None) -> bool:
+        """Whether a request that a session's cookie came with was sent by a page of ours, or of a named origin.
+
+        Browsers send the cookie whoever made them send the request, so here it is not enough to be nobody (no Origin,
+        as programs have none) or anybody (`*`). fetch_site: the header Sec-Fetch-Site.
+        """
+        if origin is None:
+            return fetch_site == "same-origin"
+        return origin.lower() in self._origins or (host is not None and is_same_origin(origin, host))
+
 
 def is_same_origin(origin: str, host: str) -> bool:
     """Whether an Origin header names the site that the Host header names.

@@ -53,7 +53,7 @@ def build_application(
     add_signaling_routes(app, engine, feed, access.leases, stopping)
     add_api_routes(app, engine, access)
     add_snapshot_route(app, engine)
-    add_signin_routes(app, access, files)
+    add_signin_routes(app, access, files, rules)
     add_page_routes(app, engine, files, settings.frame_ancestors)
     _add_error_handlers(app)
     _add_common_headers(app, rules)

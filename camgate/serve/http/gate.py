@@ -10,8 +10,8 @@ from urllib.parse import quote, unquote, urlsplit
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from camgate.auth.access import Access
-from camgate.auth.errors import NotPermitted, SignedOut
-from camgate.auth.identity import Action, Identity
+from camgate.auth.errors import ForeignPage, NotPermitted, SignedOut
+from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
@@ -37,6 +37,7 @@ class Gate:
         if problem is None:
             try:
                 await self._guard.admit(scope)
+                refuse_forgery(scope, self._rules)
             except RemoteError as error:
                 problem = self._guard.problem(scope, error)
         if problem is None:
@@ -123,16 +124,30 @@ class Guard:
         return Problem.of_error(error, is_script=header(scope, b"sec-fetch-mode") is not None)
 
 
+def refuse_forgery(scope: Any, rules: AccessRules) -> None:
+    """Refuse what a page of another site made a browser send along with our cookie. Raises ForeignPage."""
+    identity: Identity | None = scope.get(IDENTITY)
+    changes_nothing = scope["type"] == "http" and scope["method"] in SAFE_METHODS
+    if identity is None or identity.way is not Way.SESSION or changes_nothing:
+        return
+    origin, fetch_site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
+    if not rules.trusts_with_cookie(origin, fetch_site, header(scope, b"host")):
+        raise ForeignPage
+
+
 def _wants_page(scope: Any) -> bool:
-    return (
-        scope["type"] == "http"
-        and scope["method"] in ("GET", "HEAD")
-        and "text/html" in (header(scope, b"accept") or "")
-    )
+    if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
+        return False
+    # The sign-in page may not be framed by other sites, so there it would be an empty frame.
+    is_framed = header(scope, b"sec-fetch-dest") in ("iframe", "frame", "embed", "object")
+    if is_framed and header(scope, b"sec-fetch-site") != "same-origin":
+        return False
+    return "text/html" in (header(scope, b"accept") or "")
 
 
 def _target(scope: Any) -> str:
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    path = scope.get("root_path", "") + path
     return f"{path}?{query}" if query else path
 
 

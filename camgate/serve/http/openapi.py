@@ -89,17 +89,27 @@ def _api_paths() -> dict[str, Any]:
                 "Sign in: sets the session's cookie",
                 {
                     "200": _json("Who signed in", {"$ref": "#/components/schemas/Session"}),
+                    "303": {"description": "It was a form: there one goes on"},
                     "400": _ref("responses", "Problem"),
                     "401": _ref("responses", "Problem"),
+                    "403": _ref("responses", "Problem"),
                     "429": _ref("responses", "Problem"),
+                    "503": _ref("responses", "Problem"),
                 },
                 requestBody={
                     "required": True,
-                    "content": {"application/json": {"schema": {"$ref": "#/components/schemas/Login"}}},
+                    "content": {
+                        kind: {"schema": {"$ref": "#/components/schemas/Login"}}
+                        for kind in ("application/json", "application/x-www-form-urlencoded")
+                    },
                 },
             ),
         },
-        "/signout": {"post": _operation("End the session", {"204": {"description": "It is ended"}})},
+        "/signout": {
+            "post": _operation(
+                "End the session", {"204": {"description": "It is ended"}, "403": _ref("responses", "Problem")}
+            )
+        },
         "/api/v1/session": {
             "get": _operation(
                 "Who asks; null for nobody",
@@ -195,12 +205,17 @@ def _schemas() -> dict[str, Any]:
         },
         "Session": {
             "type": "object",
-            "required": ["name", "way", "can_sign_out", "is_admin", "expires_at"],
+            "required": ["name", "way", "can_sign_out", "is_admin", "grants", "expires_at"],
             "properties": {
                 "name": {"type": "string"},
                 "way": {"type": "string", "enum": [way.value for way in Way]},
                 "can_sign_out": {"type": "boolean", "description": "Whether there is a session to end."},
                 "is_admin": {"type": "boolean", "description": "Whether everything is permitted."},
+                "grants": {
+                    "type": "object",
+                    "description": "For each action the patterns of cameras that it is permitted with.",
+                    "additionalProperties": {"type": "array", "items": {"type": "string"}},
+                },
                 "expires_at": {**number, "description": "When it ends, as Unix time; null for never."},
             },
         },

@@ -64,16 +64,24 @@ class WebFiles:
 
     async def response(self, name: str, *, status: int = 200) -> Response:
         """The file as an answer that browsers keep and ask for again each time. Raises NotFound."""
-        path = self._files.get(name)
-        if path is None:
-            raise NotFound
-        content = await trio.to_thread.run_sync(path.read_bytes, limiter=self._readers)
+        path, content = await self._read(name)
         response = Response(content, status=status, content_type=CONTENT_TYPES[path.suffix])
         response.headers["Cache-Control"] = "no-cache"
         if status == 200:
             response.set_etag(hashlib.sha256(content).hexdigest()[:16])
             await response.make_conditional(request)
         return response
+
+    async def text(self, name: str) -> str:
+        """A file that is text. Raises NotFound."""
+        _, content = await self._read(name)
+        return content.decode()
+
+    async def _read(self, name: str) -> tuple[Path, bytes]:
+        path = self._files.get(name)
+        if path is None:
+            raise NotFound
+        return path, await trio.to_thread.run_sync(path.read_bytes, limiter=self._readers)
 
 
 def set_page_policy(response: Response, ancestors: Sequence[str] = OWN_PAGES) -> Response:

@@ -1,21 +1,26 @@
-"""Signing in and out: the page, what its script posts, and who one is.
+"""Signing in and out: the page, what it posts (its script as JSON, itself as a form), and who one is.
 
 The session is a cookie that scripts cannot read and other sites' requests do not carry (SameSite); what changes things
-is refused to other sites' pages by the gate.
+is refused to other sites' pages by the gate, and here where the gate asks nobody who they are.
 """
 
 import json
+import math
+import re
+from html import escape
 from http import HTTPStatus
+from urllib.parse import parse_qsl
 
 from quart import request
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access
-from camgate.auth.errors import LoginRefused
+from camgate.auth.errors import ForeignPage, LoginRefused
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
+from camgate.serve.http.access import AccessRules
 from camgate.serve.http.identity import SESSION_COOKIE, credentials_untrusted, identify_or_nobody, session_in_untrusted
-from camgate.serve.http.pages import WebFiles, set_page_policy
+from camgate.serve.http.pages import CONTENT_TYPES, WebFiles, set_page_policy
 from camgate.serve.http.permissions import open_to_all
 from camgate.serve.http.responses import Response, json_response
 
@@ -23,8 +28,21 @@ MAX_CHARS = 1024
 """Of a name or a password."""
 
 
+HTML = CONTENT_TYPES[".html"]
+FORM = "application/x-www-form-urlencoded"
+MAX_FIELDS = 8
+"""Of a form."""
+MAX_NEXT_CHARS = 2048
+PROBLEM_PLACE = '<p id="problem" class="problem" role="alert" hidden></p>'
+"""Where the page says what was wrong with a login, for browsers without its script."""
+
+# A backslash is a slash to browsers, and some white space nothing at all (URL standard, section 4.4).
+_PATH = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")
+_SIGN_PAGE = re.compile(r"/sign(?:in|out)/?(?:[?#].*)?")
+
+
 class BadLogin(ViewerError):
-    """What the sign-in page's script posts, in a form that it does not have."""
+    """What is posted to the sign-in page, in a form that it does not have."""
 
     status = HTTPStatus.BAD_REQUEST
     title = "Bad login"
@@ -33,48 +51,111 @@ class BadLogin(ViewerError):
         return 'Send {"name": …, "password": …} as application/json, each of 1 to 1,024 characters.'
 
 
-def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles) -> None:
+def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles, rules: AccessRules) -> None:
     """Add `/signin`, `/signout` and `/api/v1/session`."""
+    signing = Signing(access, files, rules)
 
     @app.get("/signin")
     @open_to_all
     async def show_signin() -> Response:
-        response = await files.response("signin.html")
-        response.headers["Cache-Control"] = "no-store"
-        return set_page_policy(response)
+        return _go_on() if access.is_open else await signing.page()
 
     @app.post("/signin")
     @open_to_all
     async def sign_in() -> Response:
+        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        if request.mimetype == FORM:
+            return await signing.in_by_form(body)
         if request.mimetype != "application/json":
             # No form of another site's can send this type without asking first.
             raise BadLogin
-        name, password = login_untrusted(await request.get_data(cache=False, as_text=False, parse_form_data=False))
-        address = credentials_untrusted({**request.scope, "headers": [], "query_string": b""}).address
-        if access.is_open:
-            raise LoginRefused("nobody needs to sign in here, as there are no users")
-        identity = await access.sign_in(name, password, address)
-        session, ends_s = access.start_session(identity)
-        response = json_response(describe(identity, ends_s))
-        _set_cookie(response, session, access.session_s)
-        return response
+        return await signing.in_by_script(body)
 
     @app.post("/signout")
     @open_to_all
     async def sign_out() -> Response:
-        session = session_in_untrusted(request.headers.get("Cookie", ""))
-        if session and not access.is_open:
-            access.end_session(session)
-        response = Response(status=204)
-        _set_cookie(response, "", 0)
-        return response
+        return signing.out()
 
     @app.get("/api/v1/session")
     @open_to_all
     async def show_who_asks() -> Response:
         """Who asks; `null` for nobody, which is no error: pages ask this to find out whether they are signed in."""
         identity = await identify_or_nobody(access, request.scope)
-        return json_response(None if identity is None else describe(identity, identity.expires_at))
+        return json_response(None) if identity is None else signing.in_words(identity)
+
+
+class Signing:
+    """Answers what is posted to sign in and out. Each method is about the present request."""
+
+    def __init__(self, access: Access, files: WebFiles, rules: AccessRules) -> None:
+        self._access = access
+        self._files = files
+        self._rules = rules
+
+    async def page(self, problem: ViewerError | None = None) -> Response:
+        """The sign-in page, with what was wrong for browsers without its script."""
+        text = await self._files.text("signin.html")
+        if problem is not None:
+            text = text.replace(PROBLEM_PLACE, PROBLEM_PLACE.replace(" hidden></p>", f">{escape(str(problem))}</p>"))
+        response = Response(text, status=200 if problem is None else problem.status, content_type=HTML)
+        if problem is not None and problem.retry_after_s is not None:
+            response.headers["Retry-After"] = str(math.ceil(problem.retry_after_s))
+        response.headers["Cache-Control"] = "no-store"
+        return set_page_policy(response)
+
+    async def in_by_script(self, body: bytes) -> Response:
+        """Raises BadLogin, and why the login is refused."""
+        identity, session, ends_s = await self._begin(*login_untrusted(body))
+        return self._giving(json_response(describe(identity, ends_s)), session)
+
+    async def in_by_form(self, body: bytes) -> Response:
+        """As without JavaScript: what is wrong is a page, and what is right leads to where one wanted to go.
+
+        Raises ForeignPage.
+        """
+        # Else another site could have a browser signed in as somebody else.
+        self._refuse_foreign_page()
+        try:
+            _, session, _ = await self._begin(*login_form_untrusted(body))
+        except ViewerError as error:
+            return await self.page(error)
+        return self._giving(_go_on(), session)
+
+    def out(self) -> Response:
+        """End the session, if there is one. Raises ForeignPage."""
+        session = session_in_untrusted(request.headers.get("Cookie", ""))
+        if session and not self._access.is_open:
+            self._refuse_foreign_page()
+            self._access.end_session(session)
+        response = Response(status=204)
+        if request.mimetype == FORM:  # which has no script that goes on by itself
+            response = _redirection(f"{request.root_path}/signin")
+        _set_cookie(response, "", 0)
+        return response
+
+    def in_words(self, identity: Identity) -> Response:
+        """Who somebody is. A session that is half over is prolonged: who watches all the time stays signed in."""
+        renewed = self._access.renew_session(identity)
+        if renewed is None:
+            return json_response(describe(identity, identity.expires_at))
+        session, ends_s = renewed
+        return self._giving(json_response(describe(identity, ends_s)), session)
+
+    async def _begin(self, name: str, password: str) -> tuple[Identity, str, float]:
+        if self._access.is_open:
+            raise LoginRefused("nobody needs to sign in here, as there are no users")
+        address = credentials_untrusted({**request.scope, "headers": [], "query_string": b""}).address
+        identity = await self._access.sign_in(name, password, address)
+        return identity, *self._access.start_session(identity)
+
+    def _giving(self, response: Response, session: str) -> Response:
+        _set_cookie(response, session, self._access.session_s)
+        return response
+
+    def _refuse_foreign_page(self) -> None:
+        origin, fetch_site, host = (request.headers.get(name) for name in ("Origin", "Sec-Fetch-Site", "Host"))
+        if not self._rules.trusts_with_cookie(origin, fetch_site, host):
+            raise ForeignPage
 
 
 def login_untrusted(body: bytes) -> tuple[str, str]:
@@ -85,7 +166,29 @@ def login_untrusted(body: bytes) -> tuple[str, str]:
         raise BadLogin from None
     if not isinstance(fields, dict):
         raise BadLogin
-    name, password = fields.get("name"), fields.get("password")
+    return _checked(fields.get("name"), fields.get("password"))
+
+
+def login_form_untrusted(body: bytes) -> tuple[str, str]:
+    """Return name and password of a sign-in by form. Raises BadLogin."""
+    try:
+        fields = dict(
+            parse_qsl(body.decode("ascii"), keep_blank_values=True, max_num_fields=MAX_FIELDS, errors="strict")
+        )
+    except ValueError:
+        raise BadLogin from None
+    # An empty field is a wrong login to people.
+    return _checked(fields.get("name") or "?", fields.get("password") or "?")
+
+
+def next_path_untrusted(wanted: str, root_path: str = "") -> str | None:
+    """Return where to go after signing in, if that is a place of this site for every browser; else None."""
+    if len(wanted) > MAX_NEXT_CHARS or not wanted.startswith(f"{root_path}/") or not _PATH.fullmatch(wanted):
+        return None
+    return None if _SIGN_PAGE.fullmatch(wanted.removeprefix(root_path)) else wanted
+
+
+def _checked(name: object, password: object) -> tuple[str, str]:
     for text in (name, password):
         if not isinstance(text, str) or not 0 < len(text) <= MAX_CHARS:
             raise BadLogin
@@ -93,14 +196,27 @@ def login_untrusted(body: bytes) -> tuple[str, str]:
 
 
 def describe(identity: Identity, ends_s: float | None) -> dict[str, object]:
-    """Say who somebody is and what they may do, ready for JSON."""
+    """Say who somebody is, what they may do and until when, ready for JSON."""
+    grants: dict[str, list[str]] = {action.value: [] for action in Action}
+    for grant in identity.grants:
+        grants[grant.action.value] += [each for each in grant.patterns if each not in grants[grant.action.value]]
     return {
         "name": identity.name,
         "way": identity.way.value,
         "can_sign_out": identity.way is Way.SESSION,
         "is_admin": identity.may_everywhere(Action.ADMIN),
+        "grants": grants,
         "expires_at": ends_s,
     }
+
+
+def _go_on() -> Response:
+    path = next_path_untrusted(request.args.get("next", ""), request.root_path)
+    return _redirection(path or f"{request.root_path}/")
+
+
+def _redirection(path: str) -> Response:
+    return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path, "Cache-Control": "no-store"})
 
 
 def _set_cookie(response: Response, session: str, max_age_s: float) -> None:

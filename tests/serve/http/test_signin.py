@@ -1,18 +1,24 @@
 """Signing in and out over real sockets: cookies, throttling, and sessions that end when they should."""
 
 import json
+import shutil
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 import trio
+from trio_websocket import WebSocketConnection
 
 from camgate.auth.access import REVOKED, TAKEN_AWAY, Access, Credentials
-from camgate.config.model import UserSettings
-from tests.fakes.accounts import CHEAP, ROLES, access_for, auth_settings
+from camgate.config.model import ServerSettings, UserSettings
+from camgate.serve.http.pages import web_directory
+from camgate.serve.http.signin import next_path_untrusted
+from tests.fakes.accounts import CHEAP, ROLES, access_for, auth_settings, basic
 from tests.fakes.engine import FakeEngine
-from tests.fakes.http import Reply, Server, running_server
+from tests.fakes.http import LOOPBACK, Reply, Server, running_server
 
 JSON = {"Content-Type": "application/json"}
 
@@ -36,7 +42,7 @@ async def access(tmp_path: Path, clock: Clock) -> Access:
 
 @pytest.fixture
 async def guarded(engine: FakeEngine, web: Path, access: Access) -> AsyncIterator[Server]:
-    (web / "signin.html").write_text("<!doctype html><title>Sign in</title>")
+    shutil.copy(web_directory() / "signin.html", web)
     async with running_server(engine, web, access=access) as server:
         yield server
 
@@ -47,7 +53,13 @@ async def sign_in(server: Server, name: str, password: str, **headers: str) -> R
 
 
 def cookie_of(reply: Reply) -> dict[str, str]:
-    return {"Cookie": reply.headers["set-cookie"].partition(";")[0]}
+    """What a browser sends with a request of ours."""
+    return {"Cookie": reply.headers["set-cookie"].partition(";")[0], "Origin": "http://localhost"}
+
+
+def open_socket(server: Server, cookie: dict[str, str]) -> AbstractAsyncContextManager[WebSocketConnection]:
+    """As one of our pages does."""
+    return server.websocket(headers={**cookie, "Origin": f"http://{LOOPBACK}:{server.port}"})
 
 
 async def test_who_signs_in_gets_a_session(guarded: Server) -> None:
@@ -64,6 +76,7 @@ async def test_who_signs_in_gets_a_session(guarded: Server) -> None:
         "way": "session",
         "can_sign_out": True,
         "is_admin": False,
+        "grants": {"view": ["*"], "playback": ["*"], "control": [], "admin": []},
         "expires_at": 1_000_000 + 2 * 86_400,
     }
 
@@ -154,7 +167,7 @@ async def test_a_user_who_may_no_more_is_cut_at_once(guarded: Server, access: Ac
     elif change == "role":
         old = access.settings.users["anna"]
         settings = replace(settings, users={"anna": replace(old, roles=("front",))})
-    async with guarded.websocket(headers=cookie) as socket:
+    async with open_socket(guarded, cookie) as socket:
         await socket.get_message()
         assert access.apply(settings) == 1
         with trio.fail_after(10):
@@ -184,7 +197,7 @@ async def test_what_ended_since_somebody_asked_is_not_held(access: Access, chang
 async def test_signing_out_closes_that_sessions_sockets_only(guarded: Server) -> None:
     cookie = cookie_of(await sign_in(guarded, "anna", "anna"[::-1]))
     other = cookie_of(await sign_in(guarded, "ben", "ben"[::-1]))
-    async with guarded.websocket(headers=cookie) as socket, guarded.websocket(headers=other) as others:
+    async with open_socket(guarded, cookie) as socket, open_socket(guarded, other) as others:
         await socket.get_message()
         await others.get_message()
         await guarded.request("POST", "/signout", headers=cookie)
@@ -192,6 +205,194 @@ async def test_signing_out_closes_that_sessions_sockets_only(guarded: Server) ->
             assert "signed-out" in await socket.get_message()
             await others.send_message('{"type":"ping"}')
             assert json.loads(await others.get_message()) == {"type": "pong"}
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded", "Origin": "http://localhost"}
+
+
+async def post_form(server: Server, fields: str, target: str = "/signin", **headers: str) -> Reply:
+    return await server.request("POST", target, fields.encode(), {**FORM, **headers})
+
+
+async def test_a_form_signs_in_without_javascript(guarded: Server) -> None:
+    reply = await post_form(guarded, "name=ben&password=neb")
+    assert (reply.status, reply.headers["location"]) == (303, "/")
+    assert {"HttpOnly", "SameSite=Lax"} <= {part.strip() for part in reply.headers["set-cookie"].split(";")}
+    assert (await guarded.request("GET", "/api/v1/cameras", headers=cookie_of(reply))).status == 200
+
+
+@pytest.mark.parametrize(
+    "fields", ["name=ben&password=x", "name=nobody&password=neb", "name=ben", "", "name=&password="]
+)
+async def test_a_form_that_is_wrong_is_answered_by_the_page_with_the_reason(guarded: Server, fields: str) -> None:
+    reply = await post_form(guarded, fields)
+    assert reply.status == 401
+    assert "set-cookie" not in reply.headers
+    assert reply.headers["content-type"] == "text/html; charset=utf-8"
+    assert b'role="alert">The login was refused: the user name or the password is wrong.</p>' in reply.body
+    assert "script-src 'self'" in reply.headers["content-security-policy"]
+
+
+async def test_a_form_that_has_to_wait_says_for_how_long(guarded: Server) -> None:
+    for _ in range(5):
+        assert (await post_form(guarded, "name=ben&password=guess")).status == 401
+    reply = await post_form(guarded, "name=ben&password=neb")
+    assert reply.status == 429
+    assert int(reply.headers["retry-after"]) == 2
+    assert b">Too many logins have failed; try again in 2 s.</p>" in reply.body
+
+
+@pytest.mark.parametrize("fields", ["name=%00&" * 9, "\xff", "name=ben&password=" + "x" * 1025])
+async def test_a_form_that_is_none_is_a_bad_request(guarded: Server, fields: str) -> None:
+    reply = await guarded.request("POST", "/signin", fields.encode("latin-1"), FORM)
+    assert reply.status == 400
+    assert b'role="alert">Send {' in reply.body
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://localhost:81"},
+        {},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+    ],
+    ids=str,
+)
+async def test_a_form_of_another_site_signs_nobody_in_or_out(guarded: Server, headers: dict[str, str]) -> None:
+    form = {"Content-Type": FORM["Content-Type"], **headers}
+    reply = await guarded.request("POST", "/signin", b"name=ben&password=neb", form)
+    assert reply.status == 403
+    assert "set-cookie" not in reply.headers
+    reply.problem()
+    mine = cookie_of(await sign_in(guarded, "ben", "neb"))
+    theirs = {**form, "Cookie": mine["Cookie"]}
+    assert (await guarded.request("POST", "/signout", b"", theirs)).status == 403
+    assert (await guarded.request("GET", "/api/v1/session", headers=mine)).json()["name"] == "ben"
+
+
+@pytest.mark.parametrize("shown", [{"Origin": "http://localhost"}, {"Sec-Fetch-Site": "same-origin"}], ids=str)
+async def test_a_page_of_ours_may_use_the_cookie_for_all(guarded: Server, shown: dict[str, str]) -> None:
+    cookie = {"Cookie": cookie_of(await sign_in(guarded, "ben", "neb"))["Cookie"]}
+    assert (await guarded.request("DELETE", "/whep/front/nothing", headers={**cookie, **shown})).status == 404
+    assert (await guarded.request("POST", "/signout", headers={**cookie, **shown})).status == 204
+
+
+@pytest.mark.parametrize("method", ["POST", "PATCH", "DELETE"])
+async def test_a_cookie_alone_changes_nothing(guarded: Server, method: str) -> None:
+    cookie = {"Cookie": cookie_of(await sign_in(guarded, "ben", "neb"))["Cookie"]}
+    target = "/whep/front" if method == "POST" else "/whep/front/nothing"
+    headers = {**cookie, "Content-Type": "application/sdp"}
+    reply = await guarded.request(method, target, b"v=0", headers)
+    assert (reply.status, reply.problem()["type"]) == (403, "urn:camgate:problem:foreign-page")
+    assert (await guarded.request("GET", "/api/v1/cameras", headers=cookie)).status == 200
+    # Programs say who they are with each request, and no browser does that for a page of another site.
+    reply = await guarded.request(method, target, b"v=0", {"Content-Type": "application/sdp", **basic("ben")})
+    assert reply.status not in (401, 403)
+
+
+async def test_a_socket_wants_the_origin_with_a_cookie(guarded: Server) -> None:
+    cookie = cookie_of(await sign_in(guarded, "ben", "neb"))
+    async with open_socket(guarded, cookie) as socket:
+        assert json.loads(await socket.get_message())["type"] == "cameras"
+    handshake = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec-WebSocket-Version": "13"}
+    handshake |= {"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==", "Cookie": cookie["Cookie"]}
+    assert (await guarded.request("GET", "/ws", headers=handshake)).status == 403
+
+
+async def test_a_foreign_page_gets_no_use_of_a_cookie_from_a_star(
+    engine: FakeEngine, web: Path, access: Access
+) -> None:
+    (web / "signin.html").touch()
+    settings = ServerSettings(cors_origins=("*",))
+    async with running_server(engine, web, settings, access) as server:
+        cookie = cookie_of(await sign_in(server, "ben", "neb")) | {"Origin": "http://localhost:81"}
+        assert (await server.request("DELETE", "/whep/front/nothing", headers=cookie)).status == 403
+    settings = ServerSettings(cors_origins=("http://localhost:81",))
+    async with running_server(engine, web, settings, access) as server:
+        assert (await server.request("DELETE", "/whep/front/nothing", headers=cookie)).status == 404
+
+
+async def test_a_form_signs_out_and_leads_to_the_sign_in_page(guarded: Server) -> None:
+    cookie = cookie_of(await sign_in(guarded, "ben", "neb"))
+    reply = await guarded.request("POST", "/signout", b"", {**FORM, **cookie})
+    assert (reply.status, reply.headers["location"]) == (303, "/signin")
+    assert (await guarded.request("GET", "/api/v1/cameras", headers=cookie)).status == 401
+
+
+@pytest.mark.parametrize(
+    ("wanted", "path"),
+    [
+        ("/camera/front?x=1", "/camera/front?x=1"),
+        ("/", "/"),
+        ("", "/"),
+        ("//evil.example", "/"),
+        ("/\\evil.example", "/"),
+        ("\\/evil.example", "/"),
+        ("/\t/evil.example", "/"),
+        ("https://evil.example/", "/"),
+        ("javascript:alert(1)", "/"),
+        ("/signout", "/"),
+        ("/signin?next=/x", "/"),
+        ("/signings", "/signings"),
+    ],
+)
+async def test_one_goes_on_to_places_of_this_site_only(guarded: Server, wanted: str, path: str) -> None:
+    reply = await post_form(guarded, "name=ben&password=neb", f"/signin?next={quote(wanted, safe='')}")
+    assert (reply.status, reply.headers["location"]) == (303, path)
+
+
+@pytest.mark.parametrize("text", ["/a\r\nSet-Cookie: x", "/a b", "/\u2215evil", "/" + "a" * 2048, "/caf\u00e9", " /"])
+def test_what_no_path_looks_like_is_nowhere_to_go(text: str) -> None:
+    assert next_path_untrusted(text) is None
+
+
+def test_below_a_proxys_prefix_one_stays_there() -> None:
+    assert next_path_untrusted("/cams/camera/front", "/cams") == "/cams/camera/front"
+    assert next_path_untrusted("/other/", "/cams") is None
+    assert next_path_untrusted("/cams/signout", "/cams") is None
+
+
+async def test_people_are_sent_to_sign_in_and_back(guarded: Server) -> None:
+    html = {"Accept": "text/html"}
+    reply = await guarded.request("GET", "/camera/front?a=b", headers=html)
+    assert (reply.status, reply.headers["location"]) == (303, "/signin?next=%2Fcamera%2Ffront%3Fa%3Db")
+    framed = {**html, "Sec-Fetch-Dest": "iframe", "Sec-Fetch-Site": "cross-site"}
+    assert (await guarded.request("GET", "/embed/front", headers=framed)).status == 401
+    framed["Sec-Fetch-Site"] = "same-origin"
+    assert (await guarded.request("GET", "/embed/front", headers=framed)).status == 303
+
+
+async def test_a_session_that_is_half_over_is_prolonged(guarded: Server, clock: Clock) -> None:
+    cookie = cookie_of(await sign_in(guarded, "ben", "neb"))
+    clock.now_s += 86_400 - 1
+    assert "set-cookie" not in (await guarded.request("GET", "/api/v1/session", headers=cookie)).headers
+    clock.now_s += 1
+    reply = await guarded.request("GET", "/api/v1/session", headers=cookie)
+    assert reply.json()["expires_at"] == clock.now_s + 2 * 86_400
+    renewed = cookie_of(reply)
+    clock.now_s += 86_400
+    assert (await guarded.request("GET", "/api/v1/cameras", headers=cookie)).status == 401
+    assert (await guarded.request("GET", "/api/v1/cameras", headers=renewed)).status == 200
+
+
+async def test_signing_out_ends_what_was_prolonged_too(guarded: Server, clock: Clock) -> None:
+    cookie = cookie_of(await sign_in(guarded, "ben", "neb"))
+    clock.now_s += 1.5 * 86_400
+    renewed = cookie_of(await guarded.request("GET", "/api/v1/session", headers=cookie))
+    assert (await guarded.request("POST", "/signout", headers=cookie)).status == 204
+    clock.now_s += 86_400  # the older cookie's own time is over, and what is known of it may be forgotten
+    other = cookie_of(await sign_in(guarded, "anna", "anna"))
+    await guarded.request("POST", "/signout", headers=other)
+    assert (await guarded.request("GET", "/api/v1/cameras", headers=renewed)).status == 401
+
+
+async def test_where_everybody_is_let_in_the_page_leads_on(server: Server, web: Path) -> None:
+    reply = await server.request("GET", "/signin?next=/camera/front")
+    assert (reply.status, reply.headers["location"]) == (303, "/camera/front")
 
 
 async def test_where_there_are_no_users_nobody_signs_in(server: Server, web: Path) -> None:
