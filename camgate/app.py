@@ -35,7 +35,7 @@ from camgate.base.place import place
 from camgate.config.address import split_listen
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
-from camgate.config.model import RtspServerSettings, Settings
+from camgate.config.model import RtspServerSettings, ServerSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory
 from camgate.engine import Engine
@@ -51,6 +51,7 @@ from camgate.serve.rtsp.guests import Guests
 from camgate.serve.rtsp.listener import open_udp, serve_rtsp
 from camgate.serve.rtsp.service import RtspService
 from camgate.serve.rtsp.udp import UdpPorts
+from camgate.serve.tls import CertificateUnusable, ServerTls, load_context
 from camgate.serve.webrtc.endpoint import Endpoint
 
 log = get_logger("app")
@@ -67,7 +68,7 @@ async def run(
     check_exposure(settings, insecure=insecure)
     stopping = trio.Event()
     async with (
-        _open_http(settings) as listeners,
+        _open_http(settings.server) as http,
         _open_endpoint(settings) as endpoint,
         _open_rtsp(settings.rtsp_server) as rtsp,
         trio.open_nursery() as nursery,
@@ -76,8 +77,17 @@ async def run(
         # The parts stop in our order, not all at once: cancellation reaches them by `stopping`.
         with trio.CancelScope(shield=True) as parts:
             nursery.start_soon(_set_deadline, parts, stopping, settings.server.shutdown_deadline_s)
-            await _run_parts(settings, Sockets(listeners, endpoint, rtsp), stopping, task_status)
+            await _run_parts(settings, Sockets(http, endpoint, rtsp), stopping, task_status)
         nursery.cancel_scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSockets:
+    """What the HTTP server listens on. redirect: where it only leads to HTTPS."""
+
+    listeners: list[trio.SocketListener]
+    tls: ServerTls | None
+    redirect: list[trio.SocketListener]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +103,7 @@ class RtspSockets:
 class Sockets:
     """What is opened before anything runs, so that a port in use is one line and not a half-started daemon."""
 
-    http: list[trio.SocketListener]
+    http: HttpSockets
     endpoint: Endpoint
     rtsp: RtspSockets | None
     """None where there is no RTSP server."""
@@ -107,7 +117,16 @@ async def _run_parts(
     guests = _guests(settings.rtsp_server) if sockets.rtsp else None
     access = _access(settings)
     engine = Engine(settings, registry, endpoint, guests, access.leases)
-    serve = partial(serve_http, engine, settings.server, sockets.http, access=access, stopping=stopping)
+    serve = partial(
+        serve_http,
+        engine,
+        settings.server,
+        sockets.http.listeners,
+        tls=sockets.http.tls,
+        redirect=sockets.http.redirect,
+        access=access,
+        stopping=stopping,
+    )
     async with open_intake() as intake, trio.open_nursery() as nursery:
         await nursery.start(endpoint.run)
         nursery.start_soon(access.run)
@@ -137,7 +156,7 @@ async def _run_parts(
             )
             await nursery.start(partial(serve_rtsp, sockets.rtsp.listeners, service, udp=sockets.rtsp.udp))
         async with trio.open_nursery() as http:
-            url = _url((await http.start(serve))[0])
+            url = _url((await http.start(serve))[0], "http" if sockets.http.tls is None else "https")
             log.info("ready", url=url, cameras=len(settings.cameras), webrtc_port=endpoint.port, **_rtsp_facts(sockets))
             task_status.started(url)
         nursery.cancel_scope.cancel()
@@ -158,13 +177,25 @@ async def _set_deadline(parts: trio.CancelScope, stopping: trio.Event, shutdown_
 
 
 @asynccontextmanager
-async def _open_http(settings: Settings) -> AsyncIterator[list[trio.SocketListener]]:
-    try:
-        listeners = await open_listeners(settings.server.listen)
-    except OSError as exc:
-        raise StartError("server.listen", f"{exc.strerror}; choose another address or port") from exc
+async def _open_http(settings: ServerSettings) -> AsyncIterator[HttpSockets]:
+    tls = None
+    if settings.tls_certificate:
+        with _start_error("server.tls_certificate"):
+            tls = ServerTls(settings.tls_certificate, settings.tls_key, protocols=("http/1.1",))
+    listeners = await _listen("server.listen", settings.listen)
     with _closing(listeners):
-        yield listeners
+        redirect = []
+        if settings.redirect_listen:
+            redirect = await _listen("server.redirect_listen", settings.redirect_listen)
+        with _closing(redirect):
+            yield HttpSockets(listeners, tls, redirect)
+
+
+async def _listen(key: str, listen: str) -> list[trio.SocketListener]:
+    try:
+        return await open_listeners(listen)
+    except OSError as exc:
+        raise StartError(key, f"{exc.strerror}; choose another address or port") from exc
 
 
 @contextmanager
@@ -196,7 +227,10 @@ async def _open_rtsp(settings: RtspServerSettings) -> AsyncIterator[RtspSockets 
         yield None
         return
     key, port = "rtsp_server.listen", split_listen(settings.listen)[1]
-    tls = _tls_context(settings) if settings.tls_certificate else None
+    tls = None
+    if settings.tls_certificate:
+        with _start_error("rtsp_server.tls_certificate"):
+            tls = load_context(settings.tls_certificate, settings.tls_key)
     try:
         listeners = await open_listeners(settings.listen)
     except OSError as exc:
@@ -214,18 +248,13 @@ async def _open_rtsp(settings: RtspServerSettings) -> AsyncIterator[RtspSockets 
                 ports.close()
 
 
-def _tls_context(settings: RtspServerSettings) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+@contextmanager
+def _start_error(key: str) -> Iterator[None]:
+    """Say which key of the config a certificate is wrong by."""
     try:
-        # A password on the key would be asked for at the terminal.
-        context.load_cert_chain(settings.tls_certificate, settings.tls_key or None, password=lambda: "")
-    except OSError as exc:  # ssl.SSLError is one
-        reason = exc.strerror if not isinstance(exc, ssl.SSLError) else "no certificate and key in PEM that fit"
-        sentence = f"cannot use {settings.tls_certificate}"
-        sentence += f" and {settings.tls_key}" if settings.tls_key else ""
-        way_out = "name a certificate, and its key in tls_key or in the same file, without a password"
-        raise StartError("rtsp_server.tls_certificate", f"{sentence}: {reason}; {way_out}") from exc
-    return context
+        yield
+    except CertificateUnusable as exc:
+        raise StartError(key, str(exc)) from exc
 
 
 def _rtsp_facts(sockets: Sockets) -> dict[str, str]:
@@ -249,8 +278,8 @@ def _access(settings: Settings) -> Access:
         raise StartError(STATE_KEY, str(exc)) from exc
 
 
-def _url(address: tuple[str, int]) -> str:
+def _url(address: tuple[str, int], scheme: str) -> str:
     host, port = address
     if host in ("0.0.0.0", "::"):
         host = "localhost"
-    return f"http://{place(host, port)}/"
+    return f"{scheme}://{place(host, port)}/"

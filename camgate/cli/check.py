@@ -63,6 +63,7 @@ def _warnings(settings: Settings) -> Iterator[str]:
     for exposure in exposures(settings):
         yield f"{exposure.key}: {exposure}; add a user, {exposure.way_out}, or `camgate run` will want --insecure"
     yield from _idle_patterns(settings)
+    yield from _unusable_certificates(settings)
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
@@ -94,6 +95,18 @@ def _what_there_is(pattern: str, settings: Settings) -> str:
 def _listed(names: Collection[str]) -> str:
     first, rest = sorted(names)[:MAX_LISTED], len(names) - MAX_LISTED
     return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
+
+
+def _unusable_certificates(settings: Settings) -> Iterator[str]:
+    for name, section in (("server", settings.server), ("rtsp_server", settings.rtsp_server)):
+        if not section.tls_certificate:
+            continue
+        from camgate.serve.tls import CertificateUnusable, load_context  # most configs name no certificate
+
+        try:
+            load_context(section.tls_certificate, section.tls_key)
+        except CertificateUnusable as error:
+            yield f"{name}.tls_certificate: {error}"
 
 
 def _contradictions(camera: CameraSettings) -> Iterator[str]:

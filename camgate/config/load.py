@@ -61,11 +61,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
     rtsp = values.get("rtsp_server", {})
     if "users" in rtsp:
         rtsp["users"] = UserReader(report, directory, environ).read_all(rtsp["users"])
-    for key in ("tls_certificate", "tls_key"):
-        if rtsp.get(key):
-            rtsp[key] = str(directory / rtsp[key])
-    if rtsp.get("tls_key") and not rtsp.get("tls_certificate"):
-        report.add(("rtsp_server", "tls_key"), "is given without tls_certificate; write that as well")
+    for name in ("server", "rtsp_server"):
+        _complete_tls(report, name, values.get(name, {}), directory)
     if "auth" in values:
         AccountReader(report, directory).read_into(values["auth"])
     _check_ports(report, values)
@@ -144,12 +141,26 @@ def _read_section(report: Report, name: str, table: object) -> dict[str, Any]:
     return report.read_keys((name,), tables or {}, SECTIONS[name].keys)
 
 
+def _complete_tls(report: Report, name: str, values: dict[str, Any], directory: Path) -> None:
+    """Have a section's certificate and key begin at the config's folder, and look at what belongs together."""
+    for key in ("tls_certificate", "tls_key"):
+        if values.get(key):
+            values[key] = str(directory / values[key])
+    if not values.get("tls_certificate"):
+        for key in ("tls_key", "redirect_listen", "hsts_s"):
+            if values.get(key):
+                report.add((name, key), "is given without tls_certificate; write that as well")
+
+
 def _check_ports(report: Report, values: Mapping[str, Mapping[str, Any]]) -> None:
     """HTTP, WebRTC and RTSP listen on TCP; WebRTC and RTSP send from UDP."""
     defaults = Settings(cameras={})
     listen = values.get("server", {}).get("listen", defaults.server.listen)
     port = values.get("webrtc", {}).get("port", defaults.webrtc.port)
     http_port = split_listen(listen)[1]
+    redirect = values.get("server", {}).get("redirect_listen")
+    if redirect and split_listen(redirect)[1] in {http_port, port} - {0}:
+        report.add(("server", "redirect_listen"), "names a port that is used already; the usual one is 80")
     if port and port == http_port:
         key = ("webrtc", "port") if "port" in values.get("webrtc", {}) else ("server", "listen")
         report.add(key, f"port {port} would be used by HTTP and by WebRTC; give each a port of its own")

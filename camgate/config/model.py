@@ -31,6 +31,14 @@ class ServerSettings:
 
     listen: str = "127.0.0.1:8107"
     """`ADDRESS:PORT`, `[IPV6]:PORT` or `localhost:PORT`; port 0 takes a free one."""
+    tls_certificate: str = ""
+    """File with the certificate chain in PEM: the listener then speaks HTTPS. Empty: plain HTTP."""
+    tls_key: str = ""
+    """File with its key in PEM; empty where the certificate's file holds it."""
+    redirect_listen: str = ""
+    """Where plain HTTP is answered with the way to HTTPS. Empty: nowhere."""
+    hsts_s: int = 0
+    """How long browsers shall use HTTPS only, in seconds (RFC 6797); 0 for not to say so."""
     max_viewers: int = 1000
     """Viewers at a time; one more is answered 503."""
     allowed_hosts: tuple[str, ...] = ()

@@ -59,6 +59,10 @@ SECTIONS: Mapping[str, Section] = {
         ServerSettings,
         {
             "listen": listen_address,
+            "tls_certificate": text_or_none,
+            "tls_key": text_or_none,
+            "redirect_listen": listen_address_or_none,
+            "hsts_s": whole_number(0, 63_072_000),
             "max_viewers": whole_number(1, 1_000_000),
             "allowed_hosts": list_of(host_name, example='["cameras.example.org"]'),
             "cors_origins": list_of(origin, example='["https://example.org"]'),

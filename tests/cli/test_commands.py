@@ -199,13 +199,18 @@ def test_check_shows_sub_streams_with_the_login_that_they_share(tmp_path: Path, 
     assert "hush" not in outcome.out
 
 
+MISSING_TLS = '[rtsp_server]\nlisten = "127.0.0.1:0"\ntls_certificate = "missing.pem"\n'
+
+
 def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) -> None:
     (tmp_path / "logs").touch()
     text = CONFIG.replace("port = 0", 'port = 0\nadvertise = ["auto", "localhost", "192.0.2.1", "nosuch.invalid"]')
-    config.write_text('[logging]\noutput = "file"\ndirectory = "logs/camgate"\n' + text)
+    config.write_text('[logging]\noutput = "file"\ndirectory = "logs/camgate"\n' + MISSING_TLS + text)
     outcome = camgate("check", directory=tmp_path)
     assert outcome.code == 0
     assert outcome.err.splitlines() == [
+        "warning: rtsp_server.tls_certificate: cannot use missing.pem: No such file or directory; "
+        "name a certificate, and its key in tls_key or in the same file, without a password",
         "warning: webrtc.advertise[3]: nosuch.invalid does not resolve; viewers will not be told of it",
         f"warning: logging.directory: this user cannot write in {tmp_path}/logs/camgate: Not a directory",
     ]

@@ -1,7 +1,7 @@
 """A bare HTTP/1.1 client that says exactly what it is told to, and a running server to say it to."""
 
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +16,7 @@ from camgate.config.model import ServerSettings
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.server import serve_http
 from camgate.serve.listeners import open_listeners
+from camgate.serve.tls import ServerTls
 
 LOOPBACK = "127.0.0.1"
 PATIENCE_S = 30.0
@@ -131,7 +132,13 @@ class Server:
 
 @asynccontextmanager
 async def running_server(
-    engine: MediaEngine, web: Path, settings: ServerSettings | None = None, access: Access | None = None
+    engine: MediaEngine,
+    web: Path,
+    settings: ServerSettings | None = None,
+    access: Access | None = None,
+    *,
+    tls: ServerTls | None = None,
+    redirect: Sequence[trio.SocketListener] = (),
 ) -> AsyncIterator[Server]:
     """Serve `engine` on a free loopback port; stopped in order at the end."""
     stopping = trio.Event()
@@ -144,6 +151,8 @@ async def running_server(
                 settings or ServerSettings(),
                 listeners,
                 stopping=stopping,
+                tls=tls,
+                redirect=redirect,
                 access=access,
                 web=web,
                 task_status=task_status,

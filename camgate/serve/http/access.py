@@ -57,9 +57,13 @@ class AccessRules:
 
     loopback_only: all listeners are on loopback, so that only this machine's own names for itself are right. Any
     other name comes from a page of another site whose name was pointed at 127.0.0.1 (DNS rebinding).
+    hsts_s: how long browsers shall use HTTPS only; 0 for not to say so.
     """
 
-    def __init__(self, *, cors_origins: Iterable[str], allowed_hosts: Iterable[str], loopback_only: bool) -> None:
+    def __init__(
+        self, *, cors_origins: Iterable[str], allowed_hosts: Iterable[str], loopback_only: bool, hsts_s: int = 0
+    ) -> None:
+        self.hsts_s = hsts_s
         self._origins = frozenset(origin.rstrip("/").lower() for origin in cors_origins)
         self._hosts = frozenset(host.strip("[]").rstrip(".").lower() for host in allowed_hosts)
         self._loopback_only = loopback_only

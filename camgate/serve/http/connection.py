@@ -64,10 +64,18 @@ def hypercorn_config() -> Config:
     return config
 
 
+ByteStream = trio.SocketStream | trio.SSLStream[trio.SocketStream]
+
+
+def socket_of(stream: ByteStream) -> trio.socket.SocketType:
+    """The socket under a stream, encrypted or not."""
+    return stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
+
+
 class Connection:
     """One client's connection; `run` serves it until it ends."""
 
-    def __init__(self, app: ASGIFramework, config: Config, context: WorkerContext, stream: trio.SocketStream) -> None:
+    def __init__(self, app: ASGIFramework, config: Config, context: WorkerContext, stream: ByteStream) -> None:
         self._app = app
         self._config = config
         self._context = context
@@ -88,7 +96,8 @@ class Connection:
 
     async def _serve(self) -> None:
         try:
-            peer, own = self._stream.socket.getpeername(), self._stream.socket.getsockname()
+            socket = socket_of(self._stream)
+            peer, own = socket.getpeername(), socket.getsockname()
         except OSError:  # The client has gone before we looked.
             await trio.aclose_forcefully(self._stream)
             return
@@ -100,7 +109,7 @@ class Connection:
                 self._context,
                 AppTasks(nursery),
                 ConnectionState({}),
-                ssl=False,
+                ssl=isinstance(self._stream, trio.SSLStream),
                 client=peer[:2],
                 server=own[:2],
                 send=self._handle_event,
@@ -158,6 +167,10 @@ class Connection:
             return
         self._closing = True
         self._reading.deadline = trio.current_time() + LINGER_S
+        if isinstance(self._stream, trio.SSLStream):
+            # TLS has no half of an end; `connection: close` has told the client.
+            await self._protocol.handle(Closed())
+            return
         try:
             # Shielded: hypercorn has told the application by now, and Quart then cancels who brought us here.
             with trio.CancelScope(shield=True):

@@ -37,6 +37,8 @@ def common_headers(rules: AccessRules, origin: str | None) -> list[tuple[str, st
         ("Referrer-Policy", "same-origin"),
         ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
     ]
+    if rules.hsts_s:
+        headers.append(("Strict-Transport-Security", f"max-age={rules.hsts_s}"))
     if rules.any_cross_origin:
         headers.append(("Vary", "Origin"))
     if origin is not None and rules.shares_with(origin):

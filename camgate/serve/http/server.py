@@ -10,21 +10,25 @@ from pathlib import Path
 
 import trio
 from hypercorn.trio.worker_context import WorkerContext
+from hypercorn.typing import ASGIFramework
 
 from camgate.auth.access import Access
 from camgate.base.log import get_logger
 from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
-from camgate.serve.http.connection import Connection, hypercorn_config
+from camgate.serve.http.connection import ByteStream, Connection, hypercorn_config
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
+from camgate.serve.http.handshake import shake_hands
 from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.permissions import Permissions
 from camgate.serve.http.problem import Problem
+from camgate.serve.http.redirect import Redirect
 from camgate.serve.listeners import addresses, are_all_loopback
+from camgate.serve.tls import ServerTls
 
 log = get_logger("serve.http")
 
@@ -42,39 +46,52 @@ async def serve_http(
     listeners: Sequence[trio.SocketListener],
     *,
     stopping: trio.Event,
+    tls: ServerTls | None = None,
+    redirect: Sequence[trio.SocketListener] = (),
     access: Access | None = None,
     web: Path | None = None,
     task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `stopping` is set, then finish within a third of the shutdown deadline. Closes the listeners.
 
-    Started with the addresses that are listened on. `access` lets everybody in where it is absent. `web` is where the
+    Started with the addresses that are listened on. `tls` makes them HTTPS, and `redirect` is where plain HTTP is led
+    there. `access` lets everybody in where it is absent. `web` is where the
     pages are, if not where they are installed.
     """
     rules = AccessRules(
         cors_origins=settings.cors_origins,
         allowed_hosts=settings.allowed_hosts,
         loopback_only=are_all_loopback(listeners),
+        hsts_s=settings.hsts_s if tls else 0,
     )
     feed = CameraFeed(engine)
     access = access or Access()
     app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, stopping)
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
-    connections = Connections(Gate(OfferLane(app, engine, rules), rules, guard), max_connections)
+    connections = Connections(Gate(OfferLane(app, engine, rules), rules, guard), max_connections, tls)
+    grace_s = settings.shutdown_deadline_s * GRACE_SHARE
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)
+        if tls is not None:
+            nursery.start_soon(tls.watch)
         task_status.started(addresses(listeners))
-        await connections.serve(listeners, stopping, grace_s=settings.shutdown_deadline_s * GRACE_SHARE)
+        async with trio.open_nursery() as servers:
+            if redirect:
+                leading = Connections(Redirect(rules, addresses(listeners)[0][1]), SPARE_CONNECTIONS)
+                servers.start_soon(partial(leading.serve, redirect, stopping, grace_s=grace_s))
+            servers.start_soon(partial(connections.serve, listeners, stopping, grace_s=grace_s))
         nursery.cancel_scope.cancel()
 
 
 class Connections:
-    """All connections of the server."""
+    """All connections of a server."""
 
-    def __init__(self, app: Gate, max_connections: int) -> None:
+    def __init__(self, app: ASGIFramework, max_connections: int, tls: ServerTls | None = None) -> None:
         self._app = app
         self._max = max_connections
+        self._tls = tls
+        self._shaking_hands = 0
         self._config = hypercorn_config()
         self._context = WorkerContext(None)
         self._open: set[Connection] = set()
@@ -94,9 +111,21 @@ class Connections:
             handlers.cancel_scope.deadline = trio.current_time() + grace_s
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
-        if len(self._open) >= self._max:
+        if len(self._open) + self._shaking_hands >= self._max:
             await self._refuse(stream)
             return
+        if self._tls is None:
+            await self._serve_stream(stream)
+            return
+        self._shaking_hands += 1
+        try:
+            encrypted = await shake_hands(stream, self._tls.context)
+        finally:
+            self._shaking_hands -= 1
+        if encrypted is not None:
+            await self._serve_stream(encrypted)
+
+    async def _serve_stream(self, stream: ByteStream) -> None:
         connection = Connection(self._app, self._config, self._context, stream)
         self._open.add(connection)
         try:
@@ -106,6 +135,10 @@ class Connections:
 
     async def _refuse(self, stream: trio.SocketStream) -> None:
         log.warning("too many HTTP connections; refused one", open=len(self._open))
+        if self._tls is not None:
+            # An answer would need a handshake, which is what we have no room for.
+            await trio.aclose_forcefully(stream)
+            return
         problem = Problem.of_status(503, connection="close")
         body = problem.body()
         lines = ["HTTP/1.1 503 Service Unavailable", f"content-length: {len(body)}"]

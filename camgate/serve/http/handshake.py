@@ -1,0 +1,60 @@
+"""The beginning of an encrypted connection: its handshake, within bounds, and words for those who speak plain HTTP."""
+
+import ssl
+
+import trio
+
+from camgate.base.log import get_logger
+from camgate.base.place import place
+from camgate.serve.http.problem import Problem
+
+log = get_logger("serve.http")
+
+HANDSHAKE_S = 10.0
+"""From the connect to the end of the handshake: three round trips of the slowest networks."""
+PLAIN_TIMEOUT_S = 1.0
+_HANDSHAKE_RECORD = b"\x16"
+"""RFC 8446 section 5.1: the first byte of every TLS connection."""
+
+
+async def shake_hands(stream: trio.SocketStream, context: ssl.SSLContext) -> trio.SSLStream[trio.SocketStream] | None:
+    """Return the encrypted stream; None where there will be none, and the connection is closed."""
+    try:
+        with trio.fail_after(HANDSHAKE_S):
+            first = await stream.socket.recv(1, trio.socket.MSG_PEEK)
+            if first != _HANDSHAKE_RECORD:
+                if first:
+                    await _say_https(stream)
+                raise trio.BrokenResourceError
+            encrypted = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
+            await encrypted.do_handshake()
+    except (trio.BrokenResourceError, trio.TooSlowError, OSError) as error:
+        # Scanners and browsers that distrust the certificate come all the time.
+        reason = str(error.__cause__ or error) or type(error).__name__
+        log.debug("HTTPS handshake failed", address=_address(stream), reason=reason)
+        await trio.aclose_forcefully(stream)
+        return None
+    except BaseException:
+        await trio.aclose_forcefully(stream)
+        raise
+    return encrypted
+
+
+async def _say_https(stream: trio.SocketStream) -> None:
+    problem = Problem(status=400, detail="This port speaks HTTPS only; write https:// in front of the address.")
+    body = problem.body()
+    lines = ["HTTP/1.1 400 Bad Request", f"content-length: {len(body)}", "connection: close"]
+    lines += [f"{name}: {value}" for name, value in problem.header_items()]
+    with trio.move_on_after(PLAIN_TIMEOUT_S):
+        await stream.send_all("\r\n".join([*lines, "", ""]).encode() + body)
+        await stream.send_eof()
+        # What is not read would be answered by a reset, which overtakes our words.
+        while await stream.receive_some(4096):
+            pass
+
+
+def _address(stream: trio.SocketStream) -> str:
+    try:
+        return place(*stream.socket.getpeername()[:2])
+    except OSError:
+        return "unknown"

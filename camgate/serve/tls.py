@@ -1,0 +1,96 @@
+"""Our side of TLS: a certificate and its key from files, taken anew when they change.
+
+Connections that stand keep what they began with; new ones get the newest pair that was in order.
+"""
+
+import ssl
+from pathlib import Path
+
+import trio
+
+from camgate.base.errors import LocalError
+from camgate.base.log import get_logger
+
+log = get_logger("serve.tls")
+
+LOOK_S = 5.0
+"""How often the files are looked at; who renews a certificate does so days before its end."""
+CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
+"""Of TLS 1.2: forward secret and authenticated only (RFC 9325 section 4.2). Those of 1.3 are all so."""
+
+
+class CertificateUnusable(LocalError):
+    """A certificate and key that cannot be served."""
+
+    def __init__(self, certificate: str, key: str, reason: str) -> None:
+        super().__init__(certificate, key, reason)
+        self.certificate = certificate
+        self.key = key
+        self.reason = reason
+
+    def __str__(self) -> str:
+        files = f"{self.certificate} and {self.key}" if self.key else self.certificate
+        way_out = "name a certificate, and its key in tls_key or in the same file, without a password"
+        return f"cannot use {files}: {self.reason}; {way_out}"
+
+
+def load_context(certificate: str, key: str = "", *, protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """Return what serves a certificate with its chain and its key, both in PEM. Raises CertificateUnusable.
+
+    key: empty where it is in the certificate's file. protocols: for ALPN.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_ciphers(CIPHERS)
+    context.options |= ssl.OP_NO_COMPRESSION | ssl.OP_NO_RENEGOTIATION | ssl.OP_CIPHER_SERVER_PREFERENCE
+    if protocols:
+        context.set_alpn_protocols(list(protocols))
+    try:
+        # A password on the key would be asked for at the terminal.
+        context.load_cert_chain(certificate, key or None, password=lambda: "")
+    except OSError as exc:  # ssl.SSLError is one
+        reason = exc.strerror if not isinstance(exc, ssl.SSLError) else "no certificate and key in PEM that fit"
+        raise CertificateUnusable(certificate, key, reason or str(exc)) from exc
+    return context
+
+
+class ServerTls:
+    """The TLS of one listener. context: what the next handshake is to be made with."""
+
+    def __init__(self, certificate: str, key: str = "", *, protocols: tuple[str, ...] = ()) -> None:
+        """As for `load_context`. Raises CertificateUnusable."""
+        self._files = certificate, key
+        self._protocols = protocols
+        self._stamp = self._look()
+        self.context = load_context(certificate, key, protocols=protocols)
+
+    async def watch(self) -> None:
+        """Take the files anew when they have changed, until cancelled."""
+        while True:
+            await trio.sleep(LOOK_S)
+            self.refresh()
+
+    def refresh(self) -> None:
+        """Take the files anew if they have changed; what is wrong with them is logged, and the old pair kept."""
+        stamp = self._look()
+        if stamp == self._stamp:
+            return
+        self._stamp = stamp
+        certificate, key = self._files
+        try:
+            self.context = load_context(certificate, key, protocols=self._protocols)
+        except CertificateUnusable as error:
+            log.error("the certificate has changed and cannot be used; the old one is kept", reason=str(error))
+        else:
+            log.info("the certificate has changed and is used from now on", certificate=certificate)
+
+    def _look(self) -> tuple[object, ...]:
+        return tuple(_stamp_of(Path(file)) for file in self._files if file)
+
+
+def _stamp_of(file: Path) -> tuple[int, int, int] | None:
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_ino, facts.st_size
