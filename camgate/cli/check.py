@@ -54,11 +54,11 @@ def check(
     console.print(f"{file} is in order.\n")
     console.print(_parts(settings))
     console.print(_cameras(settings.cameras.values(), console.width))
-    for warning in _warnings(settings):
+    for warning in warnings_of(settings):
         typer.echo(f"warning: {warning}", err=True)
 
 
-def _warnings(settings: Settings) -> Iterator[str]:
+def warnings_of(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     for exposure in exposures(settings):
         yield f"{exposure.key}: {exposure}; add a user, {exposure.way_out}, or `camgate run` will want --insecure"

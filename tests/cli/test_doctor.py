@@ -1,0 +1,98 @@
+"""`camgate doctor`, as its users run it: beside a camgate that runs, and without one."""
+
+import json
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.command import camgate, running_camgate
+
+CONFIG = """
+[server]
+listen = "127.0.0.1:{http}"
+state_directory = "state"
+[webrtc]
+port = {media}
+[cameras.front-door]
+url = "rtsp://viewer:hush-hush@127.0.0.1:9/live"
+"""
+
+
+def ports() -> tuple[int, int]:
+    """Two ports that nobody has at this moment, for HTTP and for media."""
+    with socket.create_server(("127.0.0.1", 0)) as http, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
+        media.bind(("0.0.0.0", 0))
+        assert http.getsockname()[1] != media.getsockname()[1]
+        return http.getsockname()[1], media.getsockname()[1]
+
+
+def examined(directory: Path, *arguments: str, **environ: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    """Run the doctor and return its exit code and what it found, by check."""
+    outcome = camgate("doctor", "--json", *arguments, directory=directory, **environ)
+    assert "Traceback" not in outcome.err
+    found: dict[str, list[dict[str, Any]]] = {}
+    for finding in json.loads(outcome.out)["findings"]:
+        found.setdefault(finding["check"], []).append(finding)
+    return outcome.code, found
+
+
+def test_without_a_running_camgate(tmp_path: Path) -> None:
+    http, media = ports()
+    (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media))
+    outcome = camgate("doctor", directory=tmp_path, COLUMNS="100")
+    assert outcome.code == 1
+    assert f"127.0.0.1:{http} (TCP) is free, as camgate does not run" in outcome.out
+    assert "127.0.0.1:9 refuses the connection" in outcome.out.replace("\n", " ")
+    assert outcome.out.splitlines()[-1].startswith("1 failed, ")
+    assert "hush-hush" not in outcome.out + outcome.err
+    code, found = examined(tmp_path, "--no-cameras")
+    assert code == 0
+    assert found["Cameras"][0]["what"] == "not looked at (--no-cameras)"
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(("text", "code"), [("[sever]\n", 2), (None, 2)], ids=["mistake", "missing"])
+def test_a_config_with_mistakes_is_one_finding_beside_the_machines(tmp_path: Path, text: str | None, code: int) -> None:
+    if text is not None:
+        (tmp_path / "other.toml").write_text(text)
+    found_code, found = examined(tmp_path, "--config", "other.toml", "--no-cameras")
+    assert found_code == code
+    assert [finding["verdict"] for finding in found["Config"]] == ["failed"] * len(found["Config"])
+    assert found["Config"][0]["what"].startswith("other.toml")
+    assert "Memory" in found
+
+
+def test_no_config_at_all_is_looked_at_with_the_defaults(tmp_path: Path) -> None:
+    _, found = examined(tmp_path, "--no-cameras")
+    assert found["Config"][0]["verdict"] == "warning"
+
+
+def test_another_program_on_the_port(tmp_path: Path) -> None:
+    _, media = ports()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        http = taken.getsockname()[1]
+        (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media))
+        code, found = examined(tmp_path, "--no-cameras")
+    assert code == 1
+    assert found["HTTP port"][0]["verdict"] == "failed"
+    assert "is taken by" in found["HTTP port"][0]["what"]
+
+
+async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(tmp_path: Path) -> None:
+    http, media = ports()
+    (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media))
+    options = (f"--listen=127.0.0.1:{http}", f"--webrtc-port={media}")
+    async with running_camgate("demo", *options, directory=tmp_path) as command:
+        await command.wait_line("camera live", nth=2)
+        code, found = examined(tmp_path)
+    assert code == 0, found
+    process = f"camgate (process {command.process.pid})"
+    assert found["HTTP port"][0]["what"].startswith(f"{process} listens on 127.0.0.1:{http}")
+    assert found["WebRTC port"][0]["what"].startswith(f"{process} listens on 0.0.0.0:{media}")
+    assert f"127.0.0.1:{http}" in found["Pages reached"][0]["what"]
+    assert found["Media by UDP"][0]["verdict"] == "ok"
+    assert "ICE checks by UDP are answered at 127.0.0.1" in found["Joining a camera"][0]["what"]
+    ended = [line for line in command.lines if "viewer" in line]
+    assert ended, command.lines
