@@ -3,15 +3,18 @@
 `CameraFeed.run` is one task. It describes a camera again when its state changes; each second when a socket asked for
 this camera by name, as a camera's page does; and each few seconds for the sockets that want an overview, which are sent
 only what has visibly changed. Each socket holds a cursor and takes what is newer than it has seen. So a slow socket
-skips what is out of date, and holds nothing in memory but its cursor and one message a camera.
+skips what is out of date, and holds nothing in memory but its cursor and one message a camera. Sockets that may hear of
+the same cameras share an audience, which finds out once what all of them have missed.
 """
 
 import json
 import math
 from collections import Counter
-from collections.abc import Collection, Container, Iterator
+from collections.abc import Collection, Container, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeAlias
+from weakref import WeakValueDictionary
 
 import trio
 
@@ -65,6 +68,8 @@ class CameraFeed:
         self._engine = engine
         self._cameras: dict[str, _Camera] = {}
         self._version = 0
+        self._names_version = 0
+        self._audiences: WeakValueDictionary[_AudienceKey, _Audience] = WeakValueDictionary()
         self._overviews = 0
         self._watched: Counter[str] = Counter()
         self._listened = trio.Event()
@@ -91,19 +96,27 @@ class CameraFeed:
     def listen(self, names: frozenset[str] | None = None, sight: Container[object] | None = None) -> Iterator["Cursor"]:
         """Take part; the cursor's first message is the list.
 
-        names: the cameras to hear of; None for an overview. sight: the cameras that one may hear of; None for all.
+        names: the cameras to hear of; None for an overview. sight: the cameras that one may hear of; None for all. It
+        is asked once a camera, and what is found is shared by all who listen with the same one.
         """
         if names is not None and sight is not None:
-            names = frozenset(name for name in names if name in sight)
+            names, sight = frozenset(name for name in names if name in sight), None
         if names is not None:
             self._describe(names)
         elif not self._overviews:
             self._describe(self._engine.camera_names())
         self._count(names, 1)
         try:
-            yield Cursor(self, names, sight)
+            yield Cursor(self, self._audience(names, sight))
         finally:
             self._count(names, -1)
+
+    def _audience(self, names: frozenset[str] | None, sight: Container[object] | None) -> "_Audience":
+        key = (names, sight)
+        audience = self._audiences.get(key)
+        if audience is None:
+            audience = self._audiences[key] = _Audience(self, names, sight)
+        return audience
 
     def _count(self, names: frozenset[str] | None, change: int) -> None:
         if names is None:
@@ -153,6 +166,7 @@ class CameraFeed:
             is_new = known is None or known.visible != visible
             changed = self._version if known is None or is_new else known.changed
             self._cameras[name] = _Camera(visible, _encode(camera), changed, self._version)
+            self._names_version += known is None
             has_changed |= is_new
         if has_changed:
             self.overview_news.announce()
@@ -164,70 +178,114 @@ class CameraFeed:
         for name in removed:
             del self._cameras[name]
         if removed:
+            self._version += 1
+            self._names_version += 1
             self.overview_news.announce()
             self.figures_news.announce()
 
-    def since(
-        self, version: int, names: frozenset[str] | None, told: frozenset[str], sight: Container[object] | None = None
-    ) -> tuple[frozenset[str], list[str]]:
-        """What a reader at `version` has missed: which cameras it knows of then, and the messages.
+    def news_since(self, version: int, names: frozenset[str] | None, present: frozenset[str]) -> list[str]:
+        """The messages that tell of those cameras of `present` that are news after `version`.
 
-        names: the cameras that it wants to hear of; None for an overview. told: those that it knows of. sight: those
-        that it may hear of; None for all.
+        names: as in `listen`: for an overview only what has visibly changed is news.
         """
         cameras = self._cameras
-        present = frozenset(cameras if names is None else cameras.keys() & names)
-        if sight is not None:
-            present = frozenset(name for name in present if name in sight)
-        messages = [_encode({"type": "camera-removed", "name": name}) for name in sorted(told - present)]
-        for name in cameras if names is None and sight is None else present:
-            camera = cameras[name]
-            if (camera.changed if names is None else camera.described) > version:
-                messages.append(f'{{"type":"camera","camera":{camera.facts}}}')
-        return present, messages
+        if names is None:
+            news = [name for name, camera in cameras.items() if camera.changed > version and name in present]
+        else:
+            news = [name for name in present if cameras[name].described > version]
+        return [f'{{"type":"camera","camera":{cameras[name].facts}}}' for name in news]
 
-    def whole_list(
-        self, names: frozenset[str] | None, sight: Container[object] | None = None
-    ) -> tuple[frozenset[str], str]:
-        """All cameras that a reader wants to hear of, in the engine's order: their names, and the message."""
-        present = [name for name in self._engine.camera_names() if name in self._cameras]
-        if names is not None:
-            present = [name for name in present if name in names]
-        if sight is not None:
-            present = [name for name in present if name in sight]
-        facts = ",".join(self._cameras[name].facts for name in present)
-        return frozenset(present), f'{{"type":"cameras","cameras":[{facts}]}}'
+    def facts_in_order(self) -> Iterator[tuple[str, str]]:
+        """Every camera's name and what is told of it, in the engine's order."""
+        for name in self._engine.camera_names():
+            if (camera := self._cameras.get(name)) is not None:
+                yield name, camera.facts
 
     @property
     def version(self) -> int:
-        """Rises with each pass."""
+        """Rises with each pass, and when cameras go."""
         return self._version
 
+    @property
+    def names(self) -> Collection[str]:
+        """The cameras that are known."""
+        return self._cameras.keys()
 
-class Cursor:
-    """How far one socket has read."""
+    @property
+    def names_version(self) -> int:
+        """Rises when a camera becomes known or goes."""
+        return self._names_version
+
+
+class _Audience:
+    """All sockets that hear of the same cameras: those of `names` (None: an overview), of these those in `sight`."""
 
     def __init__(self, feed: CameraFeed, names: frozenset[str] | None, sight: Container[object] | None) -> None:
         self._feed = feed
         self._names = names
         self._sight = sight
-        self._news = feed.overview_news if names is None else feed.figures_news
+        self._present: frozenset[str] = frozenset()
+        self._present_at = -1
+        self._missed: dict[tuple[int, frozenset[str]], list[str]] = {}
+        self._missed_at = -1
+        self.news = feed.overview_news if names is None else feed.figures_news
+
+    def whole_list(self) -> tuple[frozenset[str], str]:
+        """The names of the cameras, and the message that tells of them, in the engine's order."""
+        present = self._look()
+        facts = ",".join(facts for name, facts in self._feed.facts_in_order() if name in present)
+        return present, f'{{"type":"cameras","cameras":[{facts}]}}'
+
+    def since(self, version: int, told: frozenset[str]) -> tuple[frozenset[str], Sequence[str]]:
+        """What a socket at `version` that knows of `told` has missed: what it knows of then, and the messages."""
+        present = self._look()
+        if self._missed_at != self._feed.version:
+            self._missed_at = self._feed.version
+            self._missed = {}
+        messages = self._missed.get((version, told))
+        if messages is None:
+            removed = [_encode({"type": "camera-removed", "name": name}) for name in sorted(told - present)]
+            messages = self._missed[version, told] = removed + self._feed.news_since(version, self._names, present)
+        return present, messages
+
+    def _look(self) -> frozenset[str]:
+        if self._present_at != self._feed.names_version:
+            self._present_at = self._feed.names_version
+            names, sight = self._names, self._sight
+            self._present = frozenset(
+                name
+                for name in self._feed.names
+                if (names is None or name in names) and (sight is None or name in sight)
+            )
+        return self._present
+
+
+_AudienceKey: TypeAlias = tuple[frozenset[str] | None, Container[object] | None]
+
+
+class Cursor:
+    """How far one socket has read."""
+
+    def __init__(self, feed: CameraFeed, audience: _Audience) -> None:
+        self._feed = feed
+        self._audience = audience
         self._version = -1
         self._told: frozenset[str] = frozenset()
 
-    async def next(self) -> list[str]:
+    async def next(self) -> Sequence[str]:
         """Wait for news; give them as messages, oldest first, one a camera at most."""
+        audience = self._audience
         if self._version < 0:
             self._version = self._feed.version
-            self._told, message = self._feed.whole_list(self._names, self._sight)
+            self._told, message = audience.whole_list()
             return [message]
         while True:
-            revision = self._news.revision
+            revision = audience.news.revision
             version, self._version = self._version, self._feed.version
-            self._told, messages = self._feed.since(version, self._names, self._told, self._sight)
+            self._told, messages = audience.since(version, self._told)
             if messages:
                 return messages
-            await self._news.wait_changed(revision)
+            await audience.news.wait_changed(revision)
 
 
 def _visible(camera: dict[str, object]) -> tuple[object, ...]:

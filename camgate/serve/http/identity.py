@@ -5,12 +5,13 @@ import binascii
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qsl
+from weakref import WeakValueDictionary
 
 from quart import request, websocket
 
 from camgate.auth.access import Access, Credentials
 from camgate.auth.errors import LoginRefused, SignedOut
-from camgate.auth.identity import EVERYBODY, Action, Identity
+from camgate.auth.identity import EVERYBODY, Action, Grant, Identity
 
 IDENTITY = "camgate.identity"
 """The key of the ASGI scope."""
@@ -51,23 +52,34 @@ def connecting() -> Identity:
 
 
 class Sight:
-    """Which cameras somebody may use for an action; remembers what was asked."""
+    """Which cameras somebody may use for an action."""
 
     def __init__(self, identity: Identity, groups: Groups, action: Action = Action.VIEW) -> None:
         self._identity = identity
         self._groups = groups
         self._action = action
-        self._known: dict[str, bool] = {}
         self.is_whole = identity.may_everywhere(action)
 
     def __contains__(self, camera: object) -> bool:
         if self.is_whole:
             return True
         assert isinstance(camera, str)
-        known = self._known.get(camera)
-        if known is None:
-            known = self._known[camera] = self._identity.may(self._action, camera, self._groups(camera))
-        return known
+        return self._identity.may(self._action, camera, self._groups(camera))
+
+
+class Sights:
+    """One Sight for all who may view the same cameras at present, so that what is found for one holds for all."""
+
+    def __init__(self, groups: Groups) -> None:
+        self._groups = groups
+        self._by_grants: WeakValueDictionary[tuple[Grant, ...], Sight] = WeakValueDictionary()
+
+    def of(self, identity: Identity) -> Sight:
+        """Return what somebody may view."""
+        sight = self._by_grants.get(identity.grants)
+        if sight is None:
+            sight = self._by_grants[identity.grants] = Sight(identity, self._groups)
+        return sight
 
 
 def credentials_untrusted(scope: Any) -> Credentials:

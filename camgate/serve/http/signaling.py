@@ -20,7 +20,7 @@ from camgate.base.log import get_logger
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
-from camgate.serve.http.identity import Sight, connecting
+from camgate.serve.http.identity import Sight, Sights, connecting
 from camgate.serve.http.messages import BadMessage, Candidate, Close, Message, Offer, Ping, parse_message_untrusted
 from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.problem import Problem
@@ -68,10 +68,13 @@ def add_signaling_routes(
 ) -> None:
     """Add the WebSocket `/ws`. `stopping` is when the server begins to stop."""
 
+    sights = Sights(engine.groups)
+
     @app.websocket("/ws")
     @needs(Action.VIEW)
     async def signal() -> None:
-        await SignalingSocket(engine, feed, websocket, connecting(), leases).run(stopping)
+        identity = connecting()
+        await SignalingSocket(engine, feed, websocket, identity, sights.of(identity), leases).run(stopping)
 
     @app.get("/ws")
     @open_to_all
@@ -84,14 +87,20 @@ class SignalingSocket:
     """One WebSocket client."""
 
     def __init__(
-        self, engine: MediaEngine, feed: CameraFeed, socket: Websocket, identity: Identity, leases: Leases
+        self,
+        engine: MediaEngine,
+        feed: CameraFeed,
+        socket: Websocket,
+        identity: Identity,
+        sight: Sight,
+        leases: Leases,
     ) -> None:
         self._engine = engine
         self._feed = feed
         self._socket = socket
         self._identity = identity
         self._leases = leases
-        self._sight = Sight(identity, engine.groups)
+        self._sight = sight
         self._end_of_right = trio.Event()
         self._why_ended = ""
         self._host = host_name(socket.headers.get("Host"))

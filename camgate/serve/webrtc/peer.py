@@ -212,7 +212,9 @@ class Peer:
             self.closed_reason = "camgate is shutting down"
         self._move(PeerState.CLOSED)
         self._gone.set()
-        self.on_gone()
+        # Whoever wants to know holds us mostly: without that circle we are freed at once.
+        on_gone, self.on_gone = self.on_gone, _nothing
+        on_gone()
         if self.viewer is not None:
             self._sender.remove(self.viewer)
             self.viewer.send_bye()

@@ -2,6 +2,9 @@
 
 import json
 import math
+from collections import Counter
+from contextlib import ExitStack
+from random import Random
 from typing import Any
 
 import pytest
@@ -179,3 +182,72 @@ async def test_a_bug_in_the_figures_is_logged_and_survived(
         engine.change("front", fps=12.0)
         (message,) = await hear(cursor)
         assert message["camera"]["fps"] == 12
+
+
+class CountingSight:
+    """Cameras that may be heard of, and how often each was asked for."""
+
+    def __init__(self, *names: str) -> None:
+        self.names = set(names)
+        self.asked: Counter[object] = Counter()
+
+    def __contains__(self, name: object) -> bool:
+        self.asked[name] += 1
+        return name in self.names
+
+
+async def test_however_many_sockets_share_a_sight_it_is_asked_once_a_camera(
+    engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    feed, sight = CameraFeed(engine), CountingSight("front", "garage")
+    nursery.start_soon(feed.run)
+    with ExitStack() as stack:
+        cursors = [stack.enter_context(feed.listen(sight=sight)) for _ in range(20)]
+        for cursor in cursors:
+            assert [camera["name"] for camera in (await hear(cursor))[0]["cameras"]] == ["front"]
+        for state in ("stalled", "backoff", "live"):
+            engine.change("front", state=state)
+            engine.change("yard", state=state)
+            for cursor in cursors:
+                assert [message["camera"]["state"] for message in await hear(cursor)] == [state]
+        assert sight.asked == {"front": 1, "yard": 1}
+        engine.change("garage")
+        for cursor in cursors:
+            assert [message["camera"]["name"] for message in await hear(cursor)] == ["garage"]
+        assert max(sight.asked.values()) == 2
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_fast_and_slow_sockets_end_up_with_what_each_may_hear_of(
+    seed: int, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    random, engine = Random(seed), FakeEngine("c0", "c1", "c2")
+    feed = CameraFeed(engine)
+    nursery.start_soon(feed.run)
+    sights = [None, CountingSight("c0", "c2", "c4"), CountingSight("c1")]
+    known: list[dict[str, str]] = [{} for _ in range(9)]
+
+    async def listen(number: int) -> None:
+        with feed.listen(sight=sights[number % 3]) as cursor:
+            while True:
+                for message in await hear(cursor):
+                    if message["type"] == "camera-removed":
+                        del known[number][message["name"]]
+                    for camera in message.get("cameras", [message["camera"]] if "camera" in message else []):
+                        known[number][camera["name"]] = camera["state"]
+                await trio.sleep(number // 3 * 0.4)
+
+    for number in range(len(known)):
+        nursery.start_soon(listen, number)
+    for turn in range(200):
+        name = f"c{random.randrange(5)}"
+        if name in engine.facts and random.random() < 0.3:
+            engine.remove(name)
+        else:
+            engine.change(name, state=f"{turn}")
+        await trio.sleep(random.choice((0, 0.01, 0.2)))
+    await trio.sleep(5)
+    states = {name: facts["state"] for name, facts in engine.facts.items()}
+    for number, heard in enumerate(known):
+        sight = sights[number % 3]
+        assert heard == {name: state for name, state in states.items() if sight is None or name in sight.names}
