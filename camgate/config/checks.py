@@ -189,6 +189,17 @@ def host_name(value: object) -> str:
     return host
 
 
+def network(value: object) -> str:
+    """Take an address or a network."""
+    right = 'write an address or a network, such as "127.0.0.1", "10.0.0.0/8" or "fd00::/8"'
+    given = _as(text, value, right)
+    try:
+        ipaddress.ip_network(given, strict=False)
+    except ValueError:
+        raise Wrong(f"is no address and no network; {right}") from None
+    return given
+
+
 def origin(value: object) -> str:
     """Take an origin as browsers send it, or `*`."""
     right = 'write "https://example.org", with a port if it is not the usual one and without a path, or "*" for all'

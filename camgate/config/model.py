@@ -43,6 +43,8 @@ class ServerSettings:
     """Viewers at a time; one more is answered 503."""
     allowed_hosts: tuple[str, ...] = ()
     """Names that browsers may call this server by, without ports. Empty: on loopback localhost only, else any name."""
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of reverse proxies whose X-Forwarded headers are believed."""
     cors_origins: tuple[str, ...] = ()
     """Origins whose pages may use WHEP and the API, such as `https://example.org`; `*` for all."""
     frame_ancestors: tuple[str, ...] = ("'self'",)

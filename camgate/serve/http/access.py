@@ -83,11 +83,13 @@ class AccessRules:
         """Whether the settings let pages of this origin use this server and read its answers."""
         return "*" in self._origins or origin.lower() in self._origins
 
-    def trusts(self, origin: str, host: str | None) -> bool:
+    def trusts(self, origin: str, host: str | None, *, is_https: bool = False) -> bool:
         """Whether a page of this origin may change things: our own pages, and those that the settings name."""
-        return self.shares_with(origin) or (host is not None and is_same_origin(origin, host))
+        return self.shares_with(origin) or (host is not None and is_same_origin(origin, host, is_https=is_https))
 
-    def trusts_with_cookie(self, origin: str | None, fetch_site: str | None, host: str | None) -> bool:
+    def trusts_with_cookie(
+        self, origin: str | None, fetch_site: str | None, host: str | None, *, is_https: bool = False
+    ) -> bool:
         """Whether a request that a session's cookie came with was sent by a page of ours, or of a named origin.
 
         Browsers send the cookie whoever made them send the request, so here it is not enough to be nobody (no Origin,
@@ -95,17 +97,22 @@ class AccessRules:
         """
         if origin is None:
             return fetch_site == "same-origin"
-        return origin.lower() in self._origins or (host is not None and is_same_origin(origin, host))
+        if origin.lower() in self._origins:
+            return True
+        return host is not None and is_same_origin(origin, host, is_https=is_https)
 
 
-def is_same_origin(origin: str, host: str) -> bool:
+def is_same_origin(origin: str, host: str, *, is_https: bool = False) -> bool:
     """Whether an Origin header names the site that the Host header names.
 
-    The scheme is left out: a proxy in front of us may speak TLS, which we cannot see.
+    Over HTTPS only a page that came over HTTPS is ours: anybody on the way can write one that did not. Over HTTP the
+    scheme is left out, since a proxy in front of us may speak TLS without saying so.
     """
     ours = parse_authority_untrusted(host)
     split = _split(origin)
     if ours is None or split is None or split.scheme not in _DEFAULT_PORTS:
+        return False
+    if is_https and split.scheme != "https":
         return False
     theirs = parse_authority_untrusted(split.netloc)
     default = _DEFAULT_PORTS[split.scheme]

@@ -73,4 +73,4 @@ def add_api_routes(app: QuartTrio, engine: MediaEngine, access: Access) -> None:
     @app.get("/api/v1/openapi.json")
     @open_to_all
     async def describe_api() -> Response:
-        return json_response(openapi_document())
+        return json_response(openapi_document(request.root_path or "/"))

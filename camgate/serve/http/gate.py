@@ -71,7 +71,7 @@ class Gate:
         # Browsers let any page send simple POSTs and open WebSockets to any server, and say in Origin which page it is.
         origin = header(scope, b"origin")
         changes_nothing = scope["type"] == "http" and scope["method"] in SAFE_METHODS
-        if origin is None or changes_nothing or self._rules.trusts(origin, host):
+        if origin is None or changes_nothing or self._rules.trusts(origin, host, is_https=is_https(scope)):
             return None
         detail = "Pages of this origin may not use this server; add the origin to server.cors_origins if they should."
         return Problem(status=403, detail=detail)
@@ -131,7 +131,7 @@ def refuse_forgery(scope: Any, rules: AccessRules) -> None:
     if identity is None or identity.way is not Way.SESSION or changes_nothing:
         return
     origin, fetch_site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
-    if not rules.trusts_with_cookie(origin, fetch_site, header(scope, b"host")):
+    if not rules.trusts_with_cookie(origin, fetch_site, header(scope, b"host"), is_https=is_https(scope)):
         raise ForeignPage
 
 
@@ -156,6 +156,11 @@ def _is_preflight(scope: Any) -> bool:
     if scope["type"] != "http" or scope["method"] != "OPTIONS":
         return False
     return header(scope, b"access-control-request-method") is not None
+
+
+def is_https(scope: Any) -> bool:
+    """Whether the client's side of the connection is encrypted, as far as we know."""
+    return scope["scheme"] in ("https", "wss")
 
 
 def with_origin_form(scope: Any) -> Any:

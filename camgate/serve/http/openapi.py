@@ -19,7 +19,7 @@ _TRANSPORTS = ["tcp", "udp", "tls", "http", "https"]
 _STATES = ["idle", "connecting", "live", "stalled", "backoff", "stopped"]
 
 
-def openapi_document() -> dict[str, Any]:
+def openapi_document(base: str = "/") -> dict[str, Any]:
     """The whole document, ready for JSON."""
     return {
         "openapi": "3.1.0",
@@ -29,7 +29,7 @@ def openapi_document() -> dict[str, Any]:
             "summary": "RTSP cameras in the browser over WebRTC.",
             "license": {"name": "MIT", "identifier": "MIT"},
         },
-        "servers": [{"url": "/"}],
+        "servers": [{"url": base}],
         "paths": _whep_paths() | _api_paths() | _page_paths(),
         "components": {"schemas": _schemas(), "parameters": _parameters(), "responses": _responses()},
     }

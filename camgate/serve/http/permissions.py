@@ -124,8 +124,6 @@ class Permissions:
     def of(self, scope: Mapping[str, Any]) -> Needed:
         """Return what a request needs. Takes 6 us: nothing is remembered that strangers can fill."""
         path: str = scope["path"]
-        if root := scope.get("root_path"):
-            path = path.removeprefix(root)
         method = scope.get("method", "GET")
         try:
             endpoint, parts = self._adapter.match(path, method, websocket=scope["type"] == "websocket")

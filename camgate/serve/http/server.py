@@ -26,6 +26,7 @@ from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.permissions import Permissions
 from camgate.serve.http.problem import Problem
+from camgate.serve.http.proxies import BelowRoot, TrustedProxies
 from camgate.serve.http.redirect import Redirect
 from camgate.serve.listeners import addresses, are_all_loopback
 from camgate.serve.tls import ServerTls
@@ -69,7 +70,10 @@ async def serve_http(
     app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, stopping)
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
-    connections = Connections(Gate(OfferLane(app, engine, rules), rules, guard), max_connections, tls)
+    gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard)
+    if settings.trusted_proxies:
+        gate = TrustedProxies(gate, settings.trusted_proxies)
+    connections = Connections(gate, max_connections, tls)
     grace_s = settings.shutdown_deadline_s * GRACE_SHARE
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)

@@ -154,7 +154,8 @@ class Signing:
 
     def _refuse_foreign_page(self) -> None:
         origin, fetch_site, host = (request.headers.get(name) for name in ("Origin", "Sec-Fetch-Site", "Host"))
-        if not self._rules.trusts_with_cookie(origin, fetch_site, host):
+        is_https = request.scheme == "https"
+        if not self._rules.trusts_with_cookie(origin, fetch_site, host, is_https=is_https):
             raise ForeignPage
 
 

@@ -73,7 +73,7 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
         wait, host = request.args.get("wait"), request.headers.get("Host")
         answer = await start_session(engine, camera, await _body(), asking(), host=host, wait=wait)
-        headers = session_headers(request.path, answer)
+        headers = session_headers(request.root_path + request.path, answer)
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
 
     @app.get("/whep/<camera>")
