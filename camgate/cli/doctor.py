@@ -2,6 +2,7 @@
 
 import json
 import os
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -15,8 +16,11 @@ from camgate.cli.exits import BAD_CONFIG, FAILED, exit_codes
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.load import find_config_file, load
 from camgate.config.model import Settings
+from camgate.doctor.bundle import Contents, last_log_lines, write_bundle
 from camgate.doctor.examine import Case, examine
 from camgate.doctor.finding import Verdict, worst_of
+from camgate.doctor.login import own_token
+from camgate.doctor.redact import register_secrets_in
 from camgate.doctor.report import as_json as json_of
 from camgate.doctor.report import conclusion, table_of
 from camgate.doctor.versions import versions
@@ -32,29 +36,55 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_cameras: Annotated[bool, typer.Option("--no-cameras", help="Leave the cameras alone.")] = False,
+    bundle: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.tar.gz", help="Also write an archive for whoever helps: secrets are masked."),
+    ] = None,
+    hide_hosts: Annotated[
+        bool, typer.Option("--hide-hosts", help="For --bundle: replace the cameras' addresses too.")
+    ] = False,
 ) -> None:
     """Look for what stands in the way of pictures, and say what to do; exit code 1 where something has failed."""
+    if hide_hosts and bundle is None:
+        raise typer.BadParameter("is for --bundle", param_hint="--hide-hosts")
     with exit_codes():
+        text = _text_of(config)
+        if text is not None:
+            register_secrets_in(text)
         case = _case(config, with_cameras=not no_cameras)
         examination = trio.run(examine, case)
-    findings = examination.findings
+        findings = examination.findings
+        found = json_of(findings, versions())
+        if bundle is not None:
+            told = examination.told
+            log = last_log_lines(case.settings.logging)
+            contents = Contents(doctor=found, config=text, log=log, server=told.server, cameras=told.cameras)
+            write_bundle(bundle, contents, case.settings, hide_hosts=hide_hosts)
     if as_json:
-        typer.echo(json.dumps(json_of(findings, versions()), indent=2))
+        typer.echo(json.dumps(found, indent=2))
     else:
         console = Console(markup=False, highlight=False, emoji=False)
         console.width = max(console.width, LEAST_WIDTH)
         console.print(table_of(findings))
         typer.echo(f"\n{conclusion(findings)}")
+    if bundle is not None:
+        typer.echo(f"wrote {bundle}; have a look at it before you send it to anybody", err=True)
     if case.problems:
         raise typer.Exit(BAD_CONFIG)
     if worst_of(findings) is Verdict.FAILED:
         raise typer.Exit(FAILED)
 
 
+def _text_of(given: Path | None) -> str | None:
+    """Return the config as it stands; None where it cannot be read, which is a finding of its own."""
+    try:
+        return find_config_file(given).read_text(encoding="utf-8-sig")
+    except (ConfigError, OSError, UnicodeDecodeError):
+        return None
+
+
 def _case(given: Path | None, *, with_cameras: bool) -> Case:
     """Return what there is to look at: a config, a config with mistakes, or none."""
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    register_secret(token)
     file = None
     problems: tuple[Problem, ...] = ()
     settings = Settings(cameras={})
@@ -64,11 +94,13 @@ def _case(given: Path | None, *, with_cameras: bool) -> Case:
     except ConfigError as error:
         if file is not None or given is not None:
             problems = error.problems
+    token = os.environ.get(TOKEN_VARIABLE, "")
+    register_secret(token)
     return Case(
         settings=settings,
         file=str(file) if file else None,
         problems=problems,
         warnings=tuple(warnings_of(settings)) if file and not problems else (),
         with_cameras=with_cameras,
-        token=token,
+        token=token or own_token(settings, os.environ, time.time()),
     )

@@ -2,11 +2,13 @@
 
 import json
 import socket
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.fakes.accounts import CHEAP
 from tests.fakes.command import camgate, running_camgate
 
 CONFIG = """
@@ -96,3 +98,45 @@ async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(
     assert "ICE checks by UDP are answered at 127.0.0.1" in found["Joining a camera"][0]["what"]
     ended = [line for line in command.lines if "viewer" in line]
     assert ended, command.lines
+
+
+ACCOUNT = """
+[auth.users.anna]
+password_hash = "{hash}"
+roles = ["viewer"]
+[logging]
+output = "both"
+"""
+
+
+async def test_where_users_sign_in_its_own_user_is_told_all_the_same(tmp_path: Path) -> None:
+    """The doctor signs a token with camgate's own key, which only camgate's user can read."""
+    http, media = ports()
+    kept = CHEAP.hash("hush-anna")
+    (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media) + ACCOUNT.format(hash=kept))
+    async with running_camgate("run", directory=tmp_path) as command:
+        await command.wait_line(" ready ")
+        code, found = examined(tmp_path, "--bundle=support.tar.gz", "--hide-hosts")
+        assert code == 1
+        assert "not live in the running camgate" in found["Camera front-door"][0]["what"]
+        assert "Running camgate" not in found
+        (tmp_path / "state").rename(tmp_path / "elsewhere")
+        _, strangers = examined(tmp_path, "--no-cameras")
+    assert "it wants a login" in strangers["Running camgate"][0]["what"]
+    with tarfile.open(tmp_path / "support.tar.gz") as archive:
+        files = {member.name.rpartition("/")[2]: archive.extractfile(member) for member in archive}
+        texts = {name: file.read().decode() for name, file in files.items() if file}
+    assert set(texts) == {"README.txt", "doctor.json", "config.toml", "log.txt", "server.json", "cameras.json"}
+    assert json.loads(texts["server.json"])["limits"]["max_viewers"] == 1000
+    assert "camgate has started" in texts["log.txt"]
+    together = "\n".join(texts.values())
+    assert "hush-" not in together
+    assert kept.rpartition("$")[2] not in together
+    again = camgate("doctor", "--no-cameras", "--bundle=support.tar.gz", directory=tmp_path)
+    assert (again.code, again.out) == (1, "")
+    assert again.err == "camgate: cannot write support.tar.gz: it is there already; name another file\n"
+
+
+def test_hiding_hosts_is_for_archives(tmp_path: Path) -> None:
+    outcome = camgate("doctor", "--hide-hosts", directory=tmp_path)
+    assert (outcome.code, "is for --bundle" in outcome.err) == (2, True)

@@ -1,0 +1,35 @@
+"""A token for the camgate that runs here, made with the key that it signs its own with.
+
+Whoever may read that key may do anything with camgate; the doctor asks for no more than to look, for a minute.
+"""
+
+import secrets
+from collections.abc import Mapping
+
+from camgate.auth.access import TOKEN
+from camgate.auth.keys import FILE, KeyUnusable, load_or_make_key
+from camgate.auth.signing import Signer
+from camgate.base.secrets import register_secret
+from camgate.config.model import Settings
+from camgate.config.state import state_directory
+
+LIFE_S = 60
+GRANTS = {"view": ["*"], "control": ["*"]}
+"""What `/api/v1/cameras` and `/api/v1/server` want."""
+
+
+def own_token(settings: Settings, environ: Mapping[str, str], now_s: float) -> str:
+    """Return a token; empty where none is needed, or where this user may not read the key. Makes no key."""
+    directory = state_directory(settings.server, environ)
+    if not settings.auth.is_on:
+        return ""
+    try:
+        if not (directory / FILE).exists():
+            return ""
+        key = load_or_make_key(directory)
+    except (KeyUnusable, OSError):
+        return ""
+    claims = {"sub": "camgate doctor", "jti": secrets.token_hex(8), "exp": int(now_s) + LIFE_S, "grants": GRANTS}
+    token = Signer(key).sign(TOKEN, claims)
+    register_secret(token)
+    return token
