@@ -1,16 +1,19 @@
 """Every route and every role: who may use what, over real sockets, from the application's own list of routes."""
 
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import trio
 from quart_trio import QuartTrio
+from trio_websocket import ConnectionRejected
 
-from camgate.auth.access import TOKEN, Access
+from camgate.auth.access import SESSION, TOKEN, Access
 from camgate.auth.identity import EVERYBODY as NOBODY_ASKED
-from camgate.auth.identity import Action
+from camgate.auth.identity import Action, Way
 from camgate.auth.signing import Signer
+from camgate.auth.users import fingerprint, identity_of_user
 from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
@@ -25,6 +28,7 @@ from camgate.serve.http.permissions import (
     Permissions,
     UndeclaredRoute,
     needs,
+    needs_of_routes,
     open_to_all,
 )
 from camgate.serve.http.whep import FRAGMENT, SDP
@@ -43,10 +47,13 @@ USERS = {
     "keith": "keeper",
 }
 
-SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf", "keith"}
-SEES_ANY = SEES_FRONT | {"yuri"}
+SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf", "keith", "a session", "a token"}
+SEES_ANY = SEES_FRONT | {"yuri", "a token for yard"}
 CONTROLS_ALL = {"alice", "olga"}
-EVERYBODY = {*USERS, "nobody"}
+REFUSED = {"a wrong password", "a stranger", "an expired token", "a revoked token", "a forged token"}
+"""Who is told that the login is wrong, but for a session that is over: that is nobody."""
+NOBODY = {"nobody", "an expired session"}
+EVERYBODY = SEES_ANY | {"norbert"} | REFUSED | NOBODY
 
 EXPECTED = {
     "GET /": SEES_ANY,
@@ -56,7 +63,7 @@ EXPECTED = {
     "GET /signin": EVERYBODY,
     "POST /signin": EVERYBODY,
     "POST /signout": EVERYBODY,
-    "GET /api/v1/session": EVERYBODY,
+    "GET /api/v1/session": EVERYBODY - REFUSED,
     "GET /healthz": EVERYBODY,
     "GET /readyz": EVERYBODY,
     "GET /api/v1/openapi.json": EVERYBODY,
@@ -82,11 +89,57 @@ def application(engine: FakeEngine, web: Path) -> QuartTrio:
     return build_application(engine, ServerSettings(), rules, CameraFeed(engine), WebFiles(web), Access(), trio.Event())
 
 
+NOW_S = 1_000_000.0
+
+
+def shown_by(access: Access, signer: Signer) -> dict[str, dict[str, str]]:
+    """The headers with which each one comes."""
+
+    def token(**claims: object) -> dict[str, str]:
+        signed = signer.sign(TOKEN, {"jti": "t1", "exp": NOW_S + 60, "grants": {"view": ["front"]}, **claims})
+        return {"Authorization": f"Bearer {signed}"}
+
+    access.revoke_token("t2", NOW_S + 60)
+    fred = access.settings.users["fred"]
+    session = {"sub": "fred", "jti": "s1", "iat": NOW_S - 9, "exp": NOW_S, "pwd": fingerprint(fred.password_hash)}
+    over = signer.sign(SESSION, session)
+    forged = Signer(bytes(32)).sign(TOKEN, {"jti": "t1", "exp": NOW_S + 60, "grants": {"admin": ["*"]}})
+    return {
+        **{name: basic(name) for name in USERS},
+        "nobody": {},
+        "a session": {"Cookie": f"camgate_session={session_of(access, 'fred')}", "Sec-Fetch-Site": "same-origin"},
+        "an expired session": {"Cookie": f"camgate_session={over}", "Sec-Fetch-Site": "same-origin"},
+        "a token": token(),
+        "a token for yard": token(grants={"view": ["yard"]}),
+        "an expired token": token(exp=NOW_S),
+        "a revoked token": token(jti="t2"),
+        "a forged token": {"Authorization": f"Bearer {forged}"},
+        "a wrong password": basic("alice", "wrong"),
+        "a stranger": basic("ghost"),
+    }
+
+
+def session_of(access: Access, name: str) -> str:
+    identity = identity_of_user(access.settings, name, Way.SESSION)
+    assert identity is not None
+    return access.start_session(identity)[0]
+
+
 @pytest.fixture
-async def guarded(engine: FakeEngine, web: Path, tmp_path: Path) -> AsyncIterator[Server]:
+def access(tmp_path: Path) -> Access:
+    return access_for(USERS, tmp_path, clock=lambda: NOW_S)
+
+
+@pytest.fixture
+def shown(access: Access, tmp_path: Path) -> dict[str, dict[str, str]]:
+    return shown_by(access, Signer((tmp_path / "auth.key").read_bytes()))
+
+
+@pytest.fixture
+async def guarded(engine: FakeEngine, web: Path, access: Access) -> AsyncIterator[Server]:
     engine.group_names["front"] = ("outside",)
     (web / "signin.html").write_text("<!doctype html><title>Sign in</title>")
-    async with running_server(engine, web, access=access_for(USERS, tmp_path)) as server:
+    async with running_server(engine, web, access=access) as server:
         yield server
 
 
@@ -97,6 +150,37 @@ async def test_every_route_is_in_the_table(engine: FakeEngine, web: Path) -> Non
         for method in (rule.methods or set()) - {"HEAD"}
     }
     assert found == EXPECTED.keys()
+
+
+DESIGN = Path(__file__).parents[3] / "docs" / "design" / "access.md"
+
+
+def in_words(need: Need) -> str:
+    if need.action is None:
+        return "nothing"
+    which = "it" if need.camera else "all cameras" if need.everywhere else "any camera"
+    return f"`{need.action.value}` of {which}"
+
+
+async def test_the_page_about_access_has_the_table_of_needs(engine: FakeEngine, web: Path) -> None:
+    app = application(engine, web)
+    needs_of = needs_of_routes(app)
+    declared = {
+        (
+            f"{method} {re.sub(r'<(?:path:)?(.+?)>', lambda part: part[1].upper(), rule.rule)}",
+            in_words(needs_of[rule.endpoint]),
+        )
+        for rule in app.url_map.iter_rules()
+        for method in (["WebSocket"] if rule.websocket else (rule.methods or set()) - {"HEAD"})
+    }
+    rows = re.findall(r"^\| (`[A-Z].+) \| (.+) \|$", DESIGN.read_text().partition("## What each route needs")[2], re.M)
+    written = [
+        (f"{method} {path}", need)
+        for routes, need in rows
+        for methods, path in re.findall(r"`([A-Za-z, ]+) (/\S*)`", routes)
+        for method in methods.split(", ")
+    ]
+    assert sorted(written) == sorted(declared)
 
 
 async def test_a_route_that_declares_no_need_keeps_the_server_from_starting(engine: FakeEngine, web: Path) -> None:
@@ -139,22 +223,47 @@ def test_needs_are_found_behind_a_proxys_path_and_of_endless_addresses(engine: F
 
 
 @pytest.mark.parametrize("route", EXPECTED)
-async def test_who_may_use_a_route(guarded: Server, route: str) -> None:
+async def test_who_may_use_a_route(guarded: Server, shown: dict[str, dict[str, str]], route: str) -> None:
     method, _, rule = route.partition(" ")
     target = rule.replace("<name>", "front").replace("<camera>", "front").replace("<session>", "session-0")
     target = target.replace("<path:name>", "app.js")
     passed = set()
-    for who in EVERYBODY:
-        reply = await guarded.request(method, target, headers={} if who == "nobody" else basic(who))
+    for who, headers in shown.items():
+        reply = await guarded.request(method, target, headers=headers)
         if reply.status not in (401, 403) and "unknown-camera" not in reply.body.decode("latin-1"):
             passed.add(who)
-        elif who == "nobody":
-            assert reply.status == 401
-            assert method == "HEAD" or reply.problem()["type"] == "urn:camgate:problem:signed-out"
-        elif reply.status == 403:
-            assert reply.problem()["type"] == "urn:camgate:problem:not-permitted"
+            continue
+        status, kind = reply.status, reply.problem()["type"].removeprefix("urn:camgate:problem:")
+        if who in NOBODY | REFUSED:
+            assert (status, kind) == (401, "signed-out" if who in NOBODY else "login-refused")
+        else:
+            assert (status, kind) in ((403, "not-permitted"), (404, "unknown-camera"))
+    assert shown.keys() == EVERYBODY
     # An empty sign-in is a bad request, and refused to nobody for who they are.
     assert passed == EXPECTED[route]
+
+
+async def test_who_may_open_the_websocket(guarded: Server, shown: dict[str, dict[str, str]]) -> None:
+    passed = set()
+    for who, headers in shown.items():
+        try:
+            async with guarded.websocket(headers=headers) as socket:
+                await socket.get_message()
+            passed.add(who)
+        except* ConnectionRejected as group:
+            rejected = group.exceptions[0]
+            assert isinstance(rejected, ConnectionRejected)
+            assert rejected.status_code == (401 if who in NOBODY | REFUSED else 403)
+    assert passed == SEES_ANY
+
+
+async def test_head_is_permitted_as_get_is(guarded: Server, shown: dict[str, dict[str, str]]) -> None:
+    for who in (*USERS, "nobody"):
+        for target in ("/", "/api/v1/cameras/front", "/api/v1/server", "/whep/front"):
+            statuses = [
+                (await guarded.request(method, target, headers=shown[who])).status for method in ("HEAD", "GET")
+            ]
+            assert statuses[0] == statuses[1], (who, target)
 
 
 async def test_a_camera_that_one_may_not_view_is_as_one_that_is_not_there(guarded: Server) -> None:
