@@ -99,7 +99,7 @@ class Engine:
         self._registry = registry
         self._endpoint = endpoint
         self._rtsp = rtsp
-        self._leases = leases or Leases()
+        self._leases = Leases() if leases is None else leases
         self._addresses = AddressBook(settings.webrtc.advertise)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Peer, Identity] = WeakKeyDictionary()

@@ -7,6 +7,8 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
+from camgate.auth.identity import Action, Grant, Identity, Way
+from camgate.auth.leases import Leases
 from camgate.config.model import Settings
 from camgate.engine import MAX_STEP_WAIT_S, MAX_WAITING_STEPS, ON_DEMAND_WAIT_S, Engine
 from camgate.relay.errors import BadOffer, CameraOffline, TooManyJoins
@@ -111,3 +113,28 @@ async def test_a_sub_stream_without_sound_goes_with_that_of_the_camera(
     sound = answer.sdp.partition("m=audio ")[2]
     assert sound.startswith("9 " if sent else "0 ")
     assert sent is None or f" {sent}\r\n" in sound
+
+
+async def test_a_viewer_ends_with_the_right_to_watch(autojump_clock: MockClock) -> None:
+    registry, endpoint, source = Registry(), Endpoint(), Source("front")
+    source.begin_session()
+    source.set_format(VIDEO_FORMAT)
+    source.set_state(CameraState.LIVE)
+    registry.add(source)
+    leases = Leases()
+    assert not leases, "as at the start, which must not be taken for none"
+    engine = Engine(Settings(cameras={}), registry, endpoint, None, leases)
+    anna, ben = (Identity(name=name, way=Way.SESSION, grants=(Grant(Action.VIEW),)) for name in ("anna", "ben"))
+    answers = {
+        each.name: await engine.answer_offer("front", OFFER, identity=each, host="127.0.0.1", wait_s=0)
+        for each in (anna, ben)
+    }
+    assert leases.end_all(lambda identity: identity is anna, "signed out") == 1
+    async with trio.open_nursery() as nursery:
+        await nursery.start(endpoint.run)
+        assert await engine.wait_viewer_closed(answers["anna"].session_id) == "signed out"
+        assert len(leases) == 1
+        assert await engine.close_viewer(answers["ben"].session_id)
+        await engine.wait_viewer_closed(answers["ben"].session_id)
+        assert len(leases) == 0
+        nursery.cancel_scope.cancel()

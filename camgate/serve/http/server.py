@@ -66,7 +66,7 @@ async def serve_http(
         hsts_s=settings.hsts_s if tls else 0,
     )
     feed = CameraFeed(engine)
-    access = access or Access()
+    access = Access() if access is None else access
     app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, stopping)
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
