@@ -211,9 +211,9 @@ def _closing(listeners: list[trio.SocketListener]) -> Iterator[None]:
 async def _open_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
     endpoint = Endpoint()
     try:
-        endpoint.bind(settings.webrtc.port)
+        endpoint.bind(settings.webrtc.port, tcp=settings.webrtc.tcp)
     except OSError as exc:
-        sentence = f"cannot bind UDP port {settings.webrtc.port}: {exc.strerror}; choose another port"
+        sentence = f"cannot bind port {settings.webrtc.port}: {exc.strerror}; choose another port"
         raise StartError("webrtc.port", sentence) from exc
     try:
         yield endpoint

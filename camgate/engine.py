@@ -199,7 +199,7 @@ class Engine:
         return (None, None) if codec is None else (self.sounds.derive(source.audio), codec)
 
     def _transport(self, peer: Peer) -> LocalTransport:
-        candidates = host_candidates(peer.addresses, self._endpoint.port)
+        candidates = host_candidates(peer.addresses, self._endpoint.port, tcp=self._endpoint.tcp.is_listening)
         return LocalTransport(peer.local.ufrag, peer.local.pwd, peer.fingerprint, candidates)
 
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:

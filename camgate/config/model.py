@@ -60,7 +60,9 @@ class WebRtcSettings:
     """The one UDP port that all viewers share, and the addresses that answers name."""
 
     port: int = 8108
-    """UDP port of all media; 0 takes a free one."""
+    """UDP port of all media, and TCP port of the same number; 0 takes a free one."""
+    tcp: bool = True
+    """Whether viewers whose network lets no UDP through may connect by TCP."""
     advertise: tuple[str, ...] = ("auto",)
     """Addresses or names by which viewers reach this machine; `auto` stands for its own addresses."""
 

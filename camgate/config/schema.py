@@ -77,6 +77,7 @@ SECTIONS: Mapping[str, Section] = {
         WebRtcSettings,
         {
             "port": whole_number(0, 65535),
+            "tcp": yes_or_no,
             "advertise": list_of(host_name, example='["auto", "203.0.113.7"]', least=1),
         },
     ),

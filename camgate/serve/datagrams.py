@@ -7,6 +7,7 @@ import errno
 import socket
 import struct
 from collections.abc import Sequence
+from typing import Protocol
 
 from camgate.base.log import get_logger
 
@@ -30,6 +31,23 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 Ancillary = list[tuple[int, int, bytes]]
 PathKey = tuple[int, Address, bytes]
 """Between which addresses a datagram went: family, the viewer's address, ours (packed; see `local_address`)."""
+TCP_FAMILY = 0x100
+"""Added to the family of a path by TCP, so that it is another than the one by UDP from the same address and port."""
+
+
+class PacketSocket(Protocol):
+    """What packets leave by: UDP, or a connection in TCP."""
+
+    family: int
+
+    def send(self, buffers: Sequence[bytes | memoryview], segment_bytes: int, route: "Route") -> bool:
+        """Send the joined `buffers` as packets of `segment_bytes` (the last may be shorter; 0 = one packet).
+
+        Returns False when none of them left. Never waits.
+        """
+
+    def route_to(self, address: Address, received: Ancillary) -> "Route":
+        """Return the way back to where a packet came from, with the control messages that came with it."""
 
 
 class UdpSocket:
@@ -103,6 +121,10 @@ class UdpSocket:
             self._gso_was_refused = True
             log.warning("UDP segmentation offload refused, packets are sent one by one", error=exc.strerror)
 
+    def route_to(self, address: Address, received: Ancillary) -> "Route":
+        """Return the way back; see `Route.to`."""
+        return Route.to(self, address, received)
+
     def lost(self) -> int:
         """Return how many received datagrams the kernel dropped for want of room (0 where it does not say)."""
         try:
@@ -133,7 +155,7 @@ class Route:
 
     __slots__ = ("address", "ancillary", "gso", "socket")
 
-    def __init__(self, socket: UdpSocket, address: Address, ancillary: Ancillary) -> None:
+    def __init__(self, socket: PacketSocket, address: Address, ancillary: Ancillary) -> None:
         self.socket = socket
         self.address = address
         self.ancillary = ancillary

@@ -8,7 +8,7 @@ import pylibsrtp
 import trio
 
 from camgate.relay.stream import Stream
-from camgate.serve.datagrams import Address, Route
+from camgate.serve.datagrams import Address, Ancillary, Route
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
@@ -36,6 +36,9 @@ class FakePort:
         now = trio.current_time()
         self.inboxes[route.address] += [(now, data[i : i + size]) for i in range(0, len(data), size)]
         return True
+
+    def route_to(self, address: Address, received: Ancillary) -> Route:
+        return Route(self, address, [])
 
 
 class CountingSession:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from camgate.wire.ice import stun
+from camgate.wire.ice.framing import MAX_PACKET_BYTES, Deframer, FramingMalformed, framed
 from tests.fuzz.reach import Reach
 
 _KINDS = st.sampled_from([0x0006, 0x0008, 0x0020, 0x0024, 0x0025, 0x8028, 0x8029, 0xC057, 0x7777])
@@ -35,6 +36,27 @@ def test_stun_fuzz() -> None:
             reach.seen(True)
             message.has_integrity(b"password")
             stun.read_mapped_address(message)
+
+    fuzz()
+    reach.check()
+
+
+def test_framing_fuzz() -> None:
+    reach = Reach("framed packets")
+
+    @given(st.lists(st.binary(max_size=60) | st.binary(max_size=30).map(lambda data: framed([data], 0)), max_size=6))
+    def fuzz(pieces: list[bytes]) -> None:
+        deframer, received = Deframer(), 0
+        try:
+            for piece in pieces:
+                packets = deframer.receive_data_untrusted(piece)
+                received += sum(map(len, packets))
+                assert all(0 < len(packet) <= MAX_PACKET_BYTES for packet in packets)
+        except FramingMalformed:
+            reach.seen(received > 0)
+        else:
+            reach.seen(True)
+        assert received <= sum(map(len, pieces))
 
     fuzz()
     reach.check()

@@ -16,7 +16,7 @@ from camgate.base.log import get_logger
 from camgate.load.sending import SendingMeter
 from camgate.relay.audio import AudioStream
 from camgate.relay.stream import Stream
-from camgate.serve.datagrams import Address, Ancillary, PathKey, Route, UdpSocket, local_address
+from camgate.serve.datagrams import Address, Ancillary, PacketSocket, PathKey, Route, UdpSocket, local_address
 from camgate.serve.webrtc.attention import Attention
 from camgate.serve.webrtc.audio import AudioSender
 from camgate.serve.webrtc.dtls import Certificate
@@ -24,6 +24,7 @@ from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
 from camgate.serve.webrtc.sender import Sender, SenderStatistics
+from camgate.serve.webrtc.tcp import TcpSide
 from camgate.serve.webrtc.turns import Turns
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.ice import stun
@@ -38,6 +39,7 @@ SWEEP_INTERVAL_S = 1.0
 ADDRESS_HELD_S = 5.0
 """An address belongs to the viewer that was heard from it so lately: checks come each 2.5 s at the least."""
 _ANCILLARY_BYTES = 64
+FREE_PORT_TRIES = 10
 
 MakeRoute = Callable[[], Route]
 
@@ -57,6 +59,9 @@ class EndpointStatistics:
     """Sent away, as they flooded us."""
     send_full: int
     send_errors: int
+    tcp_connections: int
+    tcp_refused: int
+    """Too many of them had shown no check yet."""
     paths: int
     """Pairs of a viewer's and an own address that we know now."""
     senders: int
@@ -79,6 +84,7 @@ class Endpoint:
         self.turns = Turns()
         self._attention = Attention()
         self._sockets: list[UdpSocket] = []
+        self.tcp = TcpSide(self._take_untrusted, self._by_path_has, self._lose_path)
         self._by_ufrag: dict[str, Peer] = {}
         self._by_path: dict[PathKey, Peer] = {}
         self._by_session: dict[str, Peer] = {}
@@ -88,14 +94,24 @@ class Endpoint:
         self._starting, self._to_start = trio.open_memory_channel[Callable[[], Awaitable[None]]](float("inf"))
         self._received = self._unknown = self._malformed = self._cut_off = 0
 
-    def bind(self, port: int) -> None:
+    def bind(self, port: int, *, tcp: bool = False) -> None:
         """Bind UDP `port` (0 = any free one) on all addresses, IPv4 and where there is IPv6 that too.
 
-        Raises OSError when the port is taken.
+        tcp: listen on the TCP port of the same number as well. Raises OSError when a port is taken.
         """
-        first = UdpSocket.bind(socket.AF_INET, "0.0.0.0", port)
-        self._sockets = [first]
-        self.port = first.sock.getsockname()[1]
+        for tries_left in reversed(range(1 if port else FREE_PORT_TRIES)):
+            first = UdpSocket.bind(socket.AF_INET, "0.0.0.0", port)
+            self._sockets = [first]
+            self.port = first.sock.getsockname()[1]
+            try:
+                if tcp:
+                    self.tcp.bind(self.port)
+                break
+            except OSError:
+                # What is free by UDP need not be so by TCP.
+                self.close()
+                if not tries_left:
+                    raise
         if socket.has_ipv6:
             try:
                 self._sockets.append(UdpSocket.bind(socket.AF_INET6, "::", self.port))
@@ -107,12 +123,14 @@ class Endpoint:
         for udp in self._sockets:
             udp.sock.close()
         self._sockets = []
+        self.tcp.close()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until cancelled; then each viewer is told (BYE, close_notify). `bind` comes first."""
         async with trio.open_nursery() as nursery:
             for udp in self._sockets:
                 nursery.start_soon(self._read, udp)
+            nursery.start_soon(self.tcp.run)
             nursery.start_soon(self._sweep)
             task_status.started()
             while True:
@@ -254,7 +272,21 @@ class Endpoint:
         # More came than one turn can read: looking at it now and then will not do.
         self._attention.call()
 
-    def _dispatch_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
+    def _take_untrusted(self, channel: PacketSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
+        """Take a packet that came by TCP."""
+        self._received += 1
+        self._dispatch_untrusted(channel, data, ancillary, address)
+
+    def _by_path_has(self, key: PathKey) -> bool:
+        return key in self._by_path
+
+    def _lose_path(self, key: PathKey) -> None:
+        """A connection has ended that was a viewer's way."""
+        peer = self._by_path.pop(key, None)
+        if peer is not None:
+            peer.lose_path(key)
+
+    def _dispatch_untrusted(self, udp: PacketSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
         # RFC 7983 section 7: STUN 0-3, DTLS 20-63, RTP and RTCP 128-191; RFC 5761 section 4: of these RTCP has a
         # second byte of 192-223, and no viewer sends RTP.
         first = data[0] if data else 255
@@ -270,7 +302,7 @@ class Endpoint:
         elif 128 <= first <= 191 and len(data) > 1 and 192 <= data[1] <= 223:
             peer.receive_srtcp_untrusted(data)
 
-    def _receive_stun_untrusted(self, udp: UdpSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
+    def _receive_stun_untrusted(self, udp: PacketSocket, data: bytes, ancillary: Ancillary, address: Address) -> None:
         try:
             message = stun.parse_stun_untrusted(data)
         except stun.StunMalformed:
@@ -278,7 +310,7 @@ class Endpoint:
             return
         key = (udp.family, address, local_address(ancillary))
         if message.message_type == stun.BINDING_REQUEST:
-            self._receive_check_untrusted(message, key, lambda: Route.to(udp, address, ancillary))
+            self._receive_check_untrusted(message, key, lambda: udp.route_to(address, ancillary))
             return
         peer = self._by_path.get(key)
         if peer is not None:
@@ -335,6 +367,8 @@ class Endpoint:
             self._cut_off,
             sum(udp.send_full for udp in self._sockets),
             sum(udp.send_errors for udp in self._sockets),
+            self.tcp.connections,
+            self.tcp.refused,
             len(self._by_path),
             len(self._senders),
             self._to_start.statistics().current_buffer_used,

@@ -16,7 +16,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
-from camgate.serve.datagrams import PathKey, Route
+from camgate.serve.datagrams import TCP_FAMILY, PathKey, Route
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.audio import AudioSender, Listener, ListenerStatistics
 from camgate.serve.webrtc.budget import Allowance, Refused
@@ -80,6 +80,8 @@ class PeerStatistics:
     camera: str
     state: PeerState
     address: str | None
+    transport: str | None
+    """`udp` or `tcp`."""
     srtp_profile: str | None
     age_s: float
     refused: Refused
@@ -474,6 +476,19 @@ class Peer:
         if self._path is not None:
             self._path.route.send(datagram)
 
+    def lose_path(self, key: PathKey) -> None:
+        """Forget a way that is no more; without another one, the viewer has left."""
+        path = self.paths.pop(key, None)
+        if path is not None and path is self._path and not self.paths:
+            self.leave("the viewer's TCP connection ended")
+
+    @property
+    def transport(self) -> str | None:
+        """How the viewer is reached: `udp` or `tcp`; None while it is not."""
+        if self._path is None:
+            return None
+        return "tcp" if self._path.route.socket.family & TCP_FAMILY else "udp"
+
     def forget_old_path(self) -> PathKey | None:
         """Forget the address heard least recently, when there are more than MAX_PATHS; returns it."""
         if len(self.paths) <= MAX_PATHS:
@@ -496,6 +511,7 @@ class Peer:
             self.camera,
             self.state,
             self.address,
+            self.transport,
             self._srtp_profile,
             age,
             refused,

@@ -25,17 +25,29 @@ class Candidate:
     port: int
     priority: int
     foundation: int = 1
+    is_tcp: bool = False
+    """We listen, and the viewer connects (RFC 6544 section 4.5)."""
 
     def __str__(self) -> str:
-        return f"candidate:{self.foundation} 1 udp {self.priority} {self.address} {self.port} typ host"
+        protocol, rest = ("tcp", " tcptype passive") if self.is_tcp else ("udp", "")
+        return f"candidate:{self.foundation} 1 {protocol} {self.priority} {self.address} {self.port} typ host{rest}"
 
 
-def host_candidates(addresses: Sequence[str], port: int) -> tuple[Candidate, ...]:
-    """Make candidates of `addresses`, most wanted first: priority falls with the place (RFC 8445 section 5.1.2.1)."""
-    return tuple(
-        Candidate(address, port, (126 << 24) | ((65535 - place) << 8) | 255, place + 1)
-        for place, address in enumerate(addresses)
-    )
+def host_candidates(addresses: Sequence[str], port: int, *, tcp: bool = False) -> tuple[Candidate, ...]:
+    """Make candidates of `addresses`, most wanted first: priority falls with the place (RFC 8445 section 5.1.2.1).
+
+    tcp: the same by TCP as well, behind all of UDP, with a type preference and a local preference as RFC 6544 section
+    4.2 has them for the passive side.
+    """
+    places = list(enumerate(addresses))
+    by_udp = [Candidate(each, port, (126 << 24) | ((65535 - place) << 8) | 255, place + 1) for place, each in places]
+    if not tcp:
+        return tuple(by_udp)
+    by_tcp = [
+        Candidate(each, port, (99 << 24) | ((0x8000 | (0x1FFF - place)) << 8) | 255, len(places) + place + 1, True)
+        for place, each in places
+    ]
+    return (*by_udp, *by_tcp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,68 @@
+"""The benchmark's viewer over ICE-TCP: its socket is a connection that looks like one for datagrams."""
+
+import socket
+from collections import deque
+from itertools import pairwise
+
+from camgate.bench.viewer import Viewer, ViewerSettings
+from camgate.wire.ice.framing import Deframer, framed
+
+
+class FramedSocket:
+    """A TCP connection with the few methods of a UDP socket that a `Viewer` uses."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self._connection = socket.create_connection(address)
+        self._connection.setblocking(False)
+        self._address = address
+        self._deframer = Deframer()
+        self._packets: deque[bytes] = deque()
+
+    def fileno(self) -> int:
+        return self._connection.fileno()
+
+    def getsockname(self) -> tuple[str, int]:
+        host, port = self._connection.getsockname()
+        return host, port
+
+    def sendto(self, data: bytes, address: object) -> None:
+        self._connection.sendall(framed([data], 0))
+
+    def recvmsg(self, size: int, ancillary: int) -> tuple[bytes, list[tuple[int, int, bytes]], int, tuple[str, int]]:
+        while not self._packets:
+            data = self._connection.recv(65536)
+            if not data:
+                raise BlockingIOError
+            self._packets += self._deframer.receive_data_untrusted(data)
+        return self._packets.popleft(), [], 0, self._address
+
+    def setsockopt(self, *options: object) -> None:
+        """Packets cannot be filtered in a stream."""
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+class TcpViewer(Viewer):
+    """A viewer that only knows TCP, on `port`."""
+
+    port = 0
+
+    def __init__(self, settings: ViewerSettings) -> None:
+        super().__init__(settings)
+        host = self.sock.getsockname()[0]
+        self.sock.close()
+        self.sock = FramedSocket((host, self.port))  # type: ignore[assignment]
+        self.sequences: list[int] = []
+        """Of all packets of video, as they came."""
+        self._take = self.reception.receive_packet
+        self.reception.receive_packet = self._note  # type: ignore[method-assign]
+
+    def _note(self, packet: bytes, arrival_s: float) -> None:
+        self.sequences.append(packet[2] << 8 | packet[3])
+        self._take(packet, arrival_s)
+
+    @property
+    def gaps(self) -> int:
+        """How often a packet did not follow the one before it."""
+        return sum((later - earlier) & 0xFFFF != 1 for earlier, later in pairwise(self.sequences))
