@@ -63,7 +63,7 @@ def warnings_of(settings: Settings) -> Iterator[str]:
     for exposure in exposures(settings):
         yield f"{exposure.key}: {exposure}; add a user, {exposure.way_out}, or `camgate run` will want --insecure"
     yield from _idle_patterns(settings)
-    yield from _unusable_certificates(settings)
+    yield from _ill_certificates(settings)
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
@@ -97,16 +97,17 @@ def _listed(names: Collection[str]) -> str:
     return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
 
 
-def _unusable_certificates(settings: Settings) -> Iterator[str]:
-    for name, section in (("server", settings.server), ("rtsp_server", settings.rtsp_server)):
-        if not section.tls_certificate:
-            continue
-        from camgate.serve.tls import CertificateUnusable, load_context  # most configs name no certificate
+def _ill_certificates(settings: Settings) -> Iterator[str]:
+    """Return certificates that cannot be used, or not for long, or not under the names that are configured."""
+    if not (settings.server.tls_certificate or settings.rtsp_server.tls_certificate):
+        return
+    from camgate.doctor.certificates import look_at_certificate, places  # most configs name no certificate
+    from camgate.doctor.finding import FAILED, WARNING
 
-        try:
-            load_context(section.tls_certificate, section.tls_key)
-        except CertificateUnusable as error:
-            yield f"{name}.tls_certificate: {error}"
+    for place in places(settings):
+        finding = look_at_certificate(place)
+        if finding.verdict in (FAILED, WARNING):
+            yield f"{place.key}: {finding.what}; {finding.to_do}"
 
 
 def _contradictions(camera: CameraSettings) -> Iterator[str]:

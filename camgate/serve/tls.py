@@ -19,6 +19,12 @@ CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Of TLS 1.2: forward secret and authenticated only (RFC 9325 section 4.2). Those of 1.3 are all so."""
 
 
+WAY_OUT = "name a certificate, and its key in tls_key or in the same file, without a password"
+_CERTIFICATE = b"-----BEGIN CERTIFICATE-----"
+_KEY_END = b"PRIVATE KEY-----"
+_PASSWORD_MARKS = (b"-----BEGIN ENCRYPTED PRIVATE KEY-----", b"Proc-Type: 4,ENCRYPTED")
+
+
 class CertificateUnusable(LocalError):
     """A certificate and key that cannot be served."""
 
@@ -30,8 +36,7 @@ class CertificateUnusable(LocalError):
 
     def __str__(self) -> str:
         files = f"{self.certificate} and {self.key}" if self.key else self.certificate
-        way_out = "name a certificate, and its key in tls_key or in the same file, without a password"
-        return f"cannot use {files}: {self.reason}; {way_out}"
+        return f"cannot use {files}: {self.reason}; {WAY_OUT}"
 
 
 def load_context(certificate: str, key: str = "", *, protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
@@ -49,9 +54,29 @@ def load_context(certificate: str, key: str = "", *, protocols: tuple[str, ...] 
         # A password on the key would be asked for at the terminal.
         context.load_cert_chain(certificate, key or None, password=lambda: "")
     except OSError as exc:  # ssl.SSLError is one
-        reason = exc.strerror if not isinstance(exc, ssl.SSLError) else "no certificate and key in PEM that fit"
-        raise CertificateUnusable(certificate, key, reason or str(exc)) from exc
+        raise CertificateUnusable(certificate, key, _what_is_wrong(certificate, key, exc)) from exc
     return context
+
+
+def _what_is_wrong(certificate: str, key: str, error: OSError) -> str:
+    """Say which of the files is to blame, which OpenSSL leaves to guess."""
+    first, second = (certificate, key) if key else ("it", "it")
+    contents = []
+    for file in (certificate, key or certificate):
+        try:
+            contents.append(Path(file).read_bytes())
+        except OSError as exc:
+            why = exc.strerror or str(exc)
+            return f"{file} cannot be read: {why}" if key else why
+    if _CERTIFICATE not in contents[0]:
+        return f"{first} holds no certificate in PEM"
+    if _KEY_END not in contents[1]:
+        return f"{second} holds no private key in PEM"
+    if any(mark in contents[1] for mark in _PASSWORD_MARKS):
+        return "the key has a password"
+    if isinstance(error, ssl.SSLError) and error.reason == "KEY_VALUES_MISMATCH":
+        return "the key is another certificate's"
+    return "no certificate and key in PEM that fit"
 
 
 class ServerTls:

@@ -216,6 +216,23 @@ def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) ->
     ]
 
 
+def test_check_looks_into_certificates(tmp_path: Path, config: Path) -> None:
+    for name, days in (("late", (-9, -2)), ("early", (2, 9)), ("good", (-1, 90))):
+        make_certificate(tmp_path, name=name, days=days, address="192.0.2.7")
+
+    def warnings(certificate: str, more: str = "") -> str:
+        config.write_text(f'[server]\ntls_certificate = "{certificate}.pem"\n{more}{CONFIG.replace("[server]", "")}')
+        outcome = camgate("check", directory=tmp_path)
+        assert outcome.code == 0, outcome
+        assert "PRIVATE KEY" not in outcome.out + outcome.err
+        return outcome.err
+
+    assert warnings("good") == ""
+    assert "server.tls_certificate: expired on" in warnings("late")
+    assert "server.tls_certificate: begins on" in warnings("early")
+    assert "not for cams.example.org" in warnings("good", 'allowed_hosts = ["cams.example.org"]\n')
+
+
 def test_check_explains_contradictions(tmp_path: Path, config: Path) -> None:
     config.write_text(CONFIG + "linger_s = 60\n")
     assert camgate("check", directory=tmp_path).err.startswith("warning: cameras.yard.linger_s: has no effect, as the")
