@@ -18,9 +18,10 @@ from camgate.config.load import find_config_file, load
 from camgate.config.model import Settings
 from camgate.doctor.bundle import Contents, last_log_lines, write_bundle
 from camgate.doctor.examine import Case, examine
-from camgate.doctor.finding import Verdict, worst_of
+from camgate.doctor.finding import Finding, Verdict, worst_of
 from camgate.doctor.login import own_token
 from camgate.doctor.redact import register_secrets_in
+from camgate.doctor.remote import BadUrl, examine_url
 from camgate.doctor.report import as_json as json_of
 from camgate.doctor.report import conclusion, table_of
 from camgate.doctor.versions import versions
@@ -36,6 +37,13 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_cameras: Annotated[bool, typer.Option("--no-cameras", help="Leave the cameras alone.")] = False,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help=f"Instead: look at a camgate elsewhere; {TOKEN_VARIABLE} is its token."),
+    ] = None,
+    camera: Annotated[
+        str | None, typer.Option(metavar="NAME", help="For --url: which camera to join; else one that is live.")
+    ] = None,
     bundle: Annotated[
         Path | None,
         typer.Option(metavar="FILE.tar.gz", help="Also write an archive for whoever helps: secrets are masked."),
@@ -47,6 +55,13 @@ def doctor(
     """Look for what stands in the way of pictures, and say what to do; exit code 1 where something has failed."""
     if hide_hosts and bundle is None:
         raise typer.BadParameter("is for --bundle", param_hint="--hide-hosts")
+    if camera is not None and url is None:
+        raise typer.BadParameter("is for --url", param_hint="--camera")
+    if url is not None:
+        if bundle is not None or config is not None:
+            raise typer.BadParameter("looks at another machine, without config and archive", param_hint="--url")
+        _look_at(url, camera, as_json=as_json)
+        return
     with exit_codes():
         text = _text_of(config)
         if text is not None:
@@ -54,25 +69,50 @@ def doctor(
         case = _case(config, with_cameras=not no_cameras)
         examination = trio.run(examine, case)
         findings = examination.findings
-        found = json_of(findings, versions())
         if bundle is not None:
             told = examination.told
             log = last_log_lines(case.settings.logging)
-            contents = Contents(doctor=found, config=text, log=log, server=told.server, cameras=told.cameras)
+            contents = Contents(
+                doctor=json_of(findings, versions()), config=text, log=log, server=told.server, cameras=told.cameras
+            )
             write_bundle(bundle, contents, case.settings, hide_hosts=hide_hosts)
-    if as_json:
-        typer.echo(json.dumps(found, indent=2))
-    else:
-        console = Console(markup=False, highlight=False, emoji=False)
-        console.width = max(console.width, LEAST_WIDTH)
-        console.print(table_of(findings))
-        typer.echo(f"\n{conclusion(findings)}")
+    _show(findings, as_json=as_json)
     if bundle is not None:
         typer.echo(f"wrote {bundle}; have a look at it before you send it to anybody", err=True)
     if case.problems:
         raise typer.Exit(BAD_CONFIG)
+    _end(findings)
+
+
+def _look_at(url: str, camera: str | None, *, as_json: bool) -> None:
+    with exit_codes():
+        try:
+            findings = trio.run(examine_url, url, camera, _token())
+        except BadUrl as error:
+            raise typer.BadParameter(str(error), param_hint="--url") from None
+    _show(findings, as_json=as_json)
+    _end(findings)
+
+
+def _show(findings: list[Finding], *, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(json_of(findings, versions()), indent=2))
+        return
+    console = Console(markup=False, highlight=False, emoji=False)
+    console.width = max(console.width, LEAST_WIDTH)
+    console.print(table_of(findings))
+    typer.echo(f"\n{conclusion(findings)}")
+
+
+def _end(findings: list[Finding]) -> None:
     if worst_of(findings) is Verdict.FAILED:
         raise typer.Exit(FAILED)
+
+
+def _token() -> str:
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    register_secret(token)
+    return token
 
 
 def _text_of(given: Path | None) -> str | None:
@@ -94,13 +134,11 @@ def _case(given: Path | None, *, with_cameras: bool) -> Case:
     except ConfigError as error:
         if file is not None or given is not None:
             problems = error.problems
-    token = os.environ.get(TOKEN_VARIABLE, "")
-    register_secret(token)
     return Case(
         settings=settings,
         file=str(file) if file else None,
         problems=problems,
         warnings=tuple(warnings_of(settings)) if file and not problems else (),
         with_cameras=with_cameras,
-        token=token or own_token(settings, os.environ, time.time()),
+        token=_token() or own_token(settings, os.environ, time.time()),
     )

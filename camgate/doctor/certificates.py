@@ -53,11 +53,14 @@ def look_at_certificate(place: Place) -> Finding:
         return Finding(check, FAILED, what, to_do)
     except (OSError, ValueError) as error:
         return Finding(check, FAILED, f"{place.certificate} cannot be read: {error}", f"write another {place.key}")
-    return judge_certificate(check, first, place.names, datetime.now(UTC))
+    return judge_certificate(check, first, place.names)
 
 
-def judge_certificate(check: str, certificate: x509.Certificate, names: tuple[str, ...], now: datetime) -> Finding:
+def judge_certificate(
+    check: str, certificate: x509.Certificate, names: tuple[str, ...], now: datetime | None = None
+) -> Finding:
     """Say whether a certificate holds, and for whom. names: that viewers call this server by, as far as is known."""
+    now = now or datetime.now(UTC)
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     is_own = certificate.subject == certificate.issuer
     known = names_of(certificate)

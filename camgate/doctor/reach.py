@@ -6,12 +6,14 @@ where a camera is live, the doctor joins it like a browser, as far as the ICE ch
 leaves.
 """
 
+import ipaddress
 import secrets
 import socket
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum, auto
+from urllib.parse import quote
 
 import trio
 
@@ -20,6 +22,7 @@ from camgate.base.place import place
 from camgate.bench.signaling import Access, SignalingFailed, build_offer, parse_answer_untrusted
 from camgate.doctor.daemon import NoAnswer, Server
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding, many
+from camgate.ingest.connect import connect
 from camgate.wire.ice import stun
 
 PAGES, MEDIA_TCP, MEDIA_UDP, JOIN = "Pages reached", "Media by TCP", "Media by UDP", "Joining a camera"
@@ -27,6 +30,8 @@ REFUSAL_WAIT_S = 0.3
 """On this machine the kernel refuses at once."""
 CHECK_TRIES, CHECK_WAIT_S = 8, 0.25
 CONNECT_TIMEOUT_S = 3.0
+MAX_CANDIDATES = 32
+"""Of an answer; more are not looked at."""
 _PRIORITY = (110 << 24) | 0xFFFFFF  # RFC 8445 section 5.1.2.2: peer-reflexive
 _FINGERPRINT = ":".join(["00"] * 32)
 """Of no certificate: the doctor never gets as far as DTLS."""
@@ -85,10 +90,10 @@ async def knock_tcp(port: int, addresses: Iterable[str]) -> list[Knock]:
     async def knock(address: str) -> Knock:
         with trio.move_on_after(CONNECT_TIMEOUT_S):
             try:
-                stream = await trio.open_tcp_stream(address, port)
+                connection = await connect(address, port)
             except OSError as error:
                 return Knock(address, Reply.REFUSED, _reason(error))
-            await trio.aclose_forcefully(stream)
+            connection.close()
             return Knock(address, Reply.ANSWERED)
         return Knock(address, Reply.UNREACHABLE, f"no answer within {CONNECT_TIMEOUT_S:g} s")
 
@@ -96,9 +101,7 @@ async def knock_tcp(port: int, addresses: Iterable[str]) -> list[Knock]:
 
 
 def _reason(error: OSError) -> str:
-    # Trio wraps what each of a host's addresses answered; here there is one.
-    cause = error.__cause__ if error.strerror is None and isinstance(error.__cause__, OSError) else error
-    return (cause.strerror or str(cause)).lower()
+    return (error.strerror or str(error)).lower()
 
 
 async def knock_udp(port: int, addresses: Iterable[str]) -> list[Knock]:
@@ -145,12 +148,13 @@ def judge_media(check: str, port: int, knocks: list[Knock]) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A viewer's session without a viewer. candidates: where the answer says that media come from."""
+    """A viewer's session without a viewer. udp, tcp: where the answer says that media come from."""
 
     session: str
     ufrag: str
     password: str
-    candidates: tuple[tuple[str, int], ...]
+    udp: tuple[tuple[str, int], ...]
+    tcp: tuple[tuple[str, int], ...]
 
 
 async def join(server: Server, camera: str) -> Joined:
@@ -158,21 +162,41 @@ async def join(server: Server, camera: str) -> Joined:
     own = Access(
         ufrag=secrets.token_hex(4), pwd=secrets.token_hex(16), fingerprint=_FINGERPRINT, address="127.0.0.1", port=9
     )
-    path = f"/whep/{camera}"
+    path = f"/whep/{quote(camera, safe='')}"
     answer = await server.ask("POST", path, build_offer(own).encode(), content_type="application/sdp")
     if answer.status != 201:
         problem = answer.json()
         detail = problem.get("detail", "") if isinstance(problem, dict) else ""
         raise SignalingFailed(f"{answer.status}: {detail}" if detail else f"it answers {answer.status}")
-    said = parse_answer_untrusted(answer.body.decode(errors="replace"))
+    text = answer.body.decode(errors="replace")
+    said = parse_answer_untrusted(text)
     session = answer.headers.get("location", "").rpartition("/")[2]
-    return Joined(session, f"{said.ufrag}:{own.ufrag}", said.pwd, said.candidates)
+    udp, tcp = (candidates_untrusted(text, protocol) for protocol in ("udp", "tcp"))
+    return Joined(session, f"{said.ufrag}:{own.ufrag}", said.pwd, udp, tcp)
+
+
+def candidates_untrusted(text: str, protocol: str) -> tuple[tuple[str, int], ...]:
+    """Return addresses and ports of an answer's candidates of a protocol that one can send to."""
+    found: dict[tuple[str, int], None] = {}
+    for line in text.splitlines():
+        # RFC 8839 section 5.1: foundation, component, transport, priority, address, port, "typ", type. RFC 6544 section
+        # 4.5: behind them `tcptype`; to a passive one we connect.
+        fields = line.removeprefix("a=candidate:").split() if line.startswith("a=candidate:") else []
+        if len(fields) < 8 or fields[1] != "1" or fields[2].lower() != protocol or len(found) >= MAX_CANDIDATES:
+            continue
+        if protocol == "tcp" and "passive" not in fields[8:]:
+            continue
+        with suppress(ValueError):
+            address, port = str(ipaddress.ip_address(fields[4])), int(fields[5])
+            if 0 < port < 65536:
+                found[address, port] = None
+    return tuple(found)
 
 
 async def leave(server: Server, camera: str, joined: Joined) -> None:
     """End the session; where that fails it ends by itself, as no handshake follows."""
     with suppress(RemoteError):
-        await server.ask("DELETE", f"/whep/{camera}/{joined.session}")
+        await server.ask("DELETE", f"/whep/{quote(camera, safe='')}/{joined.session}")
 
 
 async def check_ice(joined: Joined, places: Iterable[tuple[str, int]]) -> list[Knock]:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from camgate.cli.main import app
 from tests.fakes.accounts import CHEAP
 from tests.fakes.command import camgate, running_camgate
 
@@ -89,6 +91,10 @@ async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(
     async with running_camgate("demo", *options, directory=tmp_path) as command:
         await command.wait_line("camera live", nth=2)
         code, found = examined(tmp_path)
+        url_code, from_elsewhere = examined(tmp_path, f"--url=http://127.0.0.1:{http}/")
+    assert url_code == 0, from_elsewhere
+    assert from_elsewhere["Pages"][0]["verdict"] == "ok"
+    assert "ICE checks are answered at" in from_elsewhere["Media by UDP"][0]["what"]
     assert code == 0, found
     process = f"camgate (process {command.process.pid})"
     assert found["HTTP port"][0]["what"].startswith(f"{process} listens on 127.0.0.1:{http}")
@@ -97,7 +103,7 @@ async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(
     assert found["Media by UDP"][0]["verdict"] == "ok"
     assert "ICE checks by UDP are answered at 127.0.0.1" in found["Joining a camera"][0]["what"]
     ended = [line for line in command.lines if "viewer" in line]
-    assert ended, command.lines
+    assert len(ended) == 2, command.lines
 
 
 ACCOUNT = """
@@ -137,6 +143,16 @@ async def test_where_users_sign_in_its_own_user_is_told_all_the_same(tmp_path: P
     assert again.err == "camgate: cannot write support.tar.gz: it is there already; name another file\n"
 
 
-def test_hiding_hosts_is_for_archives(tmp_path: Path) -> None:
-    outcome = camgate("doctor", "--hide-hosts", directory=tmp_path)
-    assert (outcome.code, "is for --bundle" in outcome.err) == (2, True)
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--hide-hosts"], "is for --bundle"),
+        (["--camera=front"], "is for --url"),
+        (["--url=ftp://cams/"], "is no address of a camgate"),
+        (["--url=http://cams/", "--bundle=x"], "looks at another machine"),
+    ],
+)
+def test_wrong_usage(arguments: list[str], words: str) -> None:
+    outcome = CliRunner().invoke(app, ["doctor", *arguments], env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"})
+    assert outcome.exit_code == 2
+    assert words in outcome.output
