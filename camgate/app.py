@@ -270,10 +270,11 @@ def _guests(settings: RtspServerSettings) -> Guests:
 
 
 def _access(settings: Settings) -> Access:
-    if not settings.auth.users:
+    if not settings.auth.is_on:
         return Access(settings.auth)
+    cameras = {name: camera.groups for name, camera in settings.cameras.items()}
     try:
-        return Access(settings.auth, made_state_directory(settings.server, os.environ))
+        return Access(settings.auth, made_state_directory(settings.server, os.environ), cameras=cameras)
     except KeyUnusable as exc:
         raise StartError(STATE_KEY, str(exc)) from exc
 

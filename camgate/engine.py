@@ -182,7 +182,7 @@ class Engine:
         peer.misfit = choice.misfit
         self._choices[peer] = choice
         self._identities[peer] = identity
-        peer.on_gone = partial(self._leases.give_back, self._leases.take(identity, peer.leave))
+        peer.on_gone = partial(self._leases.give_back, self._leases.take(identity, peer.leave, camera))
         sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
         return Answer(peer.session_id, sdp, peer.etag, codec.name, choice.why)
 

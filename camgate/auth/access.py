@@ -7,57 +7,88 @@ Times of sessions and tokens are Unix times; the throttle's are monotonic.
 
 import secrets
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import trio
 
-from camgate.auth.errors import LoginRefused
-from camgate.auth.identity import EVERYBODY, Action, Grant, Identity, Way
+from camgate.auth.callback import Asker, Callback
+from camgate.auth.errors import LoginRefused, SharingIsOff
+from camgate.auth.fetch import Fetcher
+from camgate.auth.identity import EVERYBODY, Action, Identity, Way
+from camgate.auth.issuers import Issuers
 from camgate.auth.keys import load_or_make_key
-from camgate.auth.leases import Leases
+from camgate.auth.leases import Lease, Leases
 from camgate.auth.passwords import Passwords
-from camgate.auth.revoked import Revoked
+from camgate.auth.renewal import TAKEN_AWAY, why_over
+from camgate.auth.revoked import REVOKED_FILE, Revoked
+from camgate.auth.shares import Share, Shares, identity_of_share
 from camgate.auth.signing import Signer, TokenRefused, check_times
 from camgate.auth.throttle import Throttle
+from camgate.auth.tokens import TOKEN, identity_of_claims
 from camgate.auth.users import fingerprint, identity_of_user
 from camgate.base.log import get_logger
 from camgate.config.model import AuthSettings
 
 log = get_logger("auth")
 
-SESSION, TOKEN = "camgate:session", "camgate:token"
+SESSION, SHARE = "camgate:session", "camgate:share"
 """Audiences: a session's cookie is no token, and the other way round."""
-TAKEN_AWAY, REVOKED = "the permission was taken away", "it was revoked"
+REVOKED = "it was revoked"
 """Why what somebody was given ends."""
 WRONG_LOGIN = "the user name or the password is wrong"
-REVOKED_FILE = "revoked.json"
+SHARES_FILE = "shares.json"
 DAY_S = 86_400.0
 LOOK_S = 2.0
 """How often the file of revoked ids is looked at: so long may a token live that was just revoked."""
 SESSION_ID_BYTES = 12
 MAX_READ_SESSIONS = 4096
 """Sessions whose signatures were checked; a kilobyte each."""
+ASK_AGAIN_S = 30.0
+"""How often the callback is asked again about those who hold something by it."""
+MAX_CALLBACK_SESSIONS = 1000
 UNKNOWN_ADDRESS = ""
 NO_USERS = AuthSettings()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a request shows. address: of the client, without port. At most one of the others counts, in this order."""
+    """What a request shows. address: of the client, without port. At most one of the others counts, in this order.
+
+    share is a cookie beside the session. query: of the request, for the callback.
+    """
 
     address: str = UNKNOWN_ADDRESS
-    bearer: str | None = None
-    login: tuple[str, str] | None = None
-    session: str | None = None
+    bearer: str | None = field(default=None, repr=False)
+    login: tuple[str, str] | None = field(default=None, repr=False)
+    session: str | None = field(default=None, repr=False)
+    share: str | None = field(default=None, repr=False)
+    query: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a request wants to do. camera: None for those with which one may; unless `everywhere`: with camgate itself.
+
+    Only the callback has to know before it says who somebody is.
+    """
+
+    action: Action = Action.VIEW
+    camera: str | None = None
+    everywhere: bool = False
+
+
+TO_LOOK = Wanted()
 
 
 class Access:
     """The users, and all that was given to them. Without users everybody is let in.
 
-    state: directory for the key and what is revoked, which exists; None where there are no users.
+    state: directory for the key and what is revoked, which exists; None where auth is not on. cameras: all of them, and
+    the groups that each is in.
     """
 
     def __init__(
@@ -65,24 +96,31 @@ class Access:
         settings: AuthSettings = NO_USERS,
         state: Path | None = None,
         *,
+        cameras: Mapping[str, tuple[str, ...]] | None = None,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = trio.current_time,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._monotonic = monotonic
+        self._cameras = dict(cameras or {})
         self.leases = Leases(clock, self._why_over)
         self.throttle = Throttle()
         self.logins_refused = 0
-        if not settings.users:
-            self._open = True
+        self._open = not settings.is_on
+        if self._open:
             return
         assert state is not None
-        self._open = False
         self._passwords = Passwords((user.password_hash for user in settings.users.values()), clock=monotonic)
         self._read_sessions: dict[str, dict[str, Any]] = {}
         self._signer = Signer(load_or_make_key(state))
         self._revoked = Revoked(state / REVOKED_FILE, clock)
+        self._shares = Shares(state / SHARES_FILE, clock)
+        self._fetcher = Fetcher()
+        self._issuers = Issuers(settings, self._fetcher, clock)
+        self._callback = None if settings.callback is None else Callback(settings.callback, self._fetcher)
+        # A session by the callback has to be asked about again with its password, which stands nowhere but here.
+        self._askers: OrderedDict[str, Asker] = OrderedDict()
 
     @property
     def is_open(self) -> bool:
@@ -101,26 +139,75 @@ class Access:
 
     async def run(self) -> None:
         """End what is over, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(self.leases.run)
-            if not self._open:
-                nursery.start_soon(self._watch_revoked)
+        try:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(self.leases.run)
+                if not self._open:
+                    nursery.start_soon(self._watch_revoked)
+                    nursery.start_soon(self._issuers.run)
+                if not self._open and self._callback is not None:
+                    nursery.start_soon(self._ask_again, self._callback)
+        finally:
+            await self.aclose()
 
-    async def identify(self, credentials: Credentials) -> Identity | None:
-        """Return who asks, None for nobody in particular. Raises LoginRefused, TooManyLogins, TooManyLoginsAtOnce."""
+    async def aclose(self) -> None:
+        """Close connections to others' servers; `run` does at its end."""
+        if not self._open:
+            await self._fetcher.aclose()
+
+    async def identify(self, credentials: Credentials, wanted: Wanted = TO_LOOK) -> Identity | None:
+        """Return who asks, None for nobody in particular.
+
+        Raises LoginRefused, TooManyLogins, TooManyLoginsAtOnce, LoginsDown.
+        """
         if self._open:
             return EVERYBODY
         if credentials.bearer is not None:
-            return self._of_token(credentials.bearer)
+            return await self._of_token(credentials.bearer, credentials, wanted)
         if credentials.login is not None:
-            return await self.sign_in(*credentials.login, credentials.address, Way.PASSWORD)
+            name, password = credentials.login
+            if self._callback is not None and name not in self._settings.users:
+                asker = self._asker(credentials, user=name, password=password)
+                return await self._of_guessable(self._callback, asker, wanted)
+            return await self.sign_in(name, password, credentials.address, Way.PASSWORD)
         if credentials.session is not None:
-            return self._of_session(credentials.session)
+            identity = await self._of_session(credentials.session, wanted)
+            if identity is not None:
+                return identity
+        if credentials.share is not None:
+            identity = self._of_share(credentials.share)
+            if identity is not None:
+                return identity
+        if self._callback is not None:
+            return await self._of_callback(self._callback, self._asker(credentials), wanted)
         return None
 
+    async def admit_player(self, name: str, password: str, address: str, camera: str) -> Identity | None:
+        """Return who wants to play a camera by RTSP, with a token or the callback's login; None where they may not.
+
+        Raises LoginsDown.
+        """
+        if self._open:
+            return None
+        credentials = Credentials(address=address)
+        try:
+            if password.count(".") == 2:
+                identity = await self._of_token(password, credentials, Wanted(camera=camera))
+            elif self._callback is not None:
+                asker = Asker(user=name, password=password, address=address, protocol="rtsp")
+                identity = await self._of_guessable(self._callback, asker, Wanted(camera=camera))
+            else:
+                return None
+        except LoginRefused:
+            return None
+        return identity if identity.may(Action.VIEW, camera, self._cameras.get(camera, ())) else None
+
     async def sign_in(self, name: str, password: str, address: str, way: Way = Way.SESSION) -> Identity:
-        """Check a user's password. Raises LoginRefused, TooManyLogins, TooManyLoginsAtOnce."""
+        """Check a user's password. Raises LoginRefused, TooManyLogins, TooManyLoginsAtOnce, LoginsDown."""
         user = self._settings.users.get(name) if not self._open else None
+        if user is None and not self._open and self._callback is not None:
+            asker = Asker(user=name, password=password, address=address)
+            return await self._of_guessable(self._callback, asker, TO_LOOK)
         password_hash = user.password_hash if user else None
         now_s = self._monotonic()
         is_right = self._passwords.is_remembered(name, password, password_hash)
@@ -138,9 +225,14 @@ class Access:
             raise LoginRefused(WRONG_LOGIN)
         return identity
 
-    def start_session(self, identity: Identity) -> tuple[str, float]:
-        """Return a signed-in user's session, and when it ends (Unix time)."""
-        return self._session(identity.name, secrets.token_urlsafe(SESSION_ID_BYTES))
+    def start_session(self, identity: Identity, password: str = "", address: str = "") -> tuple[str, float]:
+        """Return the session of somebody who has just signed in, and when it ends (Unix time)."""
+        session_id = secrets.token_urlsafe(SESSION_ID_BYTES)
+        if identity.way is Way.CALLBACK:
+            self._askers[session_id] = Asker(user=identity.name, password=password, address=address)
+            if len(self._askers) > MAX_CALLBACK_SESSIONS:
+                self._askers.popitem(last=False)
+        return self._session(identity, session_id)
 
     def renew_session(self, identity: Identity) -> tuple[str, float] | None:
         """Return a session that is half over with all of its time before it, and when that ends; None for any other."""
@@ -149,7 +241,7 @@ class Access:
         if identity.expires_at - self._clock() > self.session_s / 2:
             return None
         session_id = next(key for key in identity.stands_on if key.startswith("id:")).removeprefix("id:")
-        return self._session(identity.name, session_id)
+        return self._session(identity, session_id)
 
     def end_session(self, session: str) -> None:
         """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends."""
@@ -164,56 +256,84 @@ class Access:
         """End a token by its id, and what was given by it."""
         self._revoke(token_id, until_s, "the token was revoked")
 
-    def apply(self, settings: AuthSettings) -> int:
-        """Take other users and roles, and end what was given to those who may no more; returns how many that were.
+    @property
+    def shares(self) -> Shares:
+        """The share links. Raises SharingIsOff where everybody is let in anyway."""
+        if self._open:
+            raise SharingIsOff
+        return self._shares
 
-        From none to some or back needs a restart, as the listeners' rules hang on it.
+    def open_share(self, secret: str) -> tuple[Share, str]:
+        """Use a share link up; returns it, and the cookie for the browser that did. Raises ShareGone, SharingIsOff."""
+        share = self.shares.open(secret)
+        claims = {"share": share.share_id, "browser": share.browser, "exp": int(share.ends_s)}
+        return share, self._signer.sign(SHARE, claims)
+
+    def end_share(self, camera: str, share_id: str) -> None:
+        """Take a share link back, and end what was given by it. Raises UnknownShare, SharingIsOff."""
+        self.shares.end(camera, share_id)
+        self.leases.end_all(lambda identity: f"share:{share_id}" in identity.stands_on, "the share was taken back")
+
+    def apply(self, settings: AuthSettings, cameras: Mapping[str, tuple[str, ...]] | None = None) -> int:
+        """Take other users, roles and cameras, and end what was given to those who may no more; returns how many.
+
+        cameras: as at the start; None where they are as they were. From no users to some or back needs a restart, as
+        the listeners' rules hang on it; other issuers and another callback do too.
         """
         self._settings = settings
-        if not self._open:
-            self._passwords.replace(user.password_hash for user in settings.users.values())
-        return self.leases.end_all(lambda identity: not self._still_holds(identity), TAKEN_AWAY)
+        gone = set() if cameras is None else self._cameras.keys() - cameras.keys()
+        self._cameras = self._cameras if cameras is None else dict(cameras)
+        if self._open:
+            return 0
+        self._issuers.apply(settings)
+        self._passwords.replace(user.password_hash for user in settings.users.values())
+        self._shares.end_of_cameras(gone)
+        ended = 0
+        for lease in self.leases.held():
+            reason = TAKEN_AWAY if lease.camera in gone else self._why_over(lease)
+            if reason is not None:
+                self.leases.end(lease, reason)
+                ended += 1
+        return ended
 
-    def _why_over(self, identity: Identity) -> str | None:
+    def _why_over(self, lease: Lease) -> str | None:
         if self._open:
             return None
-        if self._is_revoked(identity):
+        if self._is_revoked(lease.identity):
             return REVOKED
-        return None if self._still_holds(identity) else TAKEN_AWAY
+        return why_over(lease, self._settings, self._shares, self._cameras)
 
-    def _still_holds(self, identity: Identity) -> bool:
-        names = [key.removeprefix("user:") for key in identity.stands_on if key.startswith("user:")]
-        if identity.way is Way.TOKEN:
-            return all(name in self._settings.users for name in names)
-        now = identity_of_user(self._settings, names[0], identity.way) if names else None
-        return now is not None and now.grants == identity.grants and set(now.stands_on) <= set(identity.stands_on)
-
-    def _of_session(self, session: str) -> Identity | None:
+    async def _of_session(self, session: str, wanted: Wanted) -> Identity | None:
         # A cookie that no longer holds is what browsers send when its time is over: nobody in particular.
         try:
             claims = self._claims_of_session(session)
         except TokenRefused:
             return None
-        user = self._settings.users.get(str(claims.get("sub")))
-        if (
-            user is None
-            or claims.get("pwd") != fingerprint(user.password_hash)
-            or str(claims.get("jti")) in self._revoked
-        ):
+        session_id, name = str(claims.get("jti")), str(claims.get("sub"))
+        if session_id in self._revoked:
             return None
-        identity = identity_of_user(self._settings, user.name, Way.SESSION, float(claims["exp"]))
-        return identity and _standing_on(identity, f"id:{claims['jti']}")
+        if claims.get("callback"):
+            asker = self._askers.get(session_id)
+            if self._callback is None or asker is None:
+                return None
+            identity = await self._of_callback(self._callback, asker, wanted)
+            if identity is not None:
+                identity = replace(identity, way=Way.SESSION, expires_at=float(claims["exp"]))
+        else:
+            user = self._settings.users.get(name)
+            if user is None or claims.get("pwd") != fingerprint(user.password_hash):
+                return None
+            identity = identity_of_user(self._settings, name, Way.SESSION, float(claims["exp"]))
+        return identity and replace(identity, stands_on=(*identity.stands_on, f"id:{session_id}"))
 
-    def _session(self, name: str, session_id: str) -> tuple[str, float]:
-        now_s = self._clock()
+    def _session(self, identity: Identity, session_id: str) -> tuple[str, float]:
+        now_s, name = self._clock(), identity.name
         ends_s = now_s + self.session_s
-        claims = {
-            "sub": name,
-            "jti": session_id,
-            "iat": int(now_s),
-            "exp": int(ends_s),
-            "pwd": fingerprint(self._settings.users[name].password_hash),
-        }
+        claims: dict[str, object] = {"sub": name, "jti": session_id, "iat": int(now_s), "exp": int(ends_s)}
+        if session_id in self._askers:
+            claims["callback"] = True
+        else:
+            claims["pwd"] = fingerprint(self._settings.users[name].password_hash)
         return self._signer.sign(SESSION, claims), ends_s
 
     def _claims_of_session(self, session: str) -> dict[str, Any]:
@@ -228,37 +348,60 @@ class Access:
         self._read_sessions[session] = claims
         return claims
 
-    def _of_token(self, token: str) -> Identity:
+    def _of_share(self, cookie: str) -> Identity | None:
         try:
-            claims = self._signer.read_untrusted(TOKEN, token, self._clock())
-            return self._identity_of_token(claims)
+            claims = self._signer.read_untrusted(SHARE, cookie, self._clock())
+        except TokenRefused:
+            return None
+        share = self._shares.opened(claims.get("share"), claims.get("browser"))
+        identity = None if share is None else identity_of_share(self._settings, share)
+        return None if identity is None or self._is_revoked(identity) else identity
+
+    async def _of_token(self, token: str, credentials: Credentials, wanted: Wanted) -> Identity:
+        try:
+            if self._issuers.know(token):
+                identity = await self._issuers.identify(token)
+            elif self._callback is not None and not self._signer.is_ours(token):
+                asker = self._asker(credentials, token=token)
+                return await self._of_guessable(self._callback, asker, wanted)
+            else:
+                claims = self._signer.read_untrusted(TOKEN, token, self._clock())
+                identity = identity_of_claims(self._settings, claims, self._clock())
+            if self._is_revoked(identity):
+                raise TokenRefused("the token was revoked")
+            return identity
         except TokenRefused as error:
             self.logins_refused += 1
-            log.warning("token refused", reason=error.reason)
+            log.warning("token refused", reason=error.reason, address=credentials.address)
             raise LoginRefused(error.reason) from None
 
-    def _identity_of_token(self, claims: dict[str, Any]) -> Identity:
-        token_id = str(claims.get("jti"))
-        if token_id in self._revoked:
-            raise TokenRefused("the token was revoked")
-        ends_s = check_times(claims, self._clock())
-        name = str(claims.get("sub") or "token")
-        stands_on = [f"id:{token_id}"]
-        if "user" in claims:
-            if claims["user"] not in self._settings.users:
-                raise TokenRefused("the user whom the token was given for is not there any more")
-            stands_on.append(f"user:{claims['user']}")
-        return Identity(
-            name=name,
-            way=Way.TOKEN,
-            grants=grants_of_claims(claims),
-            account=f"id:{token_id}",
-            stands_on=tuple(stands_on),
-            expires_at=ends_s,
-        )
+    async def _of_guessable(self, callback: Callback, asker: Asker, wanted: Wanted) -> Identity:
+        account = asker.user or asker.address
+        self.throttle.check(asker.address, account, self._monotonic())
+        identity = await self._of_callback(callback, asker, wanted)
+        if identity is None:
+            self.throttle.failed(asker.address, account, self._monotonic())
+            self.logins_refused += 1
+            log.warning("login refused by the callback", address=asker.address)
+            raise LoginRefused(WRONG_LOGIN if asker.user else "the token is wrong")
+        if identity.grants:
+            self.throttle.succeeded(asker.address, account)
+        return identity
+
+    async def _of_callback(self, callback: Callback, asker: Asker, wanted: Wanted) -> Identity | None:
+        if wanted.everywhere:
+            cameras: tuple[str, ...] = ()
+        else:
+            cameras = tuple(self._cameras) if wanted.camera is None else (wanted.camera,)
+        identity, wants_login = await callback.identify(asker, wanted.action, cameras)
+        return None if wants_login else identity
+
+    def _asker(self, credentials: Credentials, **shown: str) -> Asker:
+        return Asker(address=credentials.address, query=credentials.query, **shown)
 
     def _revoke(self, token_id: str, until_s: float, reason: str) -> None:
         self._revoked.add(token_id, until_s)
+        self._askers.pop(token_id, None)
         self.leases.end_all(lambda identity: f"id:{token_id}" in identity.stands_on, reason)
 
     async def _watch_revoked(self) -> None:
@@ -267,31 +410,12 @@ class Access:
             if self._revoked.refresh():
                 self.leases.end_all(self._is_revoked, REVOKED)
 
+    async def _ask_again(self, callback: Callback) -> None:
+        while True:
+            await trio.sleep(ASK_AGAIN_S)
+            for lease in self.leases.held():
+                if not await callback.still_allows(lease.identity, lease.camera):
+                    self.leases.end(lease, TAKEN_AWAY)
+
     def _is_revoked(self, identity: Identity) -> bool:
         return any(key.removeprefix("id:") in self._revoked for key in identity.stands_on if key.startswith("id:"))
-
-
-def grants_of_claims(claims: dict[str, Any]) -> tuple[Grant, ...]:
-    """Return what a token's claim `grants` allows: `{"view": ["front*"]}`. Raises TokenRefused."""
-    grants = claims.get("grants")
-    if not isinstance(grants, dict):
-        raise TokenRefused("the token grants nothing")
-    found = []
-    for action in Action:
-        patterns = grants.get(action.value, [])
-        if not isinstance(patterns, list) or not all(isinstance(pattern, str) for pattern in patterns):
-            raise TokenRefused("what the token grants is no lists of cameras")
-        if patterns:
-            found.append(Grant(action, tuple(patterns)))
-    return tuple(found)
-
-
-def _standing_on(identity: Identity, key: str) -> Identity:
-    return Identity(
-        name=identity.name,
-        way=identity.way,
-        grants=identity.grants,
-        account=identity.account,
-        stands_on=(*identity.stands_on, key),
-        expires_at=identity.expires_at,
-    )

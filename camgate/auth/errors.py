@@ -58,6 +58,22 @@ class TooManyLoginsAtOnce(ViewerError):
         return f"Too many logins wait to be checked; try again in {self.retry_after_s:.0f} s."
 
 
+class LoginsDown(ViewerError):
+    """Nobody knows at present whether a login is right: whoever would know does not answer."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Logins down"
+
+    def __init__(self, what: str, retry_after_s: float) -> None:
+        """what: what does not answer, in words for strangers."""
+        super().__init__(what, retry_after_s)
+        self.what = what
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"Nobody can be let in at present: {self.what}; try again in {self.retry_after_s:.0f} s."
+
+
 class NotPermitted(ViewerError):
     """Somebody is known, and may not do this."""
 
@@ -85,3 +101,13 @@ class ForeignPage(ViewerError):
             "Only pages of this site may do this with a session's cookie; "
             "programs send a user name and password (HTTP Basic) or a token (Bearer)."
         )
+
+
+class SharingIsOff(ViewerError):
+    """A link is to be shared where everybody is let in."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Sharing is off"
+
+    def __str__(self) -> str:
+        return "Without users everybody who reaches this server sees its cameras, and needs no link; add users first."

@@ -4,7 +4,7 @@ An identity is a plain value. Whoever serves something to one asks `may` first, 
 ends it when `expires_at` has come or when what the identity stands on is gone.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -84,27 +84,33 @@ class Identity:
 
     name: for logs and lists; a user's name, a token's subject. account: what limits for one user are counted by.
     stands_on: what this ends with: keys of what may be removed, such as `user:anna`, `token:ID`.
-    expires_at: Unix time in seconds; None for never.
+    within: grants of whoever gave this away, as they are now: nobody gives away more than they have. None for no such
+    bound. expires_at: Unix time in seconds; None for never.
     """
 
     name: str
     way: Way
     grants: tuple[Grant, ...]
+    within: tuple[Grant, ...] | None = None
     account: str = ""
     stands_on: tuple[str, ...] = ()
     expires_at: float | None = None
 
     def may(self, action: Action, camera: str, groups: Iterable[str] = ()) -> bool:
         """Whether they may do this with this camera, which is in these groups. Does not look at the time."""
-        return any(grant.covers(action, camera, groups) for grant in self.grants)
+        groups = tuple(groups)
+        return self._all(lambda grant: grant.covers(action, camera, groups))
 
     def may_everywhere(self, action: Action) -> bool:
         """Whether they may do this with every camera, and so with camgate itself."""
-        return any(grant.is_for_everything and grant.action in (action, Action.ADMIN) for grant in self.grants)
+        return self._all(lambda grant: grant.is_for_everything and grant.action in (action, Action.ADMIN))
 
     def may_somewhere(self, action: Action) -> bool:
         """Whether there can be a camera with which they may do this."""
-        return any(grant.action in (action, Action.ADMIN) for grant in self.grants)
+        return self._all(lambda grant: grant.action in (action, Action.ADMIN))
+
+    def _all(self, is_enough: Callable[[Grant], bool]) -> bool:
+        return any(map(is_enough, self.grants)) and (self.within is None or any(map(is_enough, self.within)))
 
     def has_ended(self, now_s: float) -> bool:
         """Whether its time is over; `now_s` is Unix time."""

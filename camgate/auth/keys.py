@@ -2,8 +2,10 @@
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
+from camgate.auth.files import write_new
 from camgate.base.errors import LocalError
 
 FILE = "auth.key"
@@ -43,16 +45,10 @@ def load_or_make_key(directory: Path) -> bytes:
 
 def _make(file: Path) -> None:
     new = file.with_name(f"{file.name}.{secrets.token_hex(8)}")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
-        with open(descriptor, "wb") as stream:
-            stream.write(secrets.token_bytes(KEY_BYTES))
-            stream.flush()
-            os.fsync(stream.fileno())
-        try:
-            # Unlike a renaming, a link does not replace what another process has just put there.
+        write_new(new, secrets.token_bytes(KEY_BYTES))
+        # Unlike a renaming, a link does not replace what another process has just put there.
+        with suppress(FileExistsError):
             os.link(new, file)
-        except FileExistsError:
-            return
     finally:
-        new.unlink()
+        new.unlink(missing_ok=True)

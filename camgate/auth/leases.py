@@ -18,26 +18,30 @@ OVER = "the permission has ended"
 
 
 class Lease:
-    """What somebody holds; `end` is called once, with the reason in words, unless it was given back before."""
+    """What somebody holds; `end` is called once, with the reason in words, unless it was given back before.
 
-    __slots__ = ("end", "identity")
+    camera: what it is of; None for what is about all that its holder may see.
+    """
 
-    def __init__(self, identity: Identity, end: Callable[[str], None]) -> None:
+    __slots__ = ("camera", "end", "identity")
+
+    def __init__(self, identity: Identity, end: Callable[[str], None], camera: str | None) -> None:
         self.identity = identity
         self.end = end
+        self.camera = camera
 
 
 class Leases:
     """All that is held at present.
 
-    clock: tells Unix time in seconds. why_over: says why an identity holds no more, None while it does; asked when a
-    lease is taken, as seconds may have passed since somebody looked who asks.
+    clock: tells Unix time in seconds. why_over: says why a lease does not hold, None where it does; asked when it is
+    taken, as seconds may have passed since somebody looked who asks.
     """
 
     def __init__(
         self,
         clock: Callable[[], float] = time.time,
-        why_over: Callable[[Identity], str | None] = lambda _identity: None,
+        why_over: Callable[[Lease], str | None] = lambda _lease: None,
     ) -> None:
         self._clock = clock
         self._why_over = why_over
@@ -45,10 +49,10 @@ class Leases:
         self._changed = trio.Event()
         self._next_s = math.inf
 
-    def take(self, identity: Identity, end: Callable[[str], None]) -> Lease:
+    def take(self, identity: Identity, end: Callable[[str], None], camera: str | None = None) -> Lease:
         """Hold something for `identity`. end: must not wait, nor raise; is called in the event loop, maybe at once."""
-        lease = Lease(identity, end)
-        if (reason := self._why_over(identity)) is not None:
+        lease = Lease(identity, end, camera)
+        if (reason := self._why_over(lease)) is not None:
             end(reason)
             return lease
         self._held.add(lease)
@@ -61,9 +65,9 @@ class Leases:
         self._held.discard(lease)
 
     @contextmanager
-    def holding(self, identity: Identity, end: Callable[[str], None]) -> Iterator[None]:
+    def holding(self, identity: Identity, end: Callable[[str], None], camera: str | None = None) -> Iterator[None]:
         """Hold something for as long as the block runs."""
-        lease = self.take(identity, end)
+        lease = self.take(identity, end, camera)
         try:
             yield
         finally:
@@ -74,6 +78,15 @@ class Leases:
         ended = [lease for lease in self._held if is_gone(lease.identity)]
         self._end_those(ended, reason)
         return len(ended)
+
+    def end(self, lease: Lease, reason: str) -> None:
+        """End one; does nothing when it has ended, or was given back."""
+        if lease in self._held:
+            self._end_those([lease], reason)
+
+    def held(self) -> list[Lease]:
+        """Return all that is held."""
+        return list(self._held)
 
     def __len__(self) -> int:
         """How many are held."""

@@ -4,15 +4,15 @@ One small JSON file. Ids are forgotten when their time is over, since nothing is
 """
 
 import json
-import os
-import secrets
 from collections.abc import Callable
 from pathlib import Path
 
+from camgate.auth.files import write_private
 from camgate.base.log import get_logger
 
 log = get_logger("auth")
 
+REVOKED_FILE = "revoked.json"
 MAX_IDS = 10_000
 """More than anybody ends by hand; the ones that end first are forgotten first, and said so."""
 
@@ -31,8 +31,8 @@ class Revoked:
     def __contains__(self, token_id: str) -> bool:
         return token_id in self._until
 
-    def add(self, token_id: str, until_s: float) -> None:
-        """Take an id for ended until its time is over anyway, and write that down."""
+    def add(self, token_id: str, until_s: float) -> bool:
+        """Take an id for ended until its time is over anyway; returns whether that could be written down."""
         self.refresh()
         now_s = self._clock()
         self._until = {each: ends_s for each, ends_s in self._until.items() if ends_s > now_s}
@@ -40,7 +40,7 @@ class Revoked:
         if len(self._until) > MAX_IDS:
             log.warning("too many revoked ids; the one that ends first is forgotten", ids=len(self._until))
             del self._until[min(self._until, key=self._until.__getitem__)]
-        self._write()
+        return self._write()
 
     def refresh(self) -> bool:
         """Read the file if another process has changed it; returns whether it has."""
@@ -59,16 +59,12 @@ class Revoked:
         self._stamp = stamp
         return True
 
-    def _write(self) -> None:
-        new = self._file.with_name(f"{self._file.name}.{secrets.token_hex(8)}")
+    def _write(self) -> bool:
         try:
-            with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "w") as stream:
-                json.dump(self._until, stream)
-                stream.flush()
-                os.fsync(stream.fileno())
-            new.replace(self._file)
+            write_private(self._file, json.dumps(self._until).encode())
             facts = self._file.stat()
             self._stamp = (facts.st_mtime_ns, facts.st_ino)
         except OSError as error:
-            new.unlink(missing_ok=True)
             log.error("cannot write the revoked ids", file=str(self._file), error=error.strerror or str(error))
+            return False
+        return True

@@ -39,6 +39,19 @@ class Signer:
         """Return a token; claims should hold `exp`, without which it will not be read again."""
         return jwt.encode({"iss": ISSUER, "aud": audience, **claims}, self._key, algorithm=ALGORITHM)
 
+    def is_ours(self, text: str) -> bool:
+        """Whether a text is a token that was signed with our key, whatever it is for and whether its time is over."""
+        try:
+            jwt.decode(
+                text,
+                self._key,
+                algorithms=[ALGORITHM],
+                options={"verify_aud": False, "verify_exp": False, "verify_nbf": False, "verify_iat": False},
+            )
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
+            return False
+        return True
+
     def read_untrusted(self, audience: str, text: str, now_s: float) -> dict[str, Any]:
         """Return the claims of a token that we signed for this use, and whose time it is. Raises TokenRefused."""
         if len(text) > MAX_CHARS:
@@ -53,7 +66,7 @@ class Signer:
                 # Times are checked below, by the clock that we are given.
                 options={"require": ["exp"], "verify_exp": False, "verify_nbf": False, "verify_iat": False},
             )
-        except (jwt.InvalidTokenError, ValueError, RecursionError):
+        except (jwt.PyJWTError, ValueError, TypeError, RecursionError):
             raise TokenRefused("the token is not one that was signed here for this") from None
         check_times(claims, now_s)
         return claims
@@ -61,7 +74,7 @@ class Signer:
 
 def check_times(claims: Mapping[str, Any], now_s: float, leeway_s: float = 0.0) -> float:
     """Return when a token ends (Unix time). Raises TokenRefused outside its time; RFC 7519 sections 4.1.4 and 4.1.5."""
-    ends_s, begins_s = _time(claims, "exp", MAX_TIME_S), _time(claims, "nbf", 0)
+    ends_s, begins_s = time_in(claims, "exp", MAX_TIME_S), time_in(claims, "nbf", 0)
     if now_s >= ends_s + leeway_s:
         raise TokenRefused("the token has expired")
     if now_s + leeway_s < begins_s:
@@ -69,7 +82,8 @@ def check_times(claims: Mapping[str, Any], now_s: float, leeway_s: float = 0.0) 
     return ends_s
 
 
-def _time(claims: Mapping[str, Any], name: str, default: float) -> float:
+def time_in(claims: Mapping[str, Any], name: str, default: float) -> float:
+    """Return a time of a token. Raises TokenRefused where it is none, or beyond all times."""
     value = claims.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MAX_TIME_S:
         raise TokenRefused(f"the token's {name} is no time")

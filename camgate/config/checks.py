@@ -9,8 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
+from urllib.parse import SplitResult, urlsplit
 
-from camgate.config.address import split_listen
+from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import KeyPath
 from camgate.config.model import Transport
 from camgate.config.password_hash import UnusableHash, check_password_hash
@@ -156,7 +157,7 @@ def one_or_several(element: Check[T]) -> Check[tuple[T, ...]]:
     return check
 
 
-def _element(check: Check[T], index: int, value: object) -> T:
+def _element(check: Check[T], index: int | str, value: object) -> T:
     try:
         return check(value)
     except Wrong as wrong:
@@ -290,6 +291,39 @@ def plain_name(value: object) -> str:
     if not _NAME.fullmatch(given) or len(given) > MAX_NAME_CHARS:
         raise Wrong(f"is no such name; {right}")
     return given
+
+
+def _web_address(value: object, right: str) -> SplitResult:
+    given = _as(text, value, right)
+    try:
+        split = urlsplit(given)
+        _ = split.port
+    except ValueError:
+        raise Wrong(f"is no address of a web server; {right}") from None
+    if split.scheme not in ("http", "https") or not split.hostname or split.fragment or " " in given:
+        raise Wrong(f"is no address of a web server; {right}")
+    return split
+
+
+def web_address(value: object) -> str:
+    """Take a URL of http or https. Never repeats it, as there may be a password in it."""
+    return _web_address(value, 'write "https://HOST/PATH"').geturl()
+
+
+def safe_web_address(value: object) -> str:
+    """Take a URL of https, or of http on this machine."""
+    right = 'write "https://HOST/PATH", or http:// for a server on this machine itself'
+    split = _web_address(value, right)
+    host = split.hostname or ""
+    if split.scheme == "http" and not ((host == "localhost" or _is_address(host)) and is_loopback(host)):
+        raise Wrong(f"is an address without TLS, where anybody in between could put keys of their own; {right}")
+    return split.geturl()
+
+
+def role_words(value: object) -> dict[str, str]:
+    """Take a table from somebody else's words to our roles."""
+    table = section(value, 'roles = { "their word" = "viewer" }')
+    return {word: _element(plain_name, word, role) for word, role in table.items()}
 
 
 def camera_name(name: str) -> str:

@@ -63,6 +63,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
         rtsp["users"] = UserReader(report, directory, environ).read_all(rtsp["users"])
     for name in ("server", "rtsp_server"):
         _complete_tls(report, name, values.get(name, {}), directory)
+    if "state_directory" in (server := values.get("server", {})):
+        server["state_directory"] = directory / server["state_directory"]
     if "auth" in values:
         AccountReader(report, directory).read_into(values["auth"])
     _check_ports(report, values)

@@ -120,6 +120,44 @@ class UserSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class IssuerSettings:
+    """Somebody else who signs tokens that camgate takes."""
+
+    name: str
+    """What camgate calls it."""
+    issuer: str
+    """What its tokens hold as `iss`, letter for letter."""
+    audience: tuple[str, ...]
+    """What its tokens hold as `aud` when they are for camgate; one of these."""
+    jwks_url: str | None = field(default=None, repr=False)
+    """Where its public keys are (RFC 7517)."""
+    jwks_file: Path | None = None
+    """Instead: a file with them."""
+    algorithms: tuple[str, ...] = ("RS256", "ES256", "EdDSA")
+    """What it may sign with."""
+    user_claim: str = "sub"
+    """Where a token says who one is."""
+    roles_claim: str = "roles"
+    """Where a token says what one is; dots lead into objects."""
+    roles: Mapping[str, str] = field(default_factory=dict)
+    """From words of `roles_claim` to roles; other words count for nothing. Empty where they are names of roles."""
+    default_roles: tuple[str, ...] = ()
+    """Roles of everybody with a token of this issuer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallbackSettings:
+    """A server of the operator's that is asked who may do what."""
+
+    url: str = field(repr=False)
+    """Where it is asked, by POST."""
+    timeout_s: float = 3.0
+    """How long an answer may take, in seconds."""
+    cache_s: float = 10.0
+    """How long an answer is remembered, in seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuthSettings:
     """Who may see and do what. Where nothing of it is on, everybody who reaches the listener may do everything."""
 
@@ -127,13 +165,17 @@ class AuthSettings:
     """By name."""
     roles: Mapping[str, RoleSettings] = field(default_factory=lambda: BUILT_IN_ROLES)
     """By name, the built-in ones among them."""
+    issuers: Mapping[str, IssuerSettings] = field(default_factory=dict)
+    """By name."""
+    callback: CallbackSettings | None = None
+    """None where nobody else is asked."""
     session_days: float = 30.0
     """How long a browser stays signed in, in days."""
 
     @property
     def is_on(self) -> bool:
         """Whether there is any way to say who one is, and so whether everybody has to."""
-        return bool(self.users)
+        return bool(self.users or self.issuers or self.callback)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,12 +23,15 @@ from camgate.config.checks import (
     password_hash,
     pattern,
     plain_name,
+    role_words,
+    safe_web_address,
     seconds,
     sub_table,
     tables,
     text,
     text_or_none,
     transport,
+    web_address,
     whole_number,
     yes_or_no,
 )
@@ -98,6 +101,8 @@ SECTIONS: Mapping[str, Section] = {
         {
             "users": tables("[auth.users.NAME] with password_hash and roles below it"),
             "roles": tables('[auth.roles.NAME] with view = ["*"] below it'),
+            "issuers": tables("[auth.issuers.NAME] with issuer, audience and jwks_url below it"),
+            "callback": tables('[auth.callback] with url = "https://…" below it'),
             "session_days": number(0.01, 3650, "days"),
         },
     ),
@@ -162,6 +167,30 @@ ROLE_KEYS: Mapping[str, Check[Any]] = {
     for action in ("view", "playback", "control", "admin")
 }
 """Of `[auth.roles.NAME]`."""
+
+ISSUER_KEYS: Mapping[str, Check[Any]] = {
+    "issuer": text,
+    "audience": one_or_several(text),
+    "jwks_url": safe_web_address,
+    "jwks_file": text,
+    "algorithms": list_of(
+        one_of("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"),
+        example='["RS256"]',
+        least=1,
+    ),
+    "user_claim": text,
+    "roles_claim": text,
+    "roles": role_words,
+    "default_roles": list_of(plain_name, example='["viewer"]'),
+}
+"""Of `[auth.issuers.NAME]`. Algorithms whose key is a secret are none of them: a public key must not pass for one."""
+
+CALLBACK_KEYS: Mapping[str, Check[Any]] = {
+    "url": web_address,
+    "timeout_s": seconds(0.1, 30),
+    "cache_s": seconds(0, 3600),
+}
+"""Of `[auth.callback]`."""
 
 CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "url": text,

@@ -6,9 +6,9 @@ Whoever may read that key may do anything with camgate; the doctor asks for no m
 import secrets
 from collections.abc import Mapping
 
-from camgate.auth.access import TOKEN
 from camgate.auth.keys import FILE, KeyUnusable, load_or_make_key
 from camgate.auth.signing import Signer
+from camgate.auth.tokens import TOKEN
 from camgate.base.secrets import register_secret
 from camgate.config.model import Settings
 from camgate.config.state import state_directory

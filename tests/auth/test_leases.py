@@ -64,7 +64,7 @@ def test_what_was_given_back_is_not_ended() -> None:
 
 def test_what_is_over_before_it_is_held_ends_at_once() -> None:
     gone = {"user:anna"}
-    leases = Leases(why_over=lambda each: "the user was removed" if gone & {*each.stands_on} else None)
+    leases = Leases(why_over=lambda each: "the user was removed" if gone & {*each.identity.stands_on} else None)
     ended: list[str] = []
     lease = leases.take(identity(stands_on=("user:anna",)), ended.append)
     assert (ended, len(leases)) == (["the user was removed"], 0)

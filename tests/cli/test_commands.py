@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import jwt
 import pytest
 import trio
 from argon2 import PasswordHasher
 
 from camgate import __version__
+from camgate.auth.tokens import TOKEN
 from tests.fakes.camera import FakeCamera
 from tests.fakes.certificates import make_certificate
 from tests.fakes.command import Outcome, camgate, environment
@@ -56,6 +58,7 @@ def test_version(tmp_path: Path) -> None:
         (("probe",), "camgate probe"),
         (("bench", "--size=1"), "camgate bench"),
         (("user", "hash", "--bogus"), "camgate user hash"),
+        (("token", "--bogus"), "camgate token"),
     ],
 )
 def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], command: str) -> None:
@@ -547,3 +550,79 @@ def test_probe_with_bad_arguments(tmp_path: Path, arguments: tuple[str, ...], li
     outcome = camgate("probe", *arguments, directory=tmp_path)
     assert outcome.code == 2
     assert outcome.err.startswith(line)
+
+
+STATEFUL = CONFIG.replace("[server]", '[server]\nstate_directory = "state"')
+TOKEN_CONFIG = f"""{STATEFUL}
+[auth.users.anna]
+password_hash = "$argon2id$v=19$m=32768,t=3,p=1$MDEyMzQ1Njc4OWFiY2RlZg$yv58kPBCs77LslnPh5LqqZtWUk8wzr2/BVZEFQX5Pdk"
+roles = ["viewer"]
+"""
+
+
+def test_token_prints_a_token_alone_and_tells_beside_it_what_it_allows(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    outcome = camgate("token", "--camera=front*", "--action=view", "--action=control", directory=tmp_path)
+    assert outcome.code == 0
+    assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", outcome.out)
+    assert outcome.err.startswith("camgate: allows view front*, control front*; until ")
+    key = (tmp_path / "state" / "auth.key").read_bytes()
+    claims = jwt.decode(outcome.out.strip(), key, ["HS256"], audience=TOKEN)
+    assert claims["exp"] - claims["iat"] == 3600
+    assert claims["grants"] == {"view": ["front*"], "control": ["front*"]}
+    assert f"token revoke {claims['jti']}\n" in outcome.err
+    assert (tmp_path / "state").stat().st_mode & 0o777 == 0o700
+    assert (tmp_path / "state" / "auth.key").stat().st_mode & 0o777 == 0o600
+
+
+def test_token_of_a_user_alone_is_all_that_the_user_may(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    outcome = camgate("token", "--user=anna", "--expires=7d", directory=tmp_path)
+    assert outcome.err.startswith("camgate: allows all that anna may; until ")
+    claims = jwt.decode(outcome.out.strip(), options={"verify_signature": False})
+    assert (claims["user"], claims["exp"] - claims["iat"], "grants" in claims) == ("anna", 7 * 86_400, False)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ((), "name cameras"),
+        (("--user=anna", "--action=view"), "name cameras"),
+        (("--camera=front", "--expires=soon"), "--expires is no span of time"),
+        (("--camera=a b",), "--camera is no pattern of cameras"),
+        (("--camera=front", "--user=bob"), "auth.users.bob: there is no such user"),
+        (("revoke", "a.b.c"), "that is no id of a token"),
+    ],
+)
+def test_token_says_what_is_wrong(tmp_path: Path, config: Path, arguments: tuple[str, ...], words: str) -> None:
+    config.write_text(TOKEN_CONFIG)
+    outcome = camgate("token", *arguments, directory=tmp_path)
+    assert (outcome.code, outcome.out) == (2, "")
+    assert words in outcome.err
+    assert outcome.err.count("\n") == 1
+    assert "a.b.c" not in outcome.err
+
+
+def test_token_without_users_is_not_needed(tmp_path: Path, config: Path) -> None:
+    outcome = camgate("token", "--camera=front", directory=tmp_path)
+    assert outcome.code == 2
+    assert "nobody needs a token" in outcome.err
+    assert not (tmp_path / "state").exists()
+
+
+def test_token_with_a_key_that_is_none(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "auth.key").write_bytes(b"short")
+    outcome = camgate("token", "--camera=front", directory=tmp_path)
+    assert outcome.code == 2
+    assert "it has 5 bytes instead of 32" in outcome.err
+
+
+def test_a_token_is_revoked_by_its_id_or_by_itself(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    text = camgate("token", "--camera=front", directory=tmp_path).out
+    assert camgate("token", "revoke", "-", directory=tmp_path, stdin=text).code == 0
+    assert camgate("token", "revoke", "0123abcd", directory=tmp_path).code == 0
+    token_id = jwt.decode(text.strip(), options={"verify_signature": False})["jti"]
+    assert json.loads((tmp_path / "state" / "revoked.json").read_text()).keys() == {token_id, "0123abcd"}

@@ -10,16 +10,30 @@ from typing import Any
 import pytest
 
 from camgate.config.load import load, parse
-from camgate.config.model import CameraSettings, RoleSettings, Settings
-from camgate.config.schema import ACCOUNT_KEYS, CAMERA_KEYS, CAMERAS, ROLE_KEYS, SECTIONS, SUB, SUB_KEYS, USER_KEYS
+from camgate.config.model import CallbackSettings, CameraSettings, IssuerSettings, RoleSettings, Settings
+from camgate.config.schema import (
+    ACCOUNT_KEYS,
+    CALLBACK_KEYS,
+    CAMERA_KEYS,
+    CAMERAS,
+    ISSUER_KEYS,
+    ROLE_KEYS,
+    SECTIONS,
+    SUB,
+    SUB_KEYS,
+    USER_KEYS,
+)
 from camgate.wire.rtsp.server_login import hash_password
 
 REFERENCE = Path(__file__).parents[2] / "etc" / "camgate.toml"
 
 KEY = re.compile(r"(?:# )?(?P<key>[a-z_0-9]+) = (?P<value>.+)")
-HEADER = re.compile(r"(?:# )?\[(?P<section>[a-z_]+(?:\.users|\.roles)?)(?:\.\w+)?(?P<sub>\.sub)?\]")
+HEADER = re.compile(
+    r"(?:# )?\[(?P<section>[a-z_]+(?:\.users|\.roles|\.issuers|\.callback)?)(?:\.\w+)?(?P<sub>\.sub)?\]"
+)
 USERS = "rtsp_server.users"
-ACCOUNTS, ROLES = "auth.users", "auth.roles"
+ACCOUNTS, ROLES, ISSUERS, CALLBACK = "auth.users", "auth.roles", "auth.issuers", "auth.callback"
+TABLES = ("users", "roles", "issuers", "callback")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,7 +92,7 @@ def test_the_schema_knows_each_section() -> None:
 def test_each_default_passes_its_own_check() -> None:
     for section in SECTIONS.values():
         for key, check in section.keys.items():
-            if key in ("users", "roles", "state_directory"):
+            if key in (*TABLES, "state_directory"):
                 continue  # tables, and what depends on the system
             default = getattr(section.settings(), key)
             assert check(toml_of(default)) == default
@@ -93,14 +107,14 @@ def test_the_reference_loads_and_holds_the_defaults() -> None:
 
 def test_the_reference_names_every_key_once() -> None:
     named = [(entry.section, entry.key) for entry in entries() if entry.value != '"rtsps://192.0.2.11/live"']
-    expected = [
-        (name, key) for name, section in SECTIONS.items() for key in section.keys if key not in ("users", "roles")
-    ]
+    expected = [(name, key) for name, section in SECTIONS.items() for key in section.keys if key not in TABLES]
     expected += [(CAMERAS, key) for key in CAMERA_KEYS if key != SUB]
     expected += [(f"{CAMERAS}.{SUB}", key) for key in SUB_KEYS]
     expected += [(USERS, key) for key in USER_KEYS]
     expected += [(ACCOUNTS, key) for key in ACCOUNT_KEYS]
     expected += [(ROLES, key) for key in ROLE_KEYS]
+    expected += [(ISSUERS, key) for key in ISSUER_KEYS]
+    expected += [(CALLBACK, key) for key in CALLBACK_KEYS]
     assert sorted(named) == sorted(expected)
 
 
@@ -109,8 +123,10 @@ def test_the_reference_states_the_defaults_of_the_model() -> None:
     model[CAMERAS] = CameraSettings(name="x", url="rtsp://x/")
     model[USERS] = model[ACCOUNTS] = None
     model[ROLES] = RoleSettings()
+    model[ISSUERS] = IssuerSettings(name="x", issuer="x", audience=())
+    model[CALLBACK] = CallbackSettings(url="")
     for entry in entries():
-        if entry.key != "url" and entry.section != f"{CAMERAS}.{SUB}":
+        if entry.key not in ("url", "issuer", "audience") and entry.section != f"{CAMERAS}.{SUB}":
             default = getattr(model[entry.section], entry.key, None)
             assert entry.default == toml_of(default), f"{entry.section}.{entry.key}"
 
@@ -125,6 +141,7 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_k
     users = keep_one(users, user_key, list(USER_KEYS))
     other = {"password": 'password_file = "front.password"', "password_file": 'password = "${FRONT_PASSWORD}"'}
     rest = rest.replace(other[camera_key], "").replace('password_hash_file = "anna.hash"', "")
+    rest = rest.replace('jwks_file = "company.jwks.json"', "")
     environ = {"FRONT_PASSWORD": "hush", "RECORDER_PASSWORD": "hush"}
     settings = parse(before + users + rest, environ, file="x", directory=tmp_path)
     assert settings.cameras["front"].password == "hush"
@@ -134,6 +151,8 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_k
     kept = settings.rtsp_server.users["recorder"]
     assert settings.auth.users["anna"].roles == ("viewer",)
     assert settings.auth.roles["gate"].view == ("front*", "group:outside")
+    assert settings.auth.issuers["company"].roles == {"camera-admins": "admin", "staff": "viewer"}
+    assert settings.auth.callback is not None
     assert kept.keys() == {"SHA-256", "MD5"}
     assert kept == hash_password("recorder", "hush") or user_key == "ha1"
 

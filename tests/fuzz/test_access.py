@@ -11,9 +11,10 @@ import jwt
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.auth.access import SESSION, TOKEN
+from camgate.auth.access import SESSION
 from camgate.auth.errors import LoginRefused
 from camgate.auth.signing import Signer, TokenRefused
+from camgate.auth.tokens import TOKEN
 from camgate.serve.http.identity import basic_untrusted, credentials_untrusted, session_in_untrusted
 from camgate.serve.http.signin import BadLogin, login_form_untrusted, login_untrusted, next_path_untrusted
 from tests.fuzz.reach import Reach

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
-from camgate.auth.access import Access
+from camgate.auth.access import Access, Wanted
 from camgate.auth.errors import ForeignPage, NotPermitted, SignedOut
 from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
@@ -92,9 +92,10 @@ class Guard:
         """Write into the scope who asks. Raises why they may not: SignedOut, NotPermitted, UnknownCamera, and so on."""
         needed = self._permissions.of(scope)
         # A route that is open to all must answer whatever is shown: the sign-in page, with a session that is over.
-        if needed.need.action is None or _is_preflight(scope):
+        action = needed.need.action
+        if action is None or _is_preflight(scope):
             return
-        identity = await identify(self._access, scope)
+        identity = await identify(self._access, scope, Wanted(action, needed.camera, needed.need.everywhere))
         self._check(identity, needed)
         scope[IDENTITY] = identity
         scope[NEEDED] = needed
@@ -128,7 +129,7 @@ def refuse_forgery(scope: Any, rules: AccessRules) -> None:
     """Refuse what a page of another site made a browser send along with our cookie. Raises ForeignPage."""
     identity: Identity | None = scope.get(IDENTITY)
     changes_nothing = scope["type"] == "http" and scope["method"] in SAFE_METHODS
-    if identity is None or identity.way is not Way.SESSION or changes_nothing:
+    if identity is None or identity.way not in (Way.SESSION, Way.SHARE) or changes_nothing:
         return
     origin, fetch_site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
     if not rules.trusts_with_cookie(origin, fetch_site, header(scope, b"host"), is_https=is_https(scope)):

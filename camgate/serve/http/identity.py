@@ -3,38 +3,41 @@
 import base64
 import binascii
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
 from weakref import WeakValueDictionary
 
 from quart import request, websocket
 
-from camgate.auth.access import Access, Credentials
+from camgate.auth.access import TO_LOOK, Access, Credentials, Wanted
 from camgate.auth.errors import LoginRefused, SignedOut
-from camgate.auth.identity import EVERYBODY, Action, Grant, Identity
+from camgate.auth.identity import EVERYBODY, Action, Identity
 
 IDENTITY = "camgate.identity"
 """The key of the ASGI scope."""
 SESSION_COOKIE = "camgate_session"
+SHARE_COOKIE = "camgate_share"
 TOKEN_PARAMETER = "token"
 MAX_LOGIN_CHARS = 1024
+MAX_QUERY_CHARS = 16_384
 Groups = Callable[[str], tuple[str, ...]]
 
 
-async def identify(access: Access, scope: Any) -> Identity:
-    """Find out who sent a request. Raises SignedOut, LoginRefused, TooManyLogins."""
-    identity = await identify_or_nobody(access, scope)
+async def identify(access: Access, scope: Any, wanted: Wanted = TO_LOOK) -> Identity:
+    """Find out who sent a request. Raises SignedOut, and as `Access.identify` does."""
+    identity = await identify_or_nobody(access, scope, wanted)
     if identity is None:
         raise SignedOut
     return identity
 
 
-async def identify_or_nobody(access: Access, scope: Any) -> Identity | None:
-    """Find out who sent a request; None for nobody in particular. Raises LoginRefused, TooManyLogins."""
+async def identify_or_nobody(access: Access, scope: Any, wanted: Wanted = TO_LOOK) -> Identity | None:
+    """Find out who sent a request; None for nobody in particular. Raises as `Access.identify` does."""
     if access.is_open:
         # Then a login that is sent along is not meant for us: a proxy asks for it.
         return EVERYBODY
-    return await access.identify(credentials_untrusted(scope))
+    return await access.identify(credentials_untrusted(scope), wanted)
 
 
 def asking() -> Identity:
@@ -72,13 +75,14 @@ class Sights:
 
     def __init__(self, groups: Groups) -> None:
         self._groups = groups
-        self._by_grants: WeakValueDictionary[tuple[Grant, ...], Sight] = WeakValueDictionary()
+        self._by_grants: WeakValueDictionary[tuple[object, ...], Sight] = WeakValueDictionary()
 
     def of(self, identity: Identity) -> Sight:
         """Return what somebody may view."""
-        sight = self._by_grants.get(identity.grants)
+        key = (identity.grants, identity.within)
+        sight = self._by_grants.get(key)
         if sight is None:
-            sight = self._by_grants[identity.grants] = Sight(identity, self._groups)
+            sight = self._by_grants[key] = Sight(identity, self._groups)
         return sight
 
 
@@ -93,20 +97,24 @@ def credentials_untrusted(scope: Any) -> Credentials:
                 authorization = value.decode("latin-1")
             case b"cookie":
                 cookie = value.decode("latin-1")
+    query = scope["query_string"].decode("latin-1")[:MAX_QUERY_CHARS]
     if authorization is not None:
-        return _authorization(address, authorization)
-    if b"token=" in scope["query_string"]:
-        for key, value in parse_qsl(scope["query_string"].decode("latin-1"), max_num_fields=64):
+        return replace(_authorization(address, authorization), query=query)
+    if "token=" in query:
+        for key, value in parse_qsl(query, max_num_fields=64):
             if key == TOKEN_PARAMETER:
-                return Credentials(address=address, bearer=value)
-    return Credentials(address=address, session=None if cookie is None else session_in_untrusted(cookie))
+                return Credentials(address=address, bearer=value, query=query)
+    if cookie is None:
+        return Credentials(address=address, query=query)
+    session, share = session_in_untrusted(cookie), session_in_untrusted(cookie, SHARE_COOKIE)
+    return Credentials(address=address, session=session, share=share, query=query)
 
 
-def session_in_untrusted(cookie: str) -> str | None:
-    """Return the session in a Cookie header (RFC 6265 section 4.2.1); the first one, as browsers sort them."""
+def session_in_untrusted(cookie: str, wanted: str = SESSION_COOKIE) -> str | None:
+    """Return a value of a Cookie header (RFC 6265 section 4.2.1); the first one, as browsers sort them."""
     for part in cookie.split(";"):
         name, equals, value = part.strip().partition("=")
-        if equals and name == SESSION_COOKIE:
+        if equals and name == wanted:
             return value
     return None
 

@@ -15,6 +15,7 @@ from quart_trio import QuartTrio
 
 from camgate.auth.identity import Action, Identity
 from camgate.auth.leases import Leases
+from camgate.auth.renewal import CHANGED
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.relay.errors import UnknownCamera
@@ -127,6 +128,11 @@ class SignalingSocket:
 
     async def _end_with_right(self, nursery: trio.Nursery) -> None:
         await self._end_of_right.wait()
+        if self._why_ended == CHANGED:
+            await self._send("bye", reason=f"{CHANGED[:1].upper()}{CHANGED[1:]}; connect again.")
+            await self._socket.close(GOING_AWAY)
+            nursery.cancel_scope.cancel()
+            return
         await self._send("signed-out", reason=f"{self._why_ended[:1].upper()}{self._why_ended[1:]}; sign in again.")
         await self._socket.close(SIGNED_OUT)
         nursery.cancel_scope.cancel()

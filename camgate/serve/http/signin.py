@@ -146,7 +146,7 @@ class Signing:
             raise LoginRefused("nobody needs to sign in here, as there are no users")
         address = credentials_untrusted({**request.scope, "headers": [], "query_string": b""}).address
         identity = await self._access.sign_in(name, password, address)
-        return identity, *self._access.start_session(identity)
+        return identity, *self._access.start_session(identity, password, address)
 
     def _giving(self, response: Response, session: str) -> Response:
         _set_cookie(response, session, self._access.session_s)

@@ -9,10 +9,11 @@ import trio
 from quart_trio import QuartTrio
 from trio_websocket import ConnectionRejected
 
-from camgate.auth.access import SESSION, TOKEN, Access
+from camgate.auth.access import SESSION, Access
 from camgate.auth.identity import EVERYBODY as NOBODY_ASKED
 from camgate.auth.identity import Action, Way
 from camgate.auth.signing import Signer
+from camgate.auth.tokens import TOKEN
 from camgate.auth.users import fingerprint, identity_of_user
 from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules

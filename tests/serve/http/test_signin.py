@@ -12,7 +12,8 @@ import pytest
 import trio
 from trio_websocket import WebSocketConnection
 
-from camgate.auth.access import REVOKED, TAKEN_AWAY, Access, Credentials
+from camgate.auth.access import REVOKED, Access, Credentials
+from camgate.auth.renewal import TAKEN_AWAY
 from camgate.config.model import ServerSettings, UserSettings
 from camgate.serve.http.pages import web_directory
 from camgate.serve.http.signin import next_path_untrusted
@@ -172,8 +173,9 @@ async def test_a_user_who_may_no_more_is_cut_at_once(guarded: Server, access: Ac
         assert access.apply(settings) == 1
         with trio.fail_after(10):
             message = json.loads(await socket.get_message())
-        assert message["type"] == "signed-out"
-        assert "taken away" in message["reason"]
+        # Who may see others now is not signed out: the page connects again, and hears of those.
+        assert message["type"] == ("bye" if change == "role" else "signed-out")
+        assert ("changed" if change == "role" else "taken away") in message["reason"]
     status = (await guarded.request("GET", "/api/v1/cameras/yard", headers=cookie)).status
     assert status == (404 if change == "role" else 401)
 

@@ -1,0 +1,240 @@
+"""Share links: one camera, for a span of time, for the first browser that opens it.
+
+A link holds a secret; kept is only its hash. Opening a link turns it into a cookie for the browser that did; from then
+on the secret is worth nothing. All of it is in one small file, so that links outlive a restart, used ones too.
+"""
+
+import hashlib
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from camgate.auth.files import write_private
+from camgate.auth.identity import Action, Grant, Identity, Way
+from camgate.auth.users import grants_of_user
+from camgate.base.log import get_logger
+from camgate.config.model import AuthSettings
+from camgate.relay.errors import ViewerError
+
+log = get_logger("auth")
+
+MAX_SHARES = 1000
+MIN_SPAN_S, MAX_SPAN_S = 10.0, 90 * 86_400.0
+MAX_LABEL_CHARS = 100
+SECRET_BYTES = 24
+ID_CHARS = 12
+
+
+class ShareGone(ViewerError):
+    """A link that leads nowhere (any more)."""
+
+    status = HTTPStatus.GONE
+    title = "Share gone"
+
+    def __init__(self, what: str) -> None:
+        """what: what has become of it, a sentence."""
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return f"{self.what} Ask whoever sent it to you for a new one."
+
+
+class UnknownShare(ViewerError):
+    """There is no share of this id on this camera."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Unknown share"
+
+    def __str__(self) -> str:
+        return "This camera has no such share any more; GET the shares of the camera for those that it has."
+
+
+class TooManyShares(ViewerError):
+    """There are as many links as there may be."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many shares"
+
+    def __str__(self) -> str:
+        return f"There are {MAX_SHARES} share links already; end some that are needed no more."
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """One link. Times are Unix times.
+
+    secret_hash: of the link's secret. by: who made it. user: whose right it stands on, with that user's grants; None
+    where that is somebody without an entry in the config. stands_on: what else it ends with.
+    opened_s: when it was opened; None for not yet. browser: the one that did.
+    """
+
+    share_id: str
+    secret_hash: str
+    camera: str
+    made_s: float
+    ends_s: float
+    by: str
+    label: str = ""
+    user: str | None = None
+    stands_on: tuple[str, ...] = ()
+    opened_s: float | None = None
+    browser: str = ""
+
+    def facts(self) -> dict[str, object]:
+        """Describe it, ready for JSON; nothing by which it could be opened."""
+        return {
+            "id": self.share_id,
+            "camera": self.camera,
+            "label": self.label,
+            "made_by": self.by,
+            "made_at": self.made_s,
+            "until": self.ends_s,
+            "opened_at": self.opened_s,
+        }
+
+
+class Shares:
+    """All links whose time is not over."""
+
+    def __init__(self, file: Path, clock: Callable[[], float]) -> None:
+        """clock: tells Unix time in seconds."""
+        self._file = file
+        self._clock = clock
+        self._shares = {share.share_id: share for share in _read(file)}
+
+    def make(self, camera: str, maker: Identity, ends_s: float, label: str) -> tuple[Share, str]:
+        """Make a link; returns it and its secret, which is kept nowhere. Raises TooManyShares."""
+        self._drop_old()
+        if len(self._shares) >= MAX_SHARES:
+            raise TooManyShares
+        if maker.expires_at is not None and maker.way is not Way.SESSION:
+            # Nobody gives away more than they have: a token's shares end with it.
+            ends_s = min(ends_s, maker.expires_at)
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        users = [key.removeprefix("user:") for key in maker.stands_on if key.startswith("user:")]
+        kept = ("id:",) if maker.way is Way.TOKEN else ()
+        share = Share(
+            share_id=secrets.token_hex(ID_CHARS // 2),
+            secret_hash=_hash(secret),
+            camera=camera,
+            made_s=self._clock(),
+            ends_s=ends_s,
+            by=maker.name,
+            label=label,
+            user=users[0] if users else None,
+            stands_on=tuple(key for key in maker.stands_on if key.startswith(kept)) if kept else (),
+        )
+        self._shares[share.share_id] = share
+        self._write()
+        return share, secret
+
+    def open(self, secret: str) -> Share:
+        """Use a link up, for the browser that gets its cookie now. Raises ShareGone."""
+        share = self._find(secret)
+        if share is None or self._clock() >= share.ends_s:
+            raise ShareGone("This link leads nowhere: its time is over, or it was taken back.")
+        if share.opened_s is not None:
+            raise ShareGone("This link was opened before, and works in that browser only.")
+        share = replace(share, opened_s=self._clock(), browser=secrets.token_hex(8))
+        self._shares[share.share_id] = share
+        self._write()
+        return share
+
+    def opened(self, share_id: object, browser: object) -> Share | None:
+        """Return the link that a browser has opened, if it still holds."""
+        share = self._shares.get(share_id) if isinstance(share_id, str) else None
+        if share is None or share.opened_s is None or share.browser != browser or self._clock() >= share.ends_s:
+            return None
+        return share
+
+    def of_camera(self, camera: str) -> list[Share]:
+        """Return a camera's links, the oldest first."""
+        now_s = self._clock()
+        return [share for share in self._shares.values() if share.camera == camera and share.ends_s > now_s]
+
+    def end(self, camera: str, share_id: str) -> None:
+        """Take a link back. Raises UnknownShare."""
+        share = self._shares.get(share_id)
+        if share is None or share.camera != camera:
+            raise UnknownShare
+        del self._shares[share_id]
+        self._write()
+
+    def end_of_cameras(self, gone: Iterable[str]) -> None:
+        """Take back the links of cameras that are there no more: another of the same name is not the one shared."""
+        names = frozenset(gone)
+        ended = [share.share_id for share in self._shares.values() if share.camera in names]
+        for share_id in ended:
+            del self._shares[share_id]
+        if ended:
+            self._write()
+
+    def __contains__(self, share_id: object) -> bool:
+        return share_id in self._shares
+
+    def _find(self, secret: str) -> Share | None:
+        wanted = _hash(secret)
+        found = None
+        for share in self._shares.values():
+            if hmac.compare_digest(share.secret_hash, wanted):
+                found = share
+        return found
+
+    def _drop_old(self) -> None:
+        now_s = self._clock()
+        self._shares = {key: share for key, share in self._shares.items() if share.ends_s > now_s}
+
+    def _write(self) -> None:
+        self._drop_old()
+        try:
+            write_private(self._file, json.dumps([asdict(share) for share in self._shares.values()]).encode())
+        except OSError as error:
+            log.error("cannot write the share links", file=str(self._file), error=error.strerror or str(error))
+
+
+def identity_of_share(settings: AuthSettings, share: Share) -> Identity | None:
+    """Return who one is by an opened link; None where whoever made it may not see the camera any more."""
+    within = None
+    stands_on = [f"share:{share.share_id}", *share.stands_on]
+    if share.user is not None:
+        within = grants_of_user(settings, share.user)
+        if within is None:
+            return None
+        stands_on.append(f"user:{share.user}")
+    return Identity(
+        name=f"share of {share.by}",
+        way=Way.SHARE,
+        # Names of cameras hold nothing that a pattern would take for more than itself.
+        grants=(Grant(Action.VIEW, (share.camera,)),),
+        within=within,
+        account=f"share:{share.share_id}",
+        stands_on=tuple(stands_on),
+        expires_at=share.ends_s,
+    )
+
+
+def _hash(secret: str) -> str:
+    return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
+
+
+def _read(file: Path) -> list[Share]:
+    try:
+        entries = json.loads(file.read_bytes())
+        return [_share(entry) for entry in entries]
+    except FileNotFoundError:
+        return []
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        log.error("cannot read the share links; they lead nowhere", file=str(file), error=type(error).__name__)
+        return []
+
+
+def _share(entry: Mapping[str, Any]) -> Share:
+    known = {field.name for field in fields(Share)}
+    values = {name: value for name, value in entry.items() if name in known}
+    return Share(**{**values, "stands_on": tuple(entry["stands_on"])})
