@@ -6,6 +6,7 @@ import { Chart } from "./chart.js";
 import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { Player } from "./player.js";
+import { offerSharing } from "./sharing.js";
 import { Stage } from "./stage.js";
 import { ailment, cameraMark, sentAs, stateName } from "./words.js";
 
@@ -131,6 +132,7 @@ setInterval(() => Object.entries(charts).forEach(([field, chart]) => chart.push(
 
 new Stage(document.querySelector(".stage"), player, cameras);
 careFor(cameras, () => [player]);
+offerSharing(document.querySelector(".bar"), name);
 renderCamera();
 renderConnection();
 player.start();

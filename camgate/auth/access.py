@@ -101,7 +101,8 @@ class Access:
         monotonic: Callable[[], float] = trio.current_time,
     ) -> None:
         self._settings = settings
-        self._clock = clock
+        self.clock = clock
+        """Tells Unix time in seconds."""
         self._monotonic = monotonic
         self._cameras = dict(cameras or {})
         self.leases = Leases(clock, self._why_over)
@@ -238,7 +239,7 @@ class Access:
         """Return a session that is half over with all of its time before it, and when that ends; None for any other."""
         if identity.way is not Way.SESSION or identity.expires_at is None:
             return None
-        if identity.expires_at - self._clock() > self.session_s / 2:
+        if identity.expires_at - self.clock() > self.session_s / 2:
             return None
         session_id = next(key for key in identity.stands_on if key.startswith("id:")).removeprefix("id:")
         return self._session(identity, session_id)
@@ -246,11 +247,11 @@ class Access:
     def end_session(self, session: str) -> None:
         """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends."""
         try:
-            claims = self._signer.read_untrusted(SESSION, session, self._clock())
+            claims = self._signer.read_untrusted(SESSION, session, self.clock())
         except TokenRefused:
             return
         # A copy may have been renewed until now.
-        self._revoke(str(claims.get("jti")), self._clock() + self.session_s, "signed out")
+        self._revoke(str(claims.get("jti")), self.clock() + self.session_s, "signed out")
 
     def revoke_token(self, token_id: str, until_s: float) -> None:
         """End a token by its id, and what was given by it."""
@@ -327,7 +328,7 @@ class Access:
         return identity and replace(identity, stands_on=(*identity.stands_on, f"id:{session_id}"))
 
     def _session(self, identity: Identity, session_id: str) -> tuple[str, float]:
-        now_s, name = self._clock(), identity.name
+        now_s, name = self.clock(), identity.name
         ends_s = now_s + self.session_s
         claims: dict[str, object] = {"sub": name, "jti": session_id, "iat": int(now_s), "exp": int(ends_s)}
         if session_id in self._askers:
@@ -340,9 +341,9 @@ class Access:
         """Return what a session says. Its signature is checked once, since its cookie comes with every request."""
         claims = self._read_sessions.get(session)
         if claims is not None:
-            check_times(claims, self._clock())
+            check_times(claims, self.clock())
             return claims
-        claims = self._signer.read_untrusted(SESSION, session, self._clock())
+        claims = self._signer.read_untrusted(SESSION, session, self.clock())
         if len(self._read_sessions) >= MAX_READ_SESSIONS:
             del self._read_sessions[next(iter(self._read_sessions))]
         self._read_sessions[session] = claims
@@ -350,7 +351,7 @@ class Access:
 
     def _of_share(self, cookie: str) -> Identity | None:
         try:
-            claims = self._signer.read_untrusted(SHARE, cookie, self._clock())
+            claims = self._signer.read_untrusted(SHARE, cookie, self.clock())
         except TokenRefused:
             return None
         share = self._shares.opened(claims.get("share"), claims.get("browser"))
@@ -365,8 +366,8 @@ class Access:
                 asker = self._asker(credentials, token=token)
                 return await self._of_guessable(self._callback, asker, wanted)
             else:
-                claims = self._signer.read_untrusted(TOKEN, token, self._clock())
-                identity = identity_of_claims(self._settings, claims, self._clock())
+                claims = self._signer.read_untrusted(TOKEN, token, self.clock())
+                identity = identity_of_claims(self._settings, claims, self.clock())
             if self._is_revoked(identity):
                 raise TokenRefused("the token was revoked")
             return identity

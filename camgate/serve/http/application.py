@@ -18,6 +18,7 @@ from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.permissions import refuse_unchecked
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import BODY_TIMEOUT_S, Response, common_headers, problem_response
+from camgate.serve.http.shares import add_share_routes
 from camgate.serve.http.signaling import add_signaling_routes
 from camgate.serve.http.signin import add_signin_routes
 from camgate.serve.http.snapshot import add_snapshot_route
@@ -53,6 +54,7 @@ def build_application(
     add_signaling_routes(app, engine, feed, access.leases, stopping)
     add_api_routes(app, engine, access)
     add_snapshot_route(app, engine)
+    add_share_routes(app, engine, access, files)
     add_signin_routes(app, access, files, rules)
     add_page_routes(app, engine, files, settings.frame_ancestors)
     _add_error_handlers(app)

@@ -150,6 +150,45 @@ def _api_paths() -> dict[str, Any]:
                 parameters=[_ref("parameters", "width")],
             ),
         },
+        "/api/v1/cameras/{name}/shares": {
+            "parameters": [_ref("parameters", "name")],
+            "get": _operation(
+                "List the camera's share links",
+                {"200": _json("All of them", {"type": "array", "items": _share_schema()})} | _refusals(403, 404, 409),
+            ),
+            "post": _operation(
+                "Make a share link",
+                {"201": _json("The link; its `url` stands only here", _share_schema())}
+                | _refusals(400, 403, 404, 409, 429),
+                requestBody={"required": True, "content": {"application/json": {"schema": _wanted_share_schema()}}},
+            ),
+        },
+        "/api/v1/cameras/{name}/shares/{share}": {
+            "parameters": [_ref("parameters", "name"), _ref("parameters", "share")],
+            "delete": _operation(
+                "Take a share link back",
+                {"204": {"description": "It is, and whoever watched by it is cut off"}} | _refusals(403, 404, 409),
+            ),
+        },
+        "/share": {
+            "get": _operation("The page behind a share link", {"200": {"description": "HTML"}}),
+            "post": _operation(
+                "Use a share link up: sets the cookie by which this browser may watch",
+                {"200": _json("What it shows, and until when", {"type": "object"})} | _refusals(400, 409, 410),
+                requestBody={
+                    "required": True,
+                    "content": {
+                        "application/json": {
+                            "schema": {
+                                "type": "object",
+                                "required": ["secret"],
+                                "properties": {"secret": {"type": "string", "minLength": 1, "maxLength": 256}},
+                            }
+                        }
+                    },
+                },
+            ),
+        },
         "/api/v1/server": {
             "get": _operation(
                 "Show this machine's load and limits",
@@ -171,6 +210,39 @@ def _api_paths() -> dict[str, Any]:
                 {"101": {"description": "WebSocket"}, "426": _ref("responses", "Problem")},
                 parameters=[_ref("parameters", "watched")],
             )
+        },
+    }
+
+
+def _refusals(*statuses: int) -> dict[str, Any]:
+    return {str(status): _ref("responses", "Problem") for status in statuses}
+
+
+def _wanted_share_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "seconds": {"type": "number", "description": "For how long; either this or `until`."},
+            "until": {"type": "number", "description": "Until when, as Unix time."},
+            "label": {"type": "string", "maxLength": 100},
+        },
+    }
+
+
+def _share_schema() -> dict[str, Any]:
+    text, time = {"type": "string"}, {"type": "number", "description": "Unix time"}
+    return {
+        "type": "object",
+        "required": ["id", "camera", "label", "made_by", "made_at", "until", "opened_at"],
+        "properties": {
+            "id": text,
+            "camera": text,
+            "label": text,
+            "made_by": text,
+            "made_at": time,
+            "until": time,
+            "opened_at": {"type": ["number", "null"], "description": "Unix time; null for not yet."},
+            "url": {**text, "description": "The link, once: when it is made."},
         },
     }
 
@@ -478,6 +550,7 @@ def _parameters() -> dict[str, Any]:
     return {
         "camera": in_path("camera"),
         "session": in_path("session"),
+        "share": in_path("share"),
         "name": in_path("name"),
         "wait": wait,
         "verbose": verbose,

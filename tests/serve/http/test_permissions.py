@@ -51,6 +51,7 @@ USERS = {
 SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf", "keith", "a session", "a token"}
 SEES_ANY = SEES_FRONT | {"yuri", "a token for yard"}
 CONTROLS_ALL = {"alice", "olga"}
+CONTROLS_FRONT = CONTROLS_ALL | {"keith"}
 REFUSED = {"a wrong password", "a stranger", "an expired token", "a revoked token", "a forged token"}
 """Who is told that the login is wrong, but for a session that is over: that is nobody."""
 NOBODY = {"nobody", "an expired session"}
@@ -71,6 +72,11 @@ EXPECTED = {
     "GET /api/v1/cameras": SEES_ANY,
     "GET /api/v1/cameras/<name>": SEES_FRONT,
     "GET /api/v1/cameras/<name>/snapshot.jpg": SEES_FRONT,
+    "GET /api/v1/cameras/<name>/shares": CONTROLS_FRONT,
+    "POST /api/v1/cameras/<name>/shares": CONTROLS_FRONT,
+    "DELETE /api/v1/cameras/<name>/shares/<share>": CONTROLS_FRONT,
+    "GET /share": EVERYBODY,
+    "POST /share": EVERYBODY,
     "GET /api/v1/server": CONTROLS_ALL,
     "GET /api/v1/rtsp/clients": CONTROLS_ALL,
     "GET /ws": EVERYBODY,

@@ -1,0 +1,142 @@
+"""Share links: made, listed and taken back by whoever controls a camera; opened by anybody, once.
+
+A link's secret stands behind the `#`, which browsers send to nobody: it is in no log, no Referer, and no request of a
+chat program that looks at links. Only the page's button, pressed by a person, uses it up.
+"""
+
+import json
+import math
+from http import HTTPStatus
+from typing import Any
+
+from quart import request
+from quart_trio import QuartTrio
+
+from camgate.auth.access import Access
+from camgate.auth.identity import Action
+from camgate.auth.shares import MAX_LABEL_CHARS, MAX_SPAN_S, MIN_SPAN_S
+from camgate.relay.errors import UnknownCamera, ViewerError
+from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.identity import SHARE_COOKIE, asking
+from camgate.serve.http.pages import WebFiles, set_page_policy
+from camgate.serve.http.permissions import needs, open_to_all
+from camgate.serve.http.responses import Response, json_response
+
+MAX_SECRET_CHARS = 256
+SHARES = "/api/v1/cameras/<name>/shares"
+
+
+class BadShare(ViewerError):
+    """What is to be shared, or opened, is not described as it should be."""
+
+    status = HTTPStatus.BAD_REQUEST
+    title = "Bad share"
+
+    def __init__(self, what: str) -> None:
+        super().__init__(what)
+        self.what = what
+
+    def __str__(self) -> str:
+        return self.what
+
+
+def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files: WebFiles) -> None:
+    """Add `/share` and the shares of each camera."""
+    clock = access.clock
+
+    @app.get(SHARES)
+    @needs(Action.CONTROL, "name")
+    async def list_shares(name: str) -> Response:
+        _check_known(engine, name)
+        return json_response([share.facts() for share in access.shares.of_camera(name)])
+
+    @app.post(SHARES)
+    @needs(Action.CONTROL, "name")
+    async def make_share(name: str) -> Response:
+        _check_known(engine, name)
+        span_s, label = wanted_share_untrusted(await _json_body(), clock())
+        share, secret = access.shares.make(name, asking(), clock() + span_s, label)
+        url = f"{request.scheme}://{request.host}{request.root_path}/share#{secret}"
+        response = json_response({**share.facts(), "url": url})
+        response.status_code = HTTPStatus.CREATED
+        response.headers["Location"] = f"{request.root_path}/api/v1/cameras/{name}/shares/{share.share_id}"
+        response.headers["Cache-Control"] = "no-store"
+        return response
+
+    @app.delete(f"{SHARES}/<share>")
+    @needs(Action.CONTROL, "name")
+    async def end_share(name: str, share: str) -> Response:
+        access.end_share(name, share)
+        return Response(status=204)
+
+    @app.get("/share")
+    @open_to_all
+    async def show_share() -> Response:
+        response = await files.response("share.html")
+        response.headers["Cache-Control"] = "no-store"
+        return set_page_policy(response)
+
+    @app.post("/share")
+    @open_to_all
+    async def open_share() -> Response:
+        if request.mimetype != "application/json":
+            # No form of another site's can send this type without asking first.
+            raise BadShare('Send {"secret": …} as application/json; the page at /share does.')
+        share, cookie = access.open_share(secret_untrusted(await _json_body()))
+        response = json_response({"camera": share.camera, "until": share.ends_s})
+        response.headers["Cache-Control"] = "no-store"
+        response.set_cookie(
+            SHARE_COOKIE,
+            cookie,
+            max_age=max(1, math.ceil(share.ends_s - clock())),
+            path=request.root_path + "/",
+            secure=request.scheme == "https",
+            httponly=True,
+            samesite="Lax",
+        )
+        return response
+
+
+async def _json_body() -> bytes:
+    body: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    return body
+
+
+def _check_known(engine: MediaEngine, camera: str) -> None:
+    if not engine.has_camera(camera):
+        raise UnknownCamera(camera)
+
+
+def wanted_share_untrusted(body: bytes, now_s: float) -> tuple[float, str]:
+    """Return for how many seconds a link is to work, and its label. Raises BadShare."""
+    fields = _object(body)
+    seconds, until, label = fields.get("seconds"), fields.get("until"), fields.get("label", "")
+    if (seconds is None) == (until is None):
+        raise BadShare("Say for how long, with either `seconds` or `until` (Unix time).")
+    given = until if seconds is None else seconds
+    if isinstance(given, bool) or not isinstance(given, int | float):
+        raise BadShare("`seconds` and `until` are numbers.")
+    span_s = given - now_s if seconds is None else given
+    if not MIN_SPAN_S <= span_s <= MAX_SPAN_S:
+        raise BadShare(f"A link works for {MIN_SPAN_S:.0f} s at least and {MAX_SPAN_S / 86_400:.0f} days at most.")
+    if not isinstance(label, str) or len(label) > MAX_LABEL_CHARS or not (label.isprintable()):
+        raise BadShare(f"`label` is up to {MAX_LABEL_CHARS} characters that can be printed.")
+    return float(span_s), label
+
+
+def secret_untrusted(body: bytes) -> str:
+    """Return the secret of a link that is to be opened. Raises BadShare."""
+    secret = _object(body).get("secret")
+    if not isinstance(secret, str) or not 0 < len(secret) <= MAX_SECRET_CHARS:
+        raise BadShare('Send {"secret": …} as application/json; the page at /share does.')
+    return secret
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        fields = json.loads(body)
+    except (ValueError, RecursionError):
+        raise BadShare("Send one JSON object.") from None
+    if not isinstance(fields, dict):
+        raise BadShare("Send one JSON object.")
+    return fields

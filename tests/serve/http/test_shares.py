@@ -1,0 +1,165 @@
+"""Share links over real sockets: made by who may, opened once by a button's POST, and gone when they should be."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+
+from camgate.auth.access import Access
+from tests.fakes.accounts import access_for, basic
+from tests.fakes.engine import FakeEngine
+from tests.fakes.http import Reply, Server, running_server
+
+JSON = {"Content-Type": "application/json"}
+FROM_OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
+SHARES = "/api/v1/cameras/front/shares"
+
+
+class Clock:
+    now_s = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+async def access(tmp_path: Path, clock: Clock) -> Access:
+    return access_for({"olga": "operator", "keith": "keeper", "victor": "viewer"}, tmp_path, clock)
+
+
+@pytest.fixture
+async def guarded(engine: FakeEngine, web: Path, access: Access) -> AsyncIterator[Server]:
+    (web / "share.html").write_text("<!doctype html><title>A camera for you</title>")
+    async with running_server(engine, web, access=access) as server:
+        yield server
+
+
+async def make(server: Server, camera: str = "front", who: str = "olga", **fields: Any) -> Reply:
+    body = json.dumps(fields or {"seconds": 3600, "label": "postman"}).encode()
+    return await server.request("POST", f"/api/v1/cameras/{camera}/shares", body, {**JSON, **basic(who)})
+
+
+async def open_link(server: Server, url: str) -> Reply:
+    body = json.dumps({"secret": url.partition("#")[2]}).encode()
+    return await server.request("POST", "/share", body, JSON)
+
+
+def cookie_of(reply: Reply) -> dict[str, str]:
+    return {"Cookie": reply.headers["set-cookie"].partition(";")[0], **FROM_OUR_PAGE}
+
+
+async def test_a_link_is_made_opened_and_watched_by(guarded: Server, clock: Clock) -> None:
+    made = await make(guarded)
+    assert made.status == 201
+    assert made.headers["cache-control"] == "no-store"
+    facts = made.json()
+    assert facts["url"].startswith("http://localhost/share#")
+    assert (facts["made_by"], facts["until"], facts["opened_at"]) == ("olga", clock.now_s + 3600, None)
+    # What a chat program's preview does uses nothing up, and tells nothing.
+    for _ in range(3):
+        assert "camera for you" in (await guarded.request("GET", "/share")).body.decode()
+    opened = await open_link(guarded, facts["url"])
+    assert opened.json() == {"camera": "front", "until": clock.now_s + 3600}
+    parts = {part.strip() for part in opened.headers["set-cookie"].split(";")}
+    assert {"HttpOnly", "SameSite=Lax", "Path=/", "Max-Age=3600"} <= parts
+    cookie = cookie_of(opened)
+    cameras = (await guarded.request("GET", "/api/v1/cameras", headers=cookie)).json()
+    assert [camera["name"] for camera in cameras] == ["front"]
+    assert (await guarded.request("GET", "/camera/front", headers=cookie)).status == 200
+    assert (await guarded.request("GET", "/api/v1/cameras/yard", headers=cookie)).status == 404
+    assert (await guarded.request("GET", SHARES, headers=cookie)).status == 403
+    assert (await guarded.request("GET", "/api/v1/session", headers=cookie)).json()["name"] == "share of olga"
+    clock.now_s += 3600
+    assert (await guarded.request("GET", "/camera/front", headers=cookie)).status == 401
+
+
+async def test_a_second_browser_is_told_that_it_was_used(guarded: Server) -> None:
+    url = (await make(guarded)).json()["url"]
+    assert (await open_link(guarded, url)).status == 200
+    reply = await open_link(guarded, url)
+    assert reply.status == 410
+    assert "opened before" in reply.problem()["detail"]
+    assert "set-cookie" not in reply.headers
+
+
+async def test_links_are_listed_and_taken_back_by_who_controls_the_camera(guarded: Server) -> None:
+    facts = (await make(guarded)).json()
+    await make(guarded, "yard")
+    cookie = cookie_of(await open_link(guarded, facts["url"]))
+    listed = (await guarded.request("GET", SHARES, headers=basic("keith"))).json()
+    assert [(share["id"], share["label"]) for share in listed] == [(facts["id"], "postman")]
+    assert "url" not in listed[0]
+    async with guarded.websocket("/ws?camera=front", headers=cookie) as socket:
+        await socket.get_message()
+        address = f"{SHARES}/{facts['id']}"
+        assert (await guarded.request("DELETE", address, headers=basic("victor"))).status == 403
+        assert (await guarded.request("DELETE", address, headers=basic("keith"))).status == 204
+        with trio.fail_after(10):
+            message = json.loads(await socket.get_message())
+        assert message["type"] == "signed-out"
+        assert "taken back" in message["reason"]
+    assert (await guarded.request("DELETE", address, headers=basic("keith"))).status == 404
+    assert (await guarded.request("GET", "/camera/front", headers=cookie)).status == 401
+
+
+async def test_who_may_only_watch_cannot_share(guarded: Server) -> None:
+    assert (await make(guarded, who="victor")).status == 403
+    assert (await make(guarded, "yard", who="keith")).status == 404  # who does not even see it
+    assert (await make(guarded, "nowhere")).status == 404
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"label": "x"},
+        {"seconds": 60, "until": 1_000_060},
+        {"seconds": "60"},
+        {"seconds": True},
+        {"seconds": 9},
+        {"seconds": 90 * 86_400 + 1},
+        {"seconds": float("inf")},
+        {"seconds": 1e308},
+        {"seconds": 10**400},
+        {"until": 1_000_005},
+        {"seconds": 60, "label": 5},
+        {"seconds": 60, "label": "x" * 101},
+        {"seconds": 60, "label": "two\nlines"},
+    ],
+)
+async def test_what_cannot_be_shared_so_is_refused(guarded: Server, fields: dict[str, Any]) -> None:
+    reply = await make(guarded, **fields)
+    assert reply.status == 400
+    assert reply.problem()["type"].endswith(":bad-share")
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"secret":7}', b'{"secret":""}', b"[" * 50_000, b"\xff"])
+async def test_what_opens_nothing_is_a_bad_request(guarded: Server, body: bytes) -> None:
+    assert (await guarded.request("POST", "/share", body, JSON)).status == 400
+
+
+async def test_another_sites_form_opens_nothing(guarded: Server) -> None:
+    url = (await make(guarded)).json()["url"]
+    body = json.dumps({"secret": url.partition("#")[2]}).encode()
+    assert (await guarded.request("POST", "/share", body, {"Content-Type": "text/plain"})).status == 400
+    assert (await guarded.request("POST", "/share", body, {**JSON, "Origin": "https://else.example"})).status == 403
+    assert (await open_link(guarded, url)).status == 200
+
+
+async def test_a_shares_cookie_is_of_no_use_to_another_sites_page(guarded: Server) -> None:
+    cookie = cookie_of(await open_link(guarded, (await make(guarded)).json()["url"]))
+    foreign = {**cookie, "Sec-Fetch-Site": "cross-site", "Content-Type": "application/sdp"}
+    assert (await guarded.request("POST", "/whep/front", b"v=0", foreign)).status == 403
+
+
+async def test_without_users_there_is_nothing_to_share(server: Server) -> None:
+    reply = await server.request("POST", SHARES, b'{"seconds":60}', JSON)
+    assert reply.status == 409
+    assert reply.problem()["type"].endswith(":sharing-is-off")
