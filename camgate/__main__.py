@@ -10,15 +10,18 @@ def main() -> NoReturn:
     """Run the command line. Exits with 0 fine, 1 failure while running, 2 usage or bad config."""
     # First of all, and before the imports that take their time: they leave a login readable in the process list.
     hide_credentials()
+    sys.exit(run())
 
+
+def run() -> int:
+    """Run the command line and return the exit code."""
     from camgate.base.log_setup import setup_logging
     from camgate.cli.main import run_command_line
     from camgate.config.model import LoggingSettings
 
     # Whatever goes wrong from here on reaches the console through the mask; `run` puts its own settings in place.
     with setup_logging(LoggingSettings(level="warning")):
-        code = run_command_line()
-    sys.exit(code)
+        return run_command_line()
 
 
 if __name__ == "__main__":

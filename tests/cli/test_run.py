@@ -3,6 +3,7 @@
 import resource
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -32,10 +33,21 @@ def directory(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture
+def few_files() -> Iterator[int]:
+    """Allow what we start as few open files as a shell does; the value is how many it may allow itself."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signals) -> None:
+async def test_a_signal_stops_it_in_order(directory: Path, number: signal.Signals, few_files: int) -> None:
     async with running_camgate("run", directory=directory) as command:
         ready = await command.wait_line(" ready ")
+        # Viewers are not limited by what a shell allows.
+        assert resource.prlimit(command.process.pid, resource.RLIMIT_NOFILE) == (few_files, few_files)
         started = await command.wait_line("camgate has started")
         assert f"config={directory}/camgate.toml log=both log_level=info" in started
         url = ready.partition("url=")[2].split()[0]
@@ -99,19 +111,6 @@ async def test_with_users_it_asks_who_one_is(directory: Path) -> None:
     assert (directory / "state" / "auth.key").stat().st_mode & 0o777 == 0o600
     told = "\n".join(command.lines)
     assert not [word for word in ("hush-", "argon2id", "Traceback") if word in told]
-
-
-async def test_viewers_are_not_limited_by_what_a_shell_allows(directory: Path) -> None:
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
-    try:
-        async with running_camgate("run", directory=directory) as command:
-            await command.wait_line(" ready ")
-            assert resource.prlimit(command.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
-            command.process.send_signal(signal.SIGTERM)
-            assert await command.wait_end() == 0
-    finally:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 async def test_the_demo_needs_no_config(tmp_path: Path) -> None:

@@ -21,6 +21,8 @@ def tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(run_tiers, "ROOT", root)
     monkeypatch.setattr(run_tiers, "TIERS", {"small": Tier(limit_s=60, paths=("tests",))})
     monkeypatch.setattr(sys, "argv", ["run_tiers.py", "small"])
+    # The inner pytest runs tests of one line; ours and its plugins take a second and more to load.
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (root / "tests").mkdir(parents=True)
     return root / "tests"
 
