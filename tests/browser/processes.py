@@ -1,9 +1,11 @@
 """Cameras and camgate itself as processes of their own, as the browser meets them: started, killed, started again."""
 
+import base64
 import json
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -12,6 +14,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import IO, Any
 
 from camgate.bench.server import NO_LIMITS
@@ -136,7 +139,8 @@ class CamgateProcess:
     """`camgate run`, always with the same configuration and ports.
 
     limits: the section of that name; by default nobody is refused, however busy the machine is that the tests run on.
-    more: more of the configuration. module: what is run in camgate's place.
+    more: more of the configuration. module: what is run in camgate's place. login: of a user who may see all, where
+    there are users. server: more of the section of that name.
     """
 
     def __init__(
@@ -148,7 +152,14 @@ class CamgateProcess:
         limits: dict[str, float] | None = None,
         more: str = "",
         module: str = "camgate",
+        login: tuple[str, str] | None = None,
+        server: Mapping[str, object] = MappingProxyType({}),
     ) -> None:
+        self._server = server
+        self._headers = {}
+        if login is not None:
+            self._headers["Authorization"] = f"Basic {base64.b64encode(':'.join(login).encode()).decode()}"
+        self._state = folder / "state"
         self._module = module
         self.http_port = free_port()
         self.webrtc_port = free_port()
@@ -160,6 +171,7 @@ class CamgateProcess:
     def _toml(self, cameras: Mapping[str, Mapping[str, object]], max_viewers: int, limits: dict[str, float]) -> str:
         lines = [
             *("[server]", f'listen = "127.0.0.1:{self.http_port}"', f"max_viewers = {max_viewers}"),
+            *(f"{key} = {json.dumps(value)}" for key, value in self._server.items()),
             *("[webrtc]", f"port = {self.webrtc_port}"),
             *("[limits]", *(f"{key} = {value}" for key, value in limits.items())),
         ]
@@ -181,13 +193,20 @@ class CamgateProcess:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.http_port}"
+        scheme = "https" if "tls_certificate" in self._server else "http"
+        return f"{scheme}://127.0.0.1:{self.http_port}"
+
+    def _open(self, request: urllib.request.Request, timeout_s: float) -> Any:
+        # Which certificate it shows is what tests are about, and not for here.
+        context = ssl._create_unverified_context() if self.url.startswith("https") else None
+        return urllib.request.urlopen(request, timeout=timeout_s, context=context)
 
     def start(self) -> None:
         """Returns once camgate says that it is ready."""
         with self._log.open("ab") as log:
             command = [sys.executable, "-m", self._module, "run", "--config", str(self._config)]
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"NO_COLOR": "1"})
+            environ = os.environ | {"NO_COLOR": "1", "STATE_DIRECTORY": str(self._state)}
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, env=environ)
         deadline = time.monotonic() + START_TIMEOUT_S
         while not self._is_ready():
             if self._process.poll() is not None or time.monotonic() > deadline:
@@ -196,14 +215,15 @@ class CamgateProcess:
 
     def _is_ready(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/readyz", timeout=1) as response:
+            with self._open(urllib.request.Request(f"{self.url}/readyz"), 1) as response:
                 return bool(response.status == 200)
         except (urllib.error.URLError, ConnectionError, TimeoutError):
             return False
 
     def cameras(self) -> list[dict[str, Any]]:
         """What the API says of all cameras."""
-        with urllib.request.urlopen(f"{self.url}/api/v1/cameras", timeout=5) as response:
+        request = urllib.request.Request(f"{self.url}/api/v1/cameras", headers=self._headers)
+        with self._open(request, 5) as response:
             cameras: list[dict[str, Any]] = json.load(response)
             return cameras
 

@@ -67,6 +67,11 @@ def _has_gstreamer(library: str, elements: list[str]) -> bool:
     return subprocess.run([SYSTEM_PYTHON, "-c", script], capture_output=True, check=False).returncode == 0
 
 
+def _command(name: str) -> str | None:
+    """Return where a server's program is; users other than root often have no /usr/sbin in their path."""
+    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
 FFMPEG = Tool("ffmpeg", lambda: shutil.which("ffmpeg") is not None, ("ffmpeg",))
 GST_RTSP_SERVER = Tool(
     "gst-rtsp-server",
@@ -89,7 +94,9 @@ GST_WEBRTC = Tool(
 )
 CHROMIUM = Tool("chromium", lambda: shutil.which("chromium") is not None, ("chromium",))
 FIREFOX = Tool("firefox-esr", lambda: shutil.which("firefox-esr") is not None, ("firefox-esr",))
-TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM)
+NGINX = Tool("nginx", lambda: _command("nginx") is not None, ("nginx-light",))
+HAPROXY = Tool("haproxy", lambda: _command("haproxy") is not None, ("haproxy",))
+TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY)
 
 
 def require_tool(tool: Tool) -> None:
