@@ -233,8 +233,10 @@ class _Audience:
     def whole_list(self) -> tuple[frozenset[str], str]:
         """The names of the cameras, and the message that tells of them, in the engine's order."""
         present = self._look()
-        facts = ",".join(facts for name, facts in self._feed.facts_in_order() if name in present)
-        return present, f'{{"type":"cameras","cameras":[{facts}]}}'
+        # Of those that are known, the engine may have lost one already.
+        listed = {name: facts for name, facts in self._feed.facts_in_order() if name in present}
+        message = f'{{"type":"cameras","cameras":[{",".join(listed.values())}]}}'
+        return present if listed.keys() == present else frozenset(listed), message
 
     def since(self, version: int, told: frozenset[str]) -> tuple[frozenset[str], Sequence[str]]:
         """What a socket at `version` that knows of `told` has missed: what it knows of then, and the messages."""

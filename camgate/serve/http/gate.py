@@ -18,6 +18,7 @@ from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority
 from camgate.serve.http.identity import IDENTITY, Groups, identify
 from camgate.serve.http.permissions import NEEDED, Needed, Permissions
 from camgate.serve.http.problem import Problem
+from camgate.serve.http.responses import common_headers
 
 SIGN_IN_PATH = "/signin"
 
@@ -43,7 +44,9 @@ class Gate:
         if problem is None:
             await self._app(scope, receive, send)
         else:
-            await send_problem(scope, send, problem)
+            # With all that an answer of the routes' carries, so that none tells whether it comes from here.
+            items = [*problem.header_items(), *common_headers(self._rules, header(scope, b"origin"))]
+            await send_answer(scope, send, problem.status, items, problem.body())
 
     def refusal(self, scope: Any) -> Problem | None:
         """Why this request goes no further; None when it may pass."""

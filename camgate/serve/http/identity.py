@@ -94,6 +94,9 @@ def credentials_untrusted(scope: Any) -> Credentials:
     for name, value in scope["headers"]:
         match name.lower():
             case b"authorization":
+                if authorization is not None:
+                    # RFC 9110 section 5.3: it is no list; a proxy before us may have looked at the other one.
+                    raise LoginRefused("the request has more than one Authorization header")
                 authorization = value.decode("latin-1")
             case b"cookie":
                 cookie = value.decode("latin-1")

@@ -25,7 +25,7 @@ GATE = Gate(
 
 def scope(target: bytes, *headers: tuple[bytes, bytes], **fields: object) -> dict[str, Any]:
     path = target.decode().partition("?")[0]
-    basis = {"type": "http", "method": "GET", "http_version": "1.1", "path": path, "raw_path": target}
+    basis = {"type": "http", "scheme": "http", "method": "GET", "http_version": "1.1", "path": path, "raw_path": target}
     return {**basis, "headers": list(headers), **fields}
 
 
