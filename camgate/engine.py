@@ -36,11 +36,13 @@ from camgate.serve.http.engine import Answer, Picture, Viewer
 from camgate.serve.rtsp.guests import Guests
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.serve.webrtc.ice_servers import IceServers
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, Sound
 from camgate.transcode.pool import TranscoderPool
 from camgate.transcode.snapshots import Snapshots
 from camgate.transcode.sounds import OPUS, SoundPool
+from camgate.wire.ice.servers import IceServer
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
     LocalTransport,
@@ -101,6 +103,7 @@ class Engine:
         self._rtsp = rtsp
         self._leases = Leases() if leases is None else leases
         self._addresses = AddressBook(settings.webrtc.advertise)
+        self._ice_servers = IceServers(settings.webrtc)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Peer, Identity] = WeakKeyDictionary()
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
@@ -224,12 +227,21 @@ class Engine:
         peer = self._peer(session_id)
         return Viewer(peer.camera, self._identities[peer])
 
+    def ice_servers(self, identity: Identity) -> tuple[IceServer, ...]:
+        """Return the servers that help a viewer to a path; see `serve.http.engine.MediaEngine`."""
+        return self._ice_servers.for_viewer(identity.name)
+
+    @property
+    def has_ice_servers(self) -> bool:
+        """Say whether there are any such servers."""
+        return self._ice_servers.are_configured
+
     async def close_viewer(self, session_id: str) -> bool:
         """End a session; False when there is no such session."""
         peer = self._endpoint.peer(session_id)
         if peer is None:
             return False
-        peer.leave("the viewer left")
+        peer.leave("the viewer left", gave_up=True)
         await peer.wait_closed()
         return True
 
@@ -308,6 +320,7 @@ class Engine:
             "at_limit": watch.admission.at_limit,
             "joins_admitted": watch.admission.admitted,
             "joins_refused": watch.admission.refused,
+            "connects_failed": self._endpoint.failures.by_reason(),
             "sheds": watch.sheds,
             "rtsp": shallow(self._rtsp.statistics()) if self._rtsp else None,
             "queues": _queues([source.statistics() for source in self._registry.sources()]),

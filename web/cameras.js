@@ -5,6 +5,7 @@
 
 import { camerasAddress, socketAddress } from "./addresses.js";
 import { Backoff } from "./backoff.js";
+import { learnServerList } from "./ice.js";
 
 const PING_MS = 15_000;
 /** A socket that stays silent after a ping is dead, whatever the browser thinks of it. */
@@ -95,6 +96,7 @@ export class Cameras extends EventTarget {
     else if (message.type === "camera-removed") this.#remove(message.name);
     else if (message.type === "bye") this.#sayFarewell(message.reason);
     else if (message.type === "signed-out") this.#signOut();
+    else if (message.type === "ice-servers") learnServerList(message.servers, message.max_age);
   }
 
   #socketWorks(cameras) {

@@ -3,6 +3,8 @@
  * on the server. It knows nothing of retries, pages or camera states.
  */
 
+import { iceConfiguration, isRelayOnly, learnServers } from "./ice.js";
+
 /** How long the server may hold the offer while it waits for the camera. */
 const CAMERA_WAIT_S = 5;
 const ANSWER_TIMEOUT_MS = (CAMERA_WAIT_S + 10) * 1000;
@@ -13,21 +15,29 @@ const INTERRUPTION_MS = 5_000;
 /** How long a closing session may take to tell the server, while its last pictures still come. */
 const GOODBYE_MS = 500;
 
+/**
+ * What was tried to get media through.
+ * @typedef {{addresses: string[], relayErrors: {url: string, code: number, text: string}[], relays: number,
+ *   isRelayOnly: boolean, isLocalRefused: boolean}} TriedPath
+ *   `addresses`: the server's, as "UDP 192.0.2.7:8108"; `relays`: TURN servers known; `isLocalRefused`: the person or the
+ *   browser does not let this page reach the local network
+ */
+
 /** Why a session could not be opened or has ended. `kind` is what the page chooses its words by. */
 export class SessionProblem extends Error {
   /**
-   * @param {"refused" | "unreachable" | "no-path" | "interrupted" | "closed" | "unusable"} kind
+   * @param {"refused" | "unreachable" | "no-path" | "no-keys" | "interrupted" | "closed" | "unusable"} kind
    * @param {string} message a sentence for the person at the page
-   * @param {{status?: number, code?: string, retryAfterMs?: number, addresses?: string[]}} facts
+   * @param {{status?: number, code?: string, retryAfterMs?: number, path?: TriedPath}} facts
    *   `code`: what the server calls the problem, such as `camera-offline`
    */
-  constructor(kind, message, { status = 0, code = "", retryAfterMs = 0, addresses = [] } = {}) {
+  constructor(kind, message, { status = 0, code = "", retryAfterMs = 0, path = null } = {}) {
     super(message);
     this.kind = kind;
     this.status = status;
     this.code = code;
     this.retryAfterMs = retryAfterMs;
-    this.addresses = addresses;
+    this.path = path;
   }
 }
 
@@ -36,11 +46,14 @@ export class SessionProblem extends Error {
  * nothing follows). `track` carries the media stream.
  */
 export class WhepSession extends EventTarget {
-  peerConnection = new RTCPeerConnection();
+  peerConnection;
+  /** What the STUN and TURN servers said against us. @type {Map<string, {code: number, text: string}>} */
+  #relayErrors = new Map();
   #resource = null;
   #closed = false;
   #timer = 0;
   #candidates = [];
+  #relays = 0;
 
   /**
    * Sends the offer and takes the answer.
@@ -49,7 +62,13 @@ export class WhepSession extends EventTarget {
    * @throws {SessionProblem}
    */
   async open(endpoint, sound) {
-    const connection = this.peerConnection;
+    let configuration = iceConfiguration(endpoint);
+    if (configuration instanceof Promise) configuration = await configuration;
+    if (this.#closed) return;
+    const connection = new RTCPeerConnection(configuration);
+    const urls = configuration.iceServers.flatMap((server) => server.urls);
+    this.#relays = urls.filter((url) => /^turns?:/i.test(url)).length;
+    this.peerConnection = connection;
     const stream = new MediaStream();
     for (const kind of sound ? ["video", "audio"] : ["video"]) {
       connection.addTransceiver(kind, { direction: "recvonly" });
@@ -61,6 +80,9 @@ export class WhepSession extends EventTarget {
       this.#tell("track", { stream });
     };
     connection.onconnectionstatechange = () => this.#follow(connection.connectionState);
+    connection.onicecandidateerror = ({ url, errorCode, errorText }) => {
+      if (url) this.#relayErrors.set(url, { code: errorCode, text: errorText });
+    };
     await connection.setLocalDescription();
     // Candidates are not gathered first: the server is ICE-lite and learns our address from our first check.
     const answer = await this.#exchange(endpoint, connection.localDescription.sdp);
@@ -74,7 +96,7 @@ export class WhepSession extends EventTarget {
     }
     this.#watchForGoodbye();
     if (connection.connectionState !== "connected") {
-      this.#later(PATH_TIMEOUT_MS, () => this.#end(this.#noPath()));
+      this.#later(PATH_TIMEOUT_MS, () => this.#endWithoutPath());
     }
   }
 
@@ -85,11 +107,12 @@ export class WhepSession extends EventTarget {
     clearTimeout(this.#timer);
     // The resource first: the connection's own goodbye is faster, and after it the server knows no such resource.
     const patience = new Promise((resolve) => setTimeout(resolve, GOODBYE_MS));
-    Promise.race([this.#releaseResource(), patience]).then(() => this.peerConnection.close());
+    Promise.race([this.#releaseResource(), patience]).then(() => this.peerConnection?.close());
   }
 
   async #exchange(endpoint, offer) {
     const response = await this.#post(endpoint, offer);
+    learnServers(response);
     const location = response.headers.get("Location");
     if (response.ok && location) this.#resource = new URL(location, response.url).href;
     if (this.#closed) this.#releaseResource(); // closed while the offer was on its way
@@ -131,8 +154,25 @@ export class WhepSession extends EventTarget {
       this.#tell("interrupted");
       this.#later(INTERRUPTION_MS, () => this.#end(new SessionProblem("interrupted", "The connection was lost.")));
     } else if (state === "failed") {
-      this.#end(this.#noPath());
+      this.#endWithoutPath();
     }
+  }
+
+  /** No check was answered; or they were, and the keys for what is sent could not be agreed on. */
+  async #endWithoutPath() {
+    const { iceConnectionState } = this.peerConnection;
+    if (["connected", "completed"].includes(iceConnectionState)) {
+      this.#end(new SessionProblem("no-keys", "No keys for the video could be agreed on."));
+      return;
+    }
+    const path = {
+      addresses: this.#candidates,
+      relayErrors: [...this.#relayErrors].map(([url, error]) => ({ url, ...error })),
+      relays: this.#relays,
+      isRelayOnly,
+      isLocalRefused: await isLocalNetworkRefused(this.#candidates),
+    };
+    this.#end(new SessionProblem("no-path", "The server's video port cannot be reached.", { path }));
   }
 
   /** A server that says goodbye (DTLS close_notify) changes only the transport's state, not the connection's. */
@@ -146,10 +186,6 @@ export class WhepSession extends EventTarget {
   #endedByServer() {
     this.#resource = null;
     this.#end(new SessionProblem("closed", "The server ended the connection."));
-  }
-
-  #noPath() {
-    return new SessionProblem("no-path", "The server's video port cannot be reached.", { addresses: this.#candidates });
   }
 
   #later(milliseconds, action) {
@@ -184,4 +220,20 @@ function videoAddresses(sdp) {
     return `${protocol.toUpperCase()} ${host.includes(":") ? `[${host}]` : host}:${port}`;
   });
   return [...new Set(addresses)];
+}
+
+/** What browsers call the permission to reach the local network: at first one name, then two. */
+const LOCAL_PERMISSIONS = ["local-network-access", "local-network", "loopback-network"];
+/** 10/8, 172.16/12, 192.168/16, 100.64/10, 169.254/16, 127/8, and IPv6's fc00::/7, fe80::/10 and ::1. */
+const LOCAL_HOST =
+  /^\w+ \[?(10\.|172\.(1[6-9]|2\d|3[01])\.|192\.168\.|100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|169\.254\.|127\.|f[cd]|fe[89ab]|::1\])/i;
+
+/** Chromium drops candidates of the local network without a word where it may not reach it. */
+async function isLocalNetworkRefused(addresses) {
+  if (!addresses.some((address) => LOCAL_HOST.test(address))) return false;
+  for (const name of LOCAL_PERMISSIONS) {
+    const status = await navigator.permissions?.query({ name }).catch(() => null); // an unknown name is an error
+    if (status?.state === "denied") return true;
+  }
+  return false;
 }

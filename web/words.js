@@ -193,8 +193,9 @@ function retrying(player, cameras) {
 }
 
 function connectionFailed(player, cameras) {
-  const { kind, message, addresses } = player.problem;
-  if (kind === "no-path") return noPath(addresses);
+  const { kind, message, path } = player.problem;
+  if (kind === "no-path") return noPath(path);
+  if (kind === "no-keys") return noKeys();
   const gone = serverGone(cameras);
   if (gone) return gone;
   return kind === "refused" ? refused(player.problem) : away("The connection is gone", sentence(message));
@@ -229,13 +230,55 @@ function refused({ code, message }) {
   }
 }
 
-function noPath(addresses) {
-  const where = addresses.length ? addresses.join(", or ") : "the video port";
+/** What was tried, what is the matter with it, and who can do what. @param {import("./whep.js").TriedPath} path */
+function noPath(path) {
+  const tried = path.isRelayOnly ? "" : `this browser cannot reach ${path.addresses.join(", or ") || "the video port"}`;
+  if (path.isLocalRefused) {
+    return bad(
+      "The browser keeps this page from the local network",
+      `The server answered, but ${tried || "this browser may not reach it"}: its addresses are in the local network, and ` +
+        "this page may not reach that. Allow “Local network access” for this page in the browser's site settings " +
+        "(the icon before the address), then try again. Or open the page by the server's local address.",
+    );
+  }
+  const relay = relayWords(path);
+  if (path.isRelayOnly) return bad("The TURN server does not help", `This page was told to use TURN servers only. ${relay}`);
   return bad(
     "The video cannot get through",
-    `The server answered, but this browser cannot reach ${where}. ` +
-      "Open that port in the firewall, map it if the server runs in a container, and allow this page to reach the " +
-      "local network if the browser asks. If the server has another address, name it in webrtc.advertise.",
+    `The server answered, but ${tried}. ${firewallAdvice(path)} ${relay}` +
+      "If the server has another address, name it in webrtc.advertise. docs/connectivity.md has every case.",
+  );
+}
+
+function firewallAdvice({ addresses }) {
+  const ports = [...new Set(addresses.map((address) => `${address.split(" ")[0]} ${address.split(":").pop()}`))];
+  const port = ports.length ? `Open ${ports.join(" and ")}` : "Open the video port";
+  return `${port} in the firewall, and map it if the server runs in a container.`;
+}
+
+/** Codes of STUN (RFC 8489 section 14.8, RFC 8656 section 18), and 701 of browsers: no answer. */
+function relayWords({ relays, relayErrors, isRelayOnly: isOnly }) {
+  if (!relays) return isOnly ? "But the server names none: configure one as [webrtc.turn.NAME]. " : "";
+  const errors = relayErrors.filter(({ url }) => /^turns?:/i.test(url));
+  const refused = errors.find(({ code }) => [401, 403, 438, 441].includes(code));
+  if (refused) {
+    return (
+      `The TURN server ${refused.url} refuses the login (${refused.code}${refused.text ? ` ${refused.text}` : ""}): ` +
+      "compare its secret with that of webrtc.turn, and both machines' clocks. "
+    );
+  }
+  const full = errors.find(({ code }) => [486, 508].includes(code));
+  if (full) return `The TURN server ${full.url} has no place for one more (${full.code}). `;
+  if (errors.length) return `The TURN server ${errors[0].url} cannot be used (${errors[0].code} ${errors[0].text}). `;
+  return "The TURN server took the login, and could not reach these addresses either: see its allowed-peer-ip. ";
+}
+
+/** The checks of the path were answered, so it is not the network as a whole. */
+function noKeys() {
+  return bad(
+    "The encrypted connection cannot be set up",
+    "Small packets get through, but no keys for the video could be agreed on (DTLS). A firewall or a VPN may drop larger " +
+      "packets, or change them. The server's log says what it has seen.",
   );
 }
 

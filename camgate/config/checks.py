@@ -15,6 +15,7 @@ from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import KeyPath
 from camgate.config.model import Transport
 from camgate.config.password_hash import UnusableHash, check_password_hash
+from camgate.wire.ice.servers import TURN_SCHEMES, BadIceUrl, parse_ice_url
 from camgate.wire.onvif.address import MalformedAddress, split_address_untrusted
 
 T = TypeVar("T")
@@ -207,6 +208,40 @@ def origin(value: object) -> str:
     given = _as(text, value, right)
     if given != "*" and not _ORIGIN.fullmatch(given):
         raise Wrong(f"is no origin; {right}")
+    return given
+
+
+def stun_url(value: object) -> str:
+    """Take the URL of a STUN server that answers over UDP."""
+    right = 'write "stun:HOST" or "stun:HOST:PORT"'
+    given = _as(text, value, right)
+    try:
+        url = parse_ice_url(given)
+    except BadIceUrl as error:
+        raise Wrong(f"{str(error).partition(';')[0]}; {right}") from None
+    if url.scheme != "stun":
+        raise Wrong(f"is no STUN server; {right}, and TURN servers as [webrtc.turn.NAME]")
+    return given
+
+
+def turn_url(value: object) -> str:
+    """Take the URL of a TURN server."""
+    right = 'write "turn:HOST:PORT", or "turns:HOST:PORT" for TLS, which may end in "?transport=tcp"'
+    given = _as(text, value, right)
+    try:
+        url = parse_ice_url(given)
+    except BadIceUrl as error:
+        raise Wrong(f"{str(error).partition(';')[0]}; {right}") from None
+    if url.scheme not in TURN_SCHEMES:
+        raise Wrong(f"is no TURN server; {right}")
+    return given
+
+
+def turn_user(value: object) -> str:
+    """Take a user name for a TURN server."""
+    given = text(value)
+    if not given.isascii():
+        raise Wrong("holds characters beyond ASCII, which a Link header cannot carry; choose another")
     return given
 
 

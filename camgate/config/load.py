@@ -12,9 +12,10 @@ from camgate.config.cameras import CameraReader
 from camgate.config.checks import section
 from camgate.config.errors import ConfigError, Problem, StartError, key_in_words
 from camgate.config.lines import KeyLines
-from camgate.config.model import Settings
+from camgate.config.model import STUN, Settings
 from camgate.config.report import Report, unknown_key
 from camgate.config.schema import CAMERAS, SECTIONS
+from camgate.config.turn import TurnReader
 from camgate.config.users import UserReader
 
 SYSTEM_FILE = Path("/etc/camgate/camgate.toml")
@@ -65,6 +66,12 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
         _complete_tls(report, name, values.get(name, {}), directory)
     if "state_directory" in (server := values.get("server", {})):
         server["state_directory"] = directory / server["state_directory"]
+    webrtc = values.get("webrtc", {})
+    if "turn" in webrtc:
+        webrtc["turn"] = TurnReader(report, directory, environ).read_all(webrtc["turn"])
+    if STUN in webrtc.get("advertise", ()) and not tables["webrtc"].get("stun"):
+        sentence = 'names stun, and there is no STUN server to ask; write stun = ["stun:HOST:PORT"] as well'
+        report.add(("webrtc", "advertise"), sentence)
     if "auth" in values:
         AccountReader(report, directory).read_into(values["auth"])
     _check_ports(report, values)

@@ -11,6 +11,9 @@ from pathlib import Path
 
 from camgate.wire.rtsp.auth import Ha1s
 
+STUN = "stun"
+"""In `webrtc.advertise`: the address by which STUN servers see this machine."""
+
 
 class Transport(Enum):
     """How media comes from the camera."""
@@ -56,15 +59,35 @@ class ServerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TurnSettings:
+    """A TURN server that viewers may use: let in by a `secret`, or by `username` and `password`."""
+
+    urls: tuple[str, ...]
+    """`turn:HOST:PORT` or `turns:HOST:PORT`, with or without `?transport=udp` or `?transport=tcp`."""
+    secret: str | None = field(default=None, repr=False)
+    """What credentials that end are made of (coturn's `static-auth-secret`)."""
+    lifetime_s: float = 86_400.0
+    """How long a viewer may use the credentials that are made for it, in seconds."""
+    username: str | None = None
+    """The same for all viewers, and for ever."""
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WebRtcSettings:
-    """The one UDP port that all viewers share, and the addresses that answers name."""
+    """The one port that all viewers share, the addresses that answers name, and servers that help viewers to a path."""
 
     port: int = 8108
     """UDP port of all media, and TCP port of the same number; 0 takes a free one."""
     tcp: bool = True
     """Whether viewers whose network lets no UDP through may connect by TCP."""
     advertise: tuple[str, ...] = ("auto",)
-    """Addresses or names by which viewers reach this machine; `auto` stands for its own addresses."""
+    """Addresses or names by which viewers reach this machine; `auto` stands for its own addresses, `stun` for what STUN
+    servers see."""
+    stun: tuple[str, ...] = ()
+    """STUN servers, `stun:HOST:PORT`: viewers are told of them, and `stun` in `advertise` asks them."""
+    turn: Mapping[str, TurnSettings] = field(default_factory=dict)
+    """TURN servers that viewers are told of, by name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,11 +26,14 @@ from camgate.config.checks import (
     role_words,
     safe_web_address,
     seconds,
+    stun_url,
     sub_table,
     tables,
     text,
     text_or_none,
     transport,
+    turn_url,
+    turn_user,
     web_address,
     whole_number,
     yes_or_no,
@@ -82,6 +85,8 @@ SECTIONS: Mapping[str, Section] = {
             "port": whole_number(0, 65535),
             "tcp": yes_or_no,
             "advertise": list_of(host_name, example='["auto", "203.0.113.7"]', least=1),
+            "stun": list_of(stun_url, example='["stun:stun.example.org:3478"]'),
+            "turn": tables('[webrtc.turn.NAME] with urls = ["turn:turn.example.org:3478"] below it'),
         },
     ),
     "rtsp_server": Section(
@@ -154,6 +159,17 @@ USER_KEYS: Mapping[str, Check[Any]] = {
     "ha1": one_or_several(ha1),
 }
 """Of `[rtsp_server.users.NAME]`; what they say together is read in `users`."""
+
+TURN_KEYS: Mapping[str, Check[Any]] = {
+    "urls": list_of(turn_url, example='["turn:turn.example.org:3478"]', least=1),
+    "secret": text,
+    "secret_file": text,
+    "lifetime_s": seconds(60, 30 * 86_400),
+    "username": turn_user,
+    "password": text,
+    "password_file": text,
+}
+"""Of `[webrtc.turn.NAME]`; what the login keys say together is read in `turn`."""
 
 ACCOUNT_KEYS: Mapping[str, Check[Any]] = {
     "password_hash": password_hash,

@@ -10,7 +10,14 @@ from typing import Any
 import pytest
 
 from camgate.config.load import load, parse
-from camgate.config.model import CallbackSettings, CameraSettings, IssuerSettings, RoleSettings, Settings
+from camgate.config.model import (
+    CallbackSettings,
+    CameraSettings,
+    IssuerSettings,
+    RoleSettings,
+    Settings,
+    TurnSettings,
+)
 from camgate.config.schema import (
     ACCOUNT_KEYS,
     CALLBACK_KEYS,
@@ -21,6 +28,7 @@ from camgate.config.schema import (
     SECTIONS,
     SUB,
     SUB_KEYS,
+    TURN_KEYS,
     USER_KEYS,
 )
 from camgate.wire.rtsp.server_login import hash_password
@@ -29,11 +37,12 @@ REFERENCE = Path(__file__).parents[2] / "etc" / "camgate.toml"
 
 KEY = re.compile(r"(?:# )?(?P<key>[a-z_0-9]+) = (?P<value>.+)")
 HEADER = re.compile(
-    r"(?:# )?\[(?P<section>[a-z_]+(?:\.users|\.roles|\.issuers|\.callback)?)(?:\.\w+)?(?P<sub>\.sub)?\]"
+    r"(?:# )?\[(?P<section>[a-z_]+(?:\.users|\.roles|\.issuers|\.turn|\.callback)?)(?:\.\w+)?(?P<sub>\.sub)?\]"
 )
 USERS = "rtsp_server.users"
 ACCOUNTS, ROLES, ISSUERS, CALLBACK = "auth.users", "auth.roles", "auth.issuers", "auth.callback"
-TABLES = ("users", "roles", "issuers", "callback")
+TURN = "webrtc.turn"
+TABLES = ("users", "roles", "issuers", "callback", "turn")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -115,6 +124,7 @@ def test_the_reference_names_every_key_once() -> None:
     expected += [(ROLES, key) for key in ROLE_KEYS]
     expected += [(ISSUERS, key) for key in ISSUER_KEYS]
     expected += [(CALLBACK, key) for key in CALLBACK_KEYS]
+    expected += [(TURN, key) for key in TURN_KEYS]
     assert sorted(named) == sorted(expected)
 
 
@@ -125,8 +135,9 @@ def test_the_reference_states_the_defaults_of_the_model() -> None:
     model[ROLES] = RoleSettings()
     model[ISSUERS] = IssuerSettings(name="x", issuer="x", audience=())
     model[CALLBACK] = CallbackSettings(url="")
+    model[TURN] = TurnSettings(urls=())
     for entry in entries():
-        if entry.key not in ("url", "issuer", "audience") and entry.section != f"{CAMERAS}.{SUB}":
+        if entry.key not in ("url", "urls", "issuer", "audience") and entry.section != f"{CAMERAS}.{SUB}":
             default = getattr(model[entry.section], entry.key, None)
             assert entry.default == toml_of(default), f"{entry.section}.{entry.key}"
 
@@ -139,12 +150,14 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_k
     text = re.sub(r"^# (?=[a-z_0-9]+ = |\[)", "", REFERENCE.read_text(), flags=re.MULTILINE)
     before, users, rest = re.split(r"(?<=\n)(?=\[rtsp_server.users.recorder]|\[auth])", text)
     users = keep_one(users, user_key, list(USER_KEYS))
+    before = before.replace(turn_block(before), keep_one(turn_block(before), "secret", TURN_LOGIN))
     other = {"password": 'password_file = "front.password"', "password_file": 'password = "${FRONT_PASSWORD}"'}
     rest = rest.replace(other[camera_key], "").replace('password_hash_file = "anna.hash"', "")
     rest = rest.replace('jwks_file = "company.jwks.json"', "")
-    environ = {"FRONT_PASSWORD": "hush", "RECORDER_PASSWORD": "hush"}
+    environ = {"FRONT_PASSWORD": "hush", "RECORDER_PASSWORD": "hush", "TURN_SECRET": "hush"}
     settings = parse(before + users + rest, environ, file="x", directory=tmp_path)
     assert settings.cameras["front"].password == "hush"
+    assert settings.webrtc.turn["coturn"].secret == "hush"
     assert settings.cameras["front"].title == "Front door"
     assert settings.cameras["yard"].sub is not None
     assert settings.cameras["yard"].sub.password == "hush"
@@ -155,6 +168,14 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_k
     assert settings.auth.callback is not None
     assert kept.keys() == {"SHA-256", "MD5"}
     assert kept == hash_password("recorder", "hush") or user_key == "ha1"
+
+
+TURN_LOGIN = ["secret", "secret_file", "username", "password", "password_file"]
+
+
+def turn_block(text: str) -> str:
+    """Return the table of the TURN server, to the end of its section."""
+    return re.split(r"(?<=\n)(?=\[webrtc\.turn)|(?<=\n)(?=# -{9})", text)[-2]
 
 
 def keep_one(text: str, key: str, keys: list[str]) -> str:

@@ -1,7 +1,7 @@
 """A media engine without media: answers offers with canned text and does what the test tells it to."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import trio
@@ -9,6 +9,7 @@ import trio
 from camgate.auth.identity import Identity
 from camgate.relay.errors import PreconditionFailed, UnknownCamera, UnknownSession, ViewerError
 from camgate.serve.http.engine import Answer, Picture, Viewer
+from camgate.wire.ice.servers import IceServer
 
 ANSWER_SDP = "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nt=0 0\r\na=ice-lite\r\n"
 RESTART_FRAGMENT = "a=ice-lite\r\na=ice-ufrag:new1\r\na=ice-pwd:aaaaaaaaaaaaaaaaaaaaaa\r\n"
@@ -41,6 +42,7 @@ class FakeEngine:
         self.bug: Exception | None = None
         self.answering = trio.Event()
         self.answering.set()
+        self.turn: tuple[IceServer, ...] = ()
         self.described = 0
         self._changed_at: dict[str, int] = {}
         self._revision = 1
@@ -73,6 +75,15 @@ class FakeEngine:
     async def add_candidates(self, session_id: str, fragment: str) -> None:
         self._maybe_fail()
         self._viewer(session_id).fragments.append(fragment)
+
+    def ice_servers(self, identity: Identity) -> tuple[IceServer, ...]:
+        return tuple(
+            replace(server, username=f"5:{identity.name}") if server.username else server for server in self.turn
+        )
+
+    @property
+    def has_ice_servers(self) -> bool:
+        return bool(self.turn)
 
     def viewer(self, session_id: str) -> Viewer:
         self._maybe_fail()
@@ -244,6 +255,7 @@ def server_facts() -> dict[str, object]:
         "at_limit": [],
         "joins_admitted": 0,
         "joins_refused": {},
+        "connects_failed": {"no-check": 0, "no-handshake": 0, "handshake-stalled": 0, "handshake-refused": 0},
         "sheds": 0,
         "rtsp": None,
         "queues": {

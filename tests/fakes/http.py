@@ -84,7 +84,12 @@ class Client:
                     assert isinstance(event, h11.InformationalResponse), event
         assert response is not None
         self._received = connection.trailing_data[0]
-        headers = {name.decode(): value.decode("latin-1") for name, value in response.headers}
+        headers: dict[str, str] = {}
+        for raw_name, raw_value in response.headers:
+            name, value = raw_name.decode(), raw_value.decode("latin-1")
+            # RFC 9110 section 5.3: several lines of a name mean the same as their values with commas between them.
+            is_more = name in headers and name != "set-cookie"
+            headers[name] = f"{headers[name]}, {value}" if is_more else value
         return Reply(response.status_code, headers, bytes(body))
 
 

@@ -96,7 +96,8 @@ CHROMIUM = Tool("chromium", lambda: shutil.which("chromium") is not None, ("chro
 FIREFOX = Tool("firefox-esr", lambda: shutil.which("firefox-esr") is not None, ("firefox-esr",))
 NGINX = Tool("nginx", lambda: _command("nginx") is not None, ("nginx-light",))
 HAPROXY = Tool("haproxy", lambda: _command("haproxy") is not None, ("haproxy",))
-TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY)
+COTURN = Tool("turnserver", lambda: _command("turnserver") is not None, ("coturn",))
+TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN)
 
 
 def require_tool(tool: Tool) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from camgate.auth.identity import Identity
+from camgate.wire.ice.servers import IceServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,13 @@ class MediaEngine(Protocol):
     def viewer(self, session_id: str) -> Viewer:
         """What a session shows, and to whom. Raises UnknownSession."""
 
+    def ice_servers(self, identity: Identity) -> tuple[IceServer, ...]:
+        """The STUN and TURN servers for a viewer of this identity, who may view; with new credentials each time."""
+
+    @property
+    def has_ice_servers(self) -> bool:
+        """Whether viewers need to be told of any. Cheap."""
+
     async def close_viewer(self, session_id: str) -> bool:
         """End a session; False when there is no such session."""
 
@@ -109,7 +117,8 @@ class MediaEngine(Protocol):
     def server(self) -> dict[str, object]:
         """This machine's load and limits, ready for JSON.
 
-        Keys: viewers, load, limits, at_limit, joins_admitted, joins_refused, sheds, rtsp, queues; see the API's schema.
+        Keys: viewers, load, limits, at_limit, joins_admitted, joins_refused, connects_failed, sheds, rtsp, queues; see the
+        API's schema.
         """
 
     def revision(self) -> int:

@@ -82,7 +82,8 @@ class OfferLane:
         except Exception as error:
             log.exception("answering an HTTP request failed", error=type(error).__name__)
             return _problem(Problem.of_status(HTTPStatus.INTERNAL_SERVER_ERROR))
-        items = [("content-type", SDP), *session_headers(scope.get("root_path", "") + scope["path"], answer).items()]
+        path, servers = scope.get("root_path", "") + scope["path"], self._engine.ice_servers(scope[IDENTITY])
+        items = [("content-type", SDP), *session_headers(path, answer, servers)]
         return HTTPStatus.CREATED, items, answer.sdp.encode()
 
 

@@ -41,7 +41,7 @@ def _whep_paths() -> dict[str, Any]:
         "post": _operation(
             "Start a viewer",
             {
-                "201": _sdp_answer("The answer; Location is the session's address", SDP, "Location", "ETag"),
+                "201": _sdp_answer("The answer; Location is the session's address", SDP, "Location", "ETag", "Link"),
                 "404": _ref("responses", "Problem"),
                 "406": _ref("responses", "Problem"),
                 "413": _ref("responses", "Problem"),
@@ -52,7 +52,9 @@ def _whep_paths() -> dict[str, Any]:
             requestBody=_body(SDP),
         ),
         "get": _operation("See whether this is WHEP", {"200": {"description": "It is"}}),
-        "options": _operation("Ask what POST takes", {"204": {"description": "Accept-Post names it"}}),
+        "options": _operation(
+            "Ask what POST takes", {"204": {"description": "Accept-Post names it, Link the STUN and TURN servers"}}
+        ),
     }
     session = {
         "parameters": [_ref("parameters", "camera"), _ref("parameters", "session")],
@@ -508,6 +510,7 @@ def _server_schema() -> dict[str, Any]:
         "at_limit": {"type": "array", "items": {"type": "string"}, "description": "Keys of limits that stop joins."},
         "joins_admitted": {"type": "integer"},
         "joins_refused": counts | {"description": "By the key of the limit."},
+        "connects_failed": counts | {"description": "Viewers who never got their media, by how far they came."},
         "sheds": {"type": "integer", "description": "How often a stream had to skip to its next key frame."},
         "rtsp": _rtsp_schema(),
         "queues": {"type": "object", "required": [*queues], "properties": queues},

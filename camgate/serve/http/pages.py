@@ -32,6 +32,9 @@ CONTENT_TYPES = {
 
 OWN_PAGES = ("'self'",)
 
+ICE_SERVERS_MARK = b'<meta name="camgate-ice-servers" content="yes">'
+"""Says that there are STUN or TURN servers to ask for: where there are none, a player need not ask before its offer."""
+
 MAX_READERS = 4
 """Threads that read files. Of our own, since trio's can all be waiting for a name server that does not answer."""
 
@@ -62,9 +65,13 @@ class WebFiles:
             if path.is_file() and path.suffix in CONTENT_TYPES
         }
 
-    async def response(self, name: str, *, status: int = 200) -> Response:
-        """The file as an answer that browsers keep and ask for again each time. Raises NotFound."""
+    async def response(self, name: str, *, status: int = 200, head: bytes = b"") -> Response:
+        """The file as an answer that browsers keep and ask for again each time. Raises NotFound.
+
+        head: what is put at the end of a page's head.
+        """
         path, content = await self._read(name)
+        content = content.replace(b"</head>", head + b"</head>", 1) if head else content
         response = Response(content, status=status, content_type=CONTENT_TYPES[path.suffix])
         response.headers["Cache-Control"] = "no-cache"
         if status == 200:
@@ -100,7 +107,8 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
         # To people the page itself says that there is no such camera, in words and with links: hence HTML and 404.
         if camera is not None and not is_known and "text/html" not in request.headers.get("Accept", ""):
             raise UnknownCamera(camera)
-        return set_page_policy(await files.response(name, status=200 if is_known else 404), ancestors)
+        head = ICE_SERVERS_MARK if engine.has_ice_servers else b""
+        return set_page_policy(await files.response(name, status=200 if is_known else 404, head=head), ancestors)
 
     @app.get("/")
     @needs(Action.VIEW)

@@ -115,6 +115,8 @@ class SignalingSocket:
         with self._leases.holding(self._identity, self._lose_right):
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._push_cameras)
+                if self._engine.has_ice_servers:
+                    nursery.start_soon(self._push_ice_servers)
                 nursery.start_soon(self._receive, nursery)
                 nursery.start_soon(self._end_with_right, nursery)
                 await stopping.wait()
@@ -142,6 +144,17 @@ class SignalingSocket:
             while True:
                 for message in await cursor.next():
                     await self._socket.send(message)
+
+    async def _push_ice_servers(self) -> None:
+        """Tell the servers for the peer connections to come, and again before their credentials end."""
+        while True:
+            servers = self._engine.ice_servers(self._identity)
+            lifetime_s = min((server.lifetime_s for server in servers if server.lifetime_s), default=None)
+            members = [server.members() for server in servers]
+            await self._send("ice-servers", servers=members, max_age=lifetime_s)
+            if lifetime_s is None:
+                return
+            await trio.sleep(lifetime_s / 2)
 
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:

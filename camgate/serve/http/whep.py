@@ -6,6 +6,7 @@ control its camera.
 
 import math
 import re
+from collections.abc import Iterable
 from http import HTTPStatus
 
 from quart import request
@@ -20,6 +21,7 @@ from camgate.serve.http.identity import asking
 from camgate.serve.http.permissions import needs
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import Response, problem_response
+from camgate.wire.ice.servers import IceServer, link_values
 
 SDP = "application/sdp"
 FRAGMENT = "application/trickle-ice-sdpfrag"
@@ -73,7 +75,8 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
         wait, host = request.args.get("wait"), request.headers.get("Host")
         answer = await start_session(engine, camera, await _body(), asking(), host=host, wait=wait)
-        headers = session_headers(request.root_path + request.path, answer)
+        servers = engine.ice_servers(asking())
+        headers = session_headers(request.root_path + request.path, answer, servers)
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
 
     @app.get("/whep/<camera>")
@@ -86,7 +89,12 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @app.route("/whep/<camera>", methods=["OPTIONS"])
     @needs(Action.VIEW, "camera")
     async def show_endpoint_options(camera: str) -> Response:
-        return Response(status=204, headers=_ENDPOINT_HEADERS)
+        headers = [*_ENDPOINT_HEADERS.items(), ("Cache-Control", "no-store")]
+        # RFC 9725 section 4.6: a player may need the servers before it makes its offer. Only of a camera that is there
+        # has the gate asked whether one may view it.
+        if engine.has_camera(camera):
+            headers += link_headers(engine.ice_servers(asking()))
+        return Response(status=204, headers=headers)
 
 
 def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
@@ -147,13 +155,19 @@ async def start_session(
     return await engine.answer_offer(camera, offer, identity=identity, host=host_name(host), wait_s=wait_s)
 
 
-def session_headers(path: str, answer: Answer) -> dict[str, str]:
-    """The headers of the answer to a POST of `path`: where the session is (RFC 9725 section 4.2)."""
-    return {
-        "Location": f"{path}/{answer.session_id}",
-        "ETag": _quoted(answer.etag),
-        "Accept-Patch": FRAGMENT,
-    }
+def session_headers(path: str, answer: Answer, servers: Iterable[IceServer]) -> list[tuple[str, str]]:
+    """The headers of the answer to a POST of `path`: where the session is, and what helps to a path (RFC 9725 4.2)."""
+    return [
+        ("Location", f"{path}/{answer.session_id}"),
+        ("ETag", _quoted(answer.etag)),
+        ("Accept-Patch", FRAGMENT),
+        *link_headers(servers),
+    ]
+
+
+def link_headers(servers: Iterable[IceServer]) -> list[tuple[str, str]]:
+    """The STUN and TURN servers of a viewer as headers."""
+    return [("Link", value) for server in servers for value in link_values(server)]
 
 
 def offer_untrusted(body: bytes) -> str:

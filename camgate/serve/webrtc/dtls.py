@@ -46,9 +46,10 @@ _PROFILES = (_GCM_128, rtcdtlstransport.SRTP_AES128_CM_SHA1_80)
 class DtlsFailed(RemoteError):
     """The handshake did not lead to SRTP keys."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, is_timeout: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.is_timeout = is_timeout
 
     def __str__(self) -> str:
         return f"DTLS handshake failed: {self.reason}"
@@ -231,7 +232,7 @@ class DtlsSession:
                 return await self._handshake()
             except SSL.Error as exc:
                 raise DtlsFailed("OpenSSL gave up") from exc
-        raise DtlsFailed(f"not finished within {HANDSHAKE_TIMEOUT_S:g} s")
+        raise DtlsFailed(f"not finished within {HANDSHAKE_TIMEOUT_S:g} s", is_timeout=True)
 
     async def _handshake(self) -> SrtpKeys:
         # OpenSSL's memory is for viewers who come.

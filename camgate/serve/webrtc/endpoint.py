@@ -20,6 +20,7 @@ from camgate.serve.datagrams import Address, Ancillary, PacketSocket, PathKey, R
 from camgate.serve.webrtc.attention import Attention
 from camgate.serve.webrtc.audio import AudioSender
 from camgate.serve.webrtc.dtls import Certificate
+from camgate.serve.webrtc.failures import Failures, in_words
 from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
@@ -80,6 +81,7 @@ class Endpoint:
     def __init__(self) -> None:
         self.port = 0
         self.sending = SendingMeter()
+        self.failures = Failures()
         self._certificate = Certificate()
         self.turns = Turns()
         self._attention = Attention()
@@ -220,11 +222,26 @@ class Endpoint:
 
     def _forget(self, peer: Peer) -> None:
         self._cut_off += peer.was_cut_off
+        self._note_failure(peer)
         del self._by_session[peer.session_id]
         for ufrag in peer.ufrags():
             self._by_ufrag.pop(ufrag, None)
         for key in peer.paths:
             self._release(peer, key)
+
+    def _note_failure(self, peer: Peer) -> None:
+        failure = peer.failure
+        if failure is None:
+            return
+        self.failures.count(failure)
+        log.warning(
+            "a viewer could not connect",
+            camera=peer.camera,
+            session=peer.label,
+            seen=in_words(failure, self.port, peer.age_s),
+            address=peer.address,
+            told=" ".join(peer.addresses),
+        )
 
     def peer(self, session_id: str) -> Peer | None:
         """Find a viewer by its session."""

@@ -21,6 +21,7 @@ from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.audio import AudioSender, Listener, ListenerStatistics
 from camgate.serve.webrtc.budget import Allowance, Refused
 from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprint
+from camgate.serve.webrtc.failures import GIVEN_UP_S, Failure
 from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.sender import Sender
@@ -173,6 +174,7 @@ class Peer:
         self._since_s = self._heard_s = trio.current_time()
         self._allowance = Allowance()
         self._said_dropping = False
+        self._gave_up = self._was_refused = False
         self._srtp_profile: str | None = None
         self._watching = trio.CancelScope()
         self._gone = trio.Event()
@@ -193,7 +195,8 @@ class Peer:
         try:
             keys = await self._dtls.handshake()
         except DtlsFailed as exc:
-            self.leave(str(exc))
+            self._was_refused = not exc.is_timeout
+            self.leave(str(exc), gave_up=True)
             return
         assert self._path is not None, "a handshake needs a checked address"
         self.check_format(self._sender.stream.format)
@@ -238,10 +241,33 @@ class Peer:
             self._listener.send_bye()
         self._sound = self._listener = None
 
-    def leave(self, reason: str) -> None:
-        """End the session, for `reason` in words; the goodbye goes out from the peer's own task."""
+    def leave(self, reason: str, *, gave_up: bool = False) -> None:
+        """End the session, for `reason` in words; the goodbye goes out from the peer's own task.
+
+        gave_up: the viewer goes by itself, or as it does not connect; not as something else ended.
+        """
+        if not self.closed_reason:
+            self._gave_up = gave_up
         self.closed_reason = self.closed_reason or reason
         self._watching.cancel()
+
+    @property
+    def age_s(self) -> float:
+        """How long ago its offer was answered."""
+        return trio.current_time() - self._since_s
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why it never connected; None when it did, when something else ended it, or when it just changed its mind."""
+        if self.viewer is not None or not self._gave_up:
+            return None
+        if self._was_refused:
+            return Failure.HANDSHAKE_REFUSED
+        if self.age_s < GIVEN_UP_S:
+            return None
+        if self._path is None:
+            return Failure.NO_CHECK
+        return Failure.HANDSHAKE_STALLED if self._is_pinned else Failure.NO_HANDSHAKE
 
     def check_format(self, video: VideoFormat | None) -> None:
         """End the session where the stream has become what the viewer did not ask for; no more is sent to it."""
@@ -264,7 +290,7 @@ class Peer:
         """End the session when the viewer has not been heard for `timeout_s`."""
         if now - self._heard_s > timeout_s:
             heard = "fell silent" if self.viewer is not None else "never connected"
-            self.leave(f"the viewer {heard}: nothing heard for {timeout_s:g} s")
+            self.leave(f"the viewer {heard}: nothing heard for {timeout_s:g} s", gave_up=True)
 
     @property
     def was_cut_off(self) -> bool:
@@ -394,7 +420,7 @@ class Peer:
             self._path = path
         self._dtls.receive_datagram(data)
         if self._dtls.closed_by_peer:
-            self.leave("the viewer left")
+            self.leave("the viewer left", gave_up=True)
 
     def receive_srtcp_untrusted(self, data: bytes) -> None:
         """Take an SRTCP packet; what is not authentic, not RTCP, or above the viewer's budget is dropped."""

@@ -12,6 +12,7 @@ from camgate.serve.http.access import AccessRules
 from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.identity import IDENTITY
 from camgate.serve.http.offers import OfferLane
+from camgate.wire.ice.servers import IceServer
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
 
@@ -102,6 +103,11 @@ async def test_both_ways_answer_the_same(engine: FakeEngine, web: Path, refusal:
             await compare(server, body, {"Origin": ORIGIN})
         for headers in ({}, {"Host": "[::1]:8107"}, {"Expect": "100-continue"}, {"Connection": "close"}):
             await compare(server, OFFER, headers)
+
+
+async def test_both_ways_name_the_same_turn_servers(server: Server, engine: FakeEngine) -> None:
+    engine.turn = (IceServer(("turn:a.example", "turns:b.example"), "u", "c", 60),)
+    await compare(server, OFFER, {})
 
 
 async def test_both_ways_know_the_same_cameras(server: Server) -> None:

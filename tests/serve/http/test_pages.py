@@ -7,6 +7,7 @@ import trio
 
 from camgate.config.model import ServerSettings
 from camgate.serve.http.pages import web_directory
+from camgate.wire.ice.servers import IceServer
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
 
@@ -115,3 +116,13 @@ async def test_nothing_else_is_served(server: Server, name: str) -> None:
 def test_the_pages_are_found_in_a_checkout() -> None:
     assert web_directory().name == "web"
     assert web_directory().is_dir()
+
+
+async def test_pages_say_whether_there_are_turn_servers_to_ask_for(
+    server: Server, engine: FakeEngine, web: Path
+) -> None:
+    (web / "camera.html").write_text("<head></head>")
+    assert (await server.request("GET", "/camera/front")).body == b"<head></head>"
+    engine.turn = (IceServer(("stun:s.example",)),)
+    reply = await server.request("GET", "/camera/front")
+    assert reply.body == b'<head><meta name="camgate-ice-servers" content="yes"></head>'

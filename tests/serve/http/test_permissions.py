@@ -34,6 +34,7 @@ from camgate.serve.http.permissions import (
     open_to_all,
 )
 from camgate.serve.http.whep import FRAGMENT, SDP
+from camgate.wire.ice.servers import IceServer
 from tests.fakes.accounts import access_for, basic
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
@@ -279,6 +280,22 @@ async def test_a_camera_that_one_may_not_view_is_as_one_that_is_not_there(guarde
     assert {name: value for name, value in forbidden.headers.items() if name not in ("date", "content-length")} == {
         name: value for name, value in missing.headers.items() if name not in ("date", "content-length")
     }
+
+
+async def test_turn_credentials_are_for_those_who_may_view(guarded: Server, engine: FakeEngine) -> None:
+    engine.turn = (IceServer(("turn:t.example",), "u", "credential-of-turn", 600),)
+    for method, who, target, status in (
+        ("OPTIONS", "fred", "/whep/front", 204),
+        ("OPTIONS", "fred", "/whep/yard", 404),
+        ("POST", "fred", "/whep/yard", 404),
+        ("OPTIONS", "nobody", "/whep/front", 401),
+        ("POST", "nobody", "/whep/front", 401),
+    ):
+        headers = {"Content-Type": SDP} | ({} if who == "nobody" else basic(who))
+        reply = await guarded.request(method, target, b"v=0\r\n" if method == "POST" else b"", headers)
+        assert reply.status == status
+        assert ("credential-of-turn" in str(reply)) == (status == 204)
+        assert ('username="5:fred"' in reply.headers.get("link", "")) == (status == 204)
 
 
 @pytest.mark.parametrize("page", ["camera", "embed"])

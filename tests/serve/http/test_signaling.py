@@ -16,6 +16,7 @@ from camgate.config.model import ServerSettings
 from camgate.relay.errors import CameraOffline, UnprocessableFragment
 from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.signaling import MAX_VIEWERS_PER_SOCKET
+from camgate.wire.ice.servers import IceServer
 from tests.fakes.engine import ANSWER_SDP, FakeEngine
 from tests.fakes.http import PATIENCE_S, Server, running_server
 
@@ -346,3 +347,27 @@ async def test_a_client_that_talks_without_listening_is_dropped(
             while True:
                 await client.stream.send_all(nonsense * 1000)
     assert "stopped reading" in caplog.text
+
+
+async def test_a_socket_is_told_of_turn_servers_and_again_before_their_credentials_end(
+    engine: FakeEngine, web: Path, patient_clock: MockClock
+) -> None:
+    engine.turn = (IceServer(("turn:t.example",), "anna", "c", 600.0), IceServer(("stun:s.example",)))
+    told = {
+        "type": "ice-servers",
+        "servers": [
+            {"urls": ["turn:t.example"], "username": "5:everybody", "credential": "c"},
+            {"urls": ["stun:s.example"]},
+        ],
+        "max_age": 600.0,
+    }
+    async with running_server(engine, web) as server, speaking(server) as client:
+        assert await client.hear("ice-servers") == told
+        patient_clock.jump(300)
+        assert await client.hear("ice-servers") == told
+
+
+async def test_a_socket_hears_nothing_of_turn_where_there_is_none(server: Server) -> None:
+    async with speaking(server) as client:
+        await client.say("ping")
+        assert (await client.hear("ice-servers", "pong"))["type"] == "pong"

@@ -7,6 +7,7 @@ import trio
 
 from camgate.relay.errors import BadOffer, CameraOffline, NoCommonCodec, TooManyViewers, ViewerError
 from camgate.serve.http.whep import IfMatchRequired, host_name, if_match_untrusted
+from camgate.wire.ice.servers import IceServer
 from tests.fakes.engine import ANSWER_SDP, RESTART_FRAGMENT, FakeEngine
 from tests.fakes.http import Reply, Server
 
@@ -39,6 +40,39 @@ async def test_an_offer_is_answered_with_a_session(server: Server, engine: FakeE
     assert reply.headers["accept-patch"] == "application/trickle-ice-sdpfrag"
     viewer = engine.viewers["session-1"]
     assert (viewer.camera, viewer.offer_sdp, viewer.wait_s) == ("front", OFFER.decode(), None)
+
+
+TURN = (IceServer(("stun:s.example",)), IceServer(("turn:t.example", "turns:t.example"), "anna", 'qu"ote', 600))
+LINKS = (
+    '<stun:s.example>; rel="ice-server", '
+    '<turn:t.example>; rel="ice-server"; username="5:everybody"; credential="qu\\"ote"; credential-type="password"; '
+    'max-age=600, <turns:t.example>; rel="ice-server"; username="5:everybody"; credential="qu\\"ote"; '
+    'credential-type="password"; max-age=600'
+)
+
+
+async def test_players_are_told_of_turn_servers_before_their_offer_and_with_the_answer(
+    server: Server, engine: FakeEngine
+) -> None:
+    engine.turn = TURN
+    asked = await server.request("OPTIONS", "/whep/front")
+    assert (asked.status, asked.headers["link"], asked.headers["cache-control"]) == (204, LINKS, "no-store")
+    answered = await post(server)
+    assert (answered.status, answered.headers["link"]) == (201, LINKS)
+
+
+async def test_where_there_are_no_turn_servers_there_are_no_links(server: Server) -> None:
+    assert "link" not in (await server.request("OPTIONS", "/whep/front")).headers
+    assert "link" not in (await post(server)).headers
+
+
+async def test_credentials_are_for_viewers_of_a_camera_that_is_there(server: Server, engine: FakeEngine) -> None:
+    engine.turn = TURN
+    assert "link" not in (await server.request("OPTIONS", "/whep/nobody")).headers
+    preflight = {"Origin": "https://elsewhere.example", "Access-Control-Request-Method": "POST"}
+    assert "link" not in (await server.request("OPTIONS", "/whep/front", headers=preflight)).headers
+    engine.refusal = TooManyViewers(9, retry_after_s=4)
+    assert "link" not in (await post(server)).headers
 
 
 async def test_a_join_costs_the_same_beside_many_cameras(server: Server, engine: FakeEngine) -> None:
