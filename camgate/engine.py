@@ -17,7 +17,7 @@ from camgate.auth.identity import EVERYBODY, Identity
 from camgate.auth.leases import Leases
 from camgate.base.shallow import shallow
 from camgate.choice import Choice, choose
-from camgate.config.model import Settings
+from camgate.config.model import STUN, Settings
 from camgate.load.watch import LoadWatch
 from camgate.relay.audio import AudioStream
 from camgate.relay.errors import (
@@ -37,14 +37,17 @@ from camgate.serve.rtsp.guests import Guests
 from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.ice_servers import IceServers
+from camgate.serve.webrtc.interfaces import watch_interfaces
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, Sound
+from camgate.serve.webrtc.public_address import PublicAddress
 from camgate.transcode.pool import TranscoderPool
 from camgate.transcode.snapshots import Snapshots
 from camgate.transcode.sounds import OPUS, SoundPool
 from camgate.wire.ice.servers import IceServer
 from camgate.wire.sdp.answer import (
     PLAYOUT_DELAY_URI,
+    Candidate,
     LocalTransport,
     SentTrack,
     build_answer,
@@ -84,6 +87,9 @@ more viewer would be connected late, and make others too late. Many alone are a 
 wait alone is a busy machine."""
 JOINS_RETRY_S = 3.0
 
+MAPPED_PRIORITY = (100 << 24) | (65535 << 8) | 255
+"""RFC 8445 section 5.1.2.1, with the preference of server-reflexive candidates: after all others of UDP."""
+
 
 class Engine:
     """Answers offers for the cameras of `registry` with viewers of `endpoint`."""
@@ -102,7 +108,8 @@ class Engine:
         self._endpoint = endpoint
         self._rtsp = rtsp
         self._leases = Leases() if leases is None else leases
-        self._addresses = AddressBook(settings.webrtc.advertise)
+        self._public = PublicAddress(settings.webrtc.stun, endpoint.questions, lambda: endpoint.port)
+        self._addresses = AddressBook(settings.webrtc.advertise, self._public.addresses)
         self._ice_servers = IceServers(settings.webrtc)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
         self._identities: WeakKeyDictionary[Peer, Identity] = WeakKeyDictionary()
@@ -112,6 +119,14 @@ class Engine:
         self.sounds = SoundPool()
         """All four run by the app."""
         self._deriver = self.transcoders if self.transcoders.is_on else None
+
+    async def watch_addresses(self) -> None:
+        """Keep what viewers are told of our addresses true; run by the app."""
+        self._addresses.look_again()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(watch_interfaces, self._addresses.look_again)
+            if STUN in self._settings.webrtc.advertise:
+                nursery.start_soon(self._public.run)
 
     async def answer_offer(
         self, camera: str, offer_sdp: str, *, identity: Identity = EVERYBODY, host: str | None, wait_s: float | None
@@ -203,7 +218,18 @@ class Engine:
 
     def _transport(self, peer: Peer) -> LocalTransport:
         candidates = host_candidates(peer.addresses, self._endpoint.port, tcp=self._endpoint.tcp.is_listening)
+        candidates += self._mapped_candidates(peer.addresses)
         return LocalTransport(peer.local.ufrag, peer.local.pwd, peer.fingerprint, candidates)
+
+    def _mapped_candidates(self, addresses: list[str]) -> tuple[Candidate, ...]:
+        """Return candidates for ports that a NAT has given us instead of our own, should it let viewers in there."""
+        if STUN not in self._settings.webrtc.advertise:
+            return ()
+        mapped = [mapping for mapping in self._public.other_ports() if mapping[0] in addresses]
+        return tuple(
+            Candidate(host, port, MAPPED_PRIORITY, 2 * len(addresses) + place)
+            for place, (host, port) in enumerate(mapped, start=1)
+        )
 
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
         """Restart ICE when the fragment brings new credentials; see `serve.http.engine.MediaEngine`."""

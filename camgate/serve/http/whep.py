@@ -11,6 +11,7 @@ from http import HTTPStatus
 
 from quart import request
 from quart_trio import QuartTrio
+from werkzeug.datastructures import Headers
 from werkzeug.http import parse_etags
 
 from camgate.auth.identity import Action, Identity
@@ -76,7 +77,7 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
         wait, host = request.args.get("wait"), request.headers.get("Host")
         answer = await start_session(engine, camera, await _body(), asking(), host=host, wait=wait)
         servers = engine.ice_servers(asking())
-        headers = session_headers(request.root_path + request.path, answer, servers)
+        headers = Headers(session_headers(request.root_path + request.path, answer, servers))
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
 
     @app.get("/whep/<camera>")
@@ -89,11 +90,11 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @app.route("/whep/<camera>", methods=["OPTIONS"])
     @needs(Action.VIEW, "camera")
     async def show_endpoint_options(camera: str) -> Response:
-        headers = [*_ENDPOINT_HEADERS.items(), ("Cache-Control", "no-store")]
+        headers = Headers({**_ENDPOINT_HEADERS, "Cache-Control": "no-store"})
         # RFC 9725 section 4.6: a player may need the servers before it makes its offer. Only of a camera that is there
         # has the gate asked whether one may view it.
         if engine.has_camera(camera):
-            headers += link_headers(engine.ice_servers(asking()))
+            headers.extend(link_headers(engine.ice_servers(asking())))
         return Response(status=204, headers=headers)
 
 

@@ -2,13 +2,14 @@
 
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import ifaddr
 import trio
 
 from camgate.base.log import get_logger
+from camgate.config.model import STUN
 
 log = get_logger("webrtc.addresses")
 
@@ -38,11 +39,13 @@ def local_addresses() -> list[str]:
 class AddressBook:
     """Knows the addresses for answers, and remembers them for a while: finding them costs more than an answer does.
 
-    advertise: `auto` (local addresses), addresses or names, as configured.
+    advertise: `auto` (local addresses), `stun` (those by which STUN servers see us), addresses or names, as configured.
+    public: gives what `stun` stands for at the moment.
     """
 
-    def __init__(self, advertise: Sequence[str]) -> None:
+    def __init__(self, advertise: Sequence[str], public: Callable[[], list[str]] = list) -> None:
         self._advertise = tuple(advertise)
+        self._public = public
         self._local: list[str] = []
         self._local_until_s = float("-inf")
         self._names: dict[str, tuple[float, list[str]]] = {}
@@ -63,6 +66,18 @@ class AddressBook:
             addresses += self._local_addresses()
         return list(dict.fromkeys(addresses)) or ["127.0.0.1"]
 
+    def look_again(self) -> None:
+        """Take what local addresses there are now, and tell of what has changed since the last look."""
+        if AUTO not in self._advertise:
+            return
+        before, now = self._local, local_addresses()
+        was_known = self._local_until_s > float("-inf")
+        self._local, self._local_until_s = now, trio.current_time() + REMEMBERED_S
+        if was_known and set(now) != set(before):
+            came = [address for address in now if address not in before]
+            gone = [address for address in before if address not in now]
+            log.info("this machine's addresses have changed", came=" ".join(came), gone=" ".join(gone))
+
     def _local_addresses(self) -> list[str]:
         now = trio.current_time()
         if now >= self._local_until_s:
@@ -70,6 +85,8 @@ class AddressBook:
         return self._local
 
     async def _resolve(self, entry: str) -> list[str]:
+        if entry == STUN and entry in self._advertise:
+            return self._public()
         try:
             return [str(ipaddress.ip_address(entry.strip("[]").partition("%")[0]))]
         except ValueError:

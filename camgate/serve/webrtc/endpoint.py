@@ -24,6 +24,7 @@ from camgate.serve.webrtc.failures import Failures, in_words
 from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
+from camgate.serve.webrtc.public_address import StunQuestions
 from camgate.serve.webrtc.sender import Sender, SenderStatistics
 from camgate.serve.webrtc.tcp import TcpSide
 from camgate.serve.webrtc.turns import Turns
@@ -82,6 +83,7 @@ class Endpoint:
         self.port = 0
         self.sending = SendingMeter()
         self.failures = Failures()
+        self.questions = StunQuestions(self._send_to)
         self._certificate = Certificate()
         self.turns = Turns()
         self._attention = Attention()
@@ -138,6 +140,13 @@ class Endpoint:
             while True:
                 # In no variable, which would keep the last viewer until the next one comes.
                 nursery.start_soon(await self._to_start.receive())
+
+    def _send_to(self, datagram: bytes, address: Address) -> bool:
+        family = socket.AF_INET if len(address) == 2 else socket.AF_INET6
+        for udp in self._sockets:
+            if udp.family == family:
+                return Route(udp, address, []).send(datagram)
+        return False
 
     @property
     def viewer_count(self) -> int:
@@ -332,6 +341,8 @@ class Endpoint:
         peer = self._by_path.get(key)
         if peer is not None:
             peer.receive_check_answer_untrusted(message, peer.paths[key])
+        elif self.questions.are_open:
+            self.questions.receive_untrusted(message, address)
 
     def _receive_check_untrusted(self, message: stun.StunMessage, key: PathKey, make_route: MakeRoute) -> None:
         peer = self._by_ufrag.get(message.username.partition(":")[0])

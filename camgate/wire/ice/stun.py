@@ -169,6 +169,12 @@ def build_binding_request(
     return _sign(BINDING_REQUEST, transaction_id, attributes, password)
 
 
+def build_binding_query(transaction_id: bytes) -> bytes:
+    """Build a Binding request to a STUN server, which knows no passwords (RFC 8489 section 8)."""
+    covered = _HEADER.pack(BINDING_REQUEST, 8, MAGIC_COOKIE, transaction_id)
+    return covered + _fingerprint(covered)
+
+
 def read_mapped_address(message: StunMessage) -> tuple[str, int] | None:
     """Return the XOR-MAPPED-ADDRESS of a Binding success, or None."""
     data, offset = message.data, HEADER_BYTES
@@ -203,4 +209,8 @@ def _sign(message_type: int, transaction_id: bytes, attributes: bytes, password:
     signed = _HEADER.pack(message_type, length, MAGIC_COOKIE, transaction_id) + attributes
     signed += _attribute(_MESSAGE_INTEGRITY, hmac.digest(password, signed, "sha1"))
     covered = struct.pack(">HH", message_type, length + 8) + signed[4:]
-    return covered + _attribute(_FINGERPRINT, (zlib.crc32(covered) ^ _FINGERPRINT_XOR).to_bytes(4, "big"))
+    return covered + _fingerprint(covered)
+
+
+def _fingerprint(covered: bytes) -> bytes:
+    return _attribute(_FINGERPRINT, (zlib.crc32(covered) ^ _FINGERPRINT_XOR).to_bytes(4, "big"))

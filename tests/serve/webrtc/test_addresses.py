@@ -119,3 +119,15 @@ async def test_who_asks_for_slow_names_takes_no_threads_from_cameras(names: Name
                 await trio.lowlevel.checkpoint()
         assert trio.to_thread.current_default_thread_limiter().available_tokens == free
         names.released.set()
+
+
+async def test_stun_stands_for_what_the_servers_see_at_the_moment() -> None:
+    seen = ["203.0.113.7"]
+    book = AddressBook(["stun", "192.0.2.1"], lambda: seen)
+    assert await book.candidates(None) == ["203.0.113.7", "192.0.2.1"]
+    seen = ["203.0.113.9"]
+    assert await book.candidates(None) == ["203.0.113.9", "192.0.2.1"]
+
+
+async def test_a_viewer_that_came_by_a_machine_called_stun_has_nothing_to_do_with_it(names: Names) -> None:
+    assert await AddressBook(["192.0.2.1"], lambda: ["203.0.113.7"]).candidates("stun") == ["192.0.2.5", "192.0.2.1"]

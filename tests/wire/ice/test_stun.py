@@ -100,3 +100,11 @@ def test_what_we_build_we_read(transaction_id: bytes, username: str, priority: i
     built = stun.build_binding_request(transaction_id, username, PASSWORD, priority=priority, tie_breaker=1)
     message = stun.parse_stun_untrusted(built)
     assert (message.transaction_id, message.username, message.priority) == (transaction_id, username, priority)
+
+
+def test_a_question_to_a_server_is_read_by_aioice() -> None:
+    query = stun.build_binding_query(bytes(range(12)))
+    theirs = aioice.stun.parse_message(query)
+    assert (theirs.message_method, theirs.message_class) == (aioice.stun.Method.BINDING, aioice.stun.Class.REQUEST)
+    assert theirs.transaction_id == bytes(range(12))
+    assert stun.parse_stun_untrusted(query).message_type == stun.BINDING_REQUEST
