@@ -119,15 +119,16 @@ async def _look_at_running(case: Case, findings: list[Finding]) -> Told:
     if not any(knock.reply is reach.Reply.ANSWERED for knock in knocks):
         return Told()
     media = ["127.0.0.1", *local_addresses()]
-    findings.append(
-        reach.judge_media(reach.MEDIA_UDP, settings.webrtc.port, await reach.knock_udp(settings.webrtc.port, media))
-    )
+    media_port = settings.webrtc.port
+    findings.append(reach.judge_media(reach.MEDIA_UDP, media_port, await reach.knock_udp(media_port, media)))
+    if settings.webrtc.tcp:
+        findings.append(reach.judge_media(reach.MEDIA_TCP, media_port, await reach.knock_tcp(media_port, media)))
     told = await ask_all(server)
     if told.why_not:
         findings.append(Finding(RUNNING, OK, f"tells nothing of its cameras: {told.why_not}"))
     live = next((each["name"] for each in told.cameras or [] if each.get("state") == "live"), None)
     if live is not None:
-        findings.append(await reach.try_to_join(server, live, settings.webrtc.port, media))
+        findings.append(await reach.try_to_join(server, live, media_port, media))
     return told
 
 

@@ -55,7 +55,8 @@ def judge_neighbours(settings: Settings, addresses: Addresses) -> Finding:
     if not addresses.told:
         to_do = "give this machine an address, or name one in webrtc.advertise"
         return Finding(OTHERS, FAILED, "viewers would be told no address but loopback's", to_do)
-    return Finding(OTHERS, OK, f"they are told {many(addresses.told)}, UDP port {settings.webrtc.port}")
+    road = "UDP and TCP" if settings.webrtc.tcp else "UDP"
+    return Finding(OTHERS, OK, f"they are told {many(addresses.told)}, {road} port {settings.webrtc.port}")
 
 
 def judge_elsewhere(settings: Settings, addresses: Addresses) -> Finding:

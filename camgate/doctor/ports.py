@@ -33,11 +33,15 @@ class Port:
 def ports_of(settings: Settings) -> list[Port]:
     """Return the ports that camgate listens on; those that it may choose itself are left out."""
     server, rtsp = settings.server, settings.rtsp_server
-    media = Port("WebRTC port", "webrtc.port", "udp", "0.0.0.0", settings.webrtc.port)
+    media = [
+        Port("WebRTC port, " + protocol.upper(), "webrtc.port", protocol, "0.0.0.0", settings.webrtc.port)
+        for protocol in ("udp", "tcp")
+        if protocol == "udp" or settings.webrtc.tcp
+    ]
     found = [
         _listener(HTTP, "server.listen", server.listen),
         _listener("Redirect port", "server.redirect_listen", server.redirect_listen),
-        media,
+        *media,
         _listener("RTSP port", "rtsp_server.listen", rtsp.listen),
     ]
     return [each for each in found if each is not None and each.port]

@@ -95,12 +95,14 @@ async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(
     assert url_code == 0, from_elsewhere
     assert from_elsewhere["Pages"][0]["verdict"] == "ok"
     assert "ICE checks are answered at" in from_elsewhere["Media by UDP"][0]["what"]
+    assert "connections are taken at" in from_elsewhere["Media by TCP"][0]["what"]
     assert code == 0, found
     process = f"camgate (process {command.process.pid})"
     assert found["HTTP port"][0]["what"].startswith(f"{process} listens on 127.0.0.1:{http}")
-    assert found["WebRTC port"][0]["what"].startswith(f"{process} listens on 0.0.0.0:{media}")
+    assert found["WebRTC port, UDP"][0]["what"].startswith(f"{process} listens on 0.0.0.0:{media}")
     assert f"127.0.0.1:{http}" in found["Pages reached"][0]["what"]
     assert found["Media by UDP"][0]["verdict"] == "ok"
+    assert found["Media by TCP"][0]["what"].startswith(f"port {media} takes connections at 127.0.0.1")
     assert "ICE checks by UDP are answered at 127.0.0.1" in found["Joining a camera"][0]["what"]
     ended = [line for line in command.lines if "viewer" in line]
     assert len(ended) == 2, command.lines

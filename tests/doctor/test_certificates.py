@@ -43,8 +43,9 @@ def test_files_that_are_none(tmp_path: Path) -> None:
     (tmp_path / "camera.pem").write_text("nonsense")
     missing = Settings(cameras={}, rtsp_server=RtspServerSettings(tls_certificate=str(tmp_path / "none.pem")))
     wrong = Settings(cameras={}, rtsp_server=RtspServerSettings(tls_certificate=str(tmp_path / "camera.pem")))
-    reasons = ("No such file or directory", "no certificate and key in PEM that fit")  # as `camgate run` says it
-    for settings, reason in zip((missing, wrong), reasons, strict=True):
+    for settings in (missing, wrong):
         (finding,) = look_at_certificates(settings)
-        assert (finding.verdict, finding.what.endswith(reason)) == (FAILED, True)
+        assert finding.verdict is FAILED
+        assert str(tmp_path) in finding.what
+        assert finding.to_do
     assert look_at_certificates(Settings(cameras={})) == []

@@ -55,7 +55,14 @@ def test_a_process_is_known_as_camgate_by_its_command_line(tmp_path: Path) -> No
 
 def test_which_ports_are_looked_at() -> None:
     settings = Settings(cameras={}, rtsp_server=RtspServerSettings(listen="[::]:8554"))
-    assert list(map(str, ports_of(settings))) == ["127.0.0.1:8107 (TCP)", "0.0.0.0:8108 (UDP)", "[::]:8554 (TCP)"]
+    assert list(map(str, ports_of(settings))) == [
+        "127.0.0.1:8107 (TCP)",
+        "0.0.0.0:8108 (UDP)",
+        "0.0.0.0:8108 (TCP)",
+        "[::]:8554 (TCP)",
+    ]
+    without_tcp = Settings(cameras={}, webrtc=WebRtcSettings(tcp=False))
+    assert [port.protocol for port in ports_of(without_tcp)] == ["tcp", "udp"]
     free = Settings(cameras={}, server=ServerSettings(listen="localhost:0"), webrtc=WebRtcSettings(port=0))
     assert ports_of(free) == []
 
