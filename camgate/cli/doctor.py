@@ -37,6 +37,9 @@ def doctor(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_cameras: Annotated[bool, typer.Option("--no-cameras", help="Leave the cameras alone.")] = False,
+    outside: Annotated[
+        bool, typer.Option("--outside", help="Also ask the configured STUN and TURN servers, beyond this machine.")
+    ] = False,
     url: Annotated[
         str | None,
         typer.Option(metavar="URL", help=f"Instead: look at a camgate elsewhere; {TOKEN_VARIABLE} is its token."),
@@ -66,7 +69,7 @@ def doctor(
         text = _text_of(config)
         if text is not None:
             register_secrets_in(text)
-        case = _case(config, with_cameras=not no_cameras)
+        case = _case(config, with_cameras=not no_cameras, with_outside=outside)
         examination = trio.run(examine, case)
         findings = examination.findings
         if bundle is not None:
@@ -123,7 +126,7 @@ def _text_of(given: Path | None) -> str | None:
         return None
 
 
-def _case(given: Path | None, *, with_cameras: bool) -> Case:
+def _case(given: Path | None, *, with_cameras: bool, with_outside: bool) -> Case:
     """Return what there is to look at: a config, a config with mistakes, or none."""
     file = None
     problems: tuple[Problem, ...] = ()
@@ -140,5 +143,6 @@ def _case(given: Path | None, *, with_cameras: bool) -> Case:
         problems=problems,
         warnings=tuple(warnings_of(settings)) if file and not problems else (),
         with_cameras=with_cameras,
+        with_outside=with_outside,
         token=_token() or own_token(settings, os.environ, time.time()),
     )

@@ -2,5 +2,5 @@
 
 A module a kind of check. Each has thin probes, which ask the system, and pure functions that judge what it said and
 return `Finding`s; `examine` runs them all. Nothing is sent off this machine but to the configured cameras, unless one
-asks for it (`--url`, `--ntp-server`).
+asks for it (`--url`, `--outside`).
 """

@@ -16,7 +16,7 @@ from camgate.config.address import split_listen
 from camgate.config.errors import Problem
 from camgate.config.exposure import exposures
 from camgate.config.model import Settings
-from camgate.doctor import certificates, clock, container, machine, network, outside, ports, reach, versions
+from camgate.doctor import certificates, clock, container, machine, network, outside, ports, reach, servers, versions
 from camgate.doctor.cameras import look_at_cameras
 from camgate.doctor.daemon import Server, Told, ask_all
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding
@@ -34,7 +34,8 @@ class Case:
     """Whom the doctor looks at.
 
     settings: of the config; defaults where it is not in order, and then `problems` says why. file: its name; None where
-    there is none. warnings: what `camgate check` warns of. token: for a running camgate that wants one.
+    there is none. warnings: what `camgate check` warns of. with_outside: whether STUN and TURN servers may be asked.
+    token: for a running camgate that wants one.
     """
 
     settings: Settings
@@ -42,6 +43,7 @@ class Case:
     problems: tuple[Problem, ...] = ()
     warnings: tuple[str, ...] = ()
     with_cameras: bool = True
+    with_outside: bool = False
     token: str = field(default="", repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
@@ -62,6 +64,10 @@ async def examine(case: Case) -> Examination:
     if not case.problems and await _look_at_ports(case, findings):
         told = await _look_at_running(case, findings)
     findings += outside.look_outside(settings, local_addresses()) if not case.problems else []
+    if not case.problems:
+        findings += await _guarded_async(
+            servers.SERVERS, lambda: servers.look_at_servers(settings, is_asked=case.with_outside)
+        )
     findings += certificates.look_at_certificates(settings)
     findings += _machine(case)
     if not case.with_cameras:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.exposure import exposures
-from camgate.config.model import Settings
+from camgate.config.model import STUN, Settings
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding, many
 
 EXPOSURE, OTHERS, ELSEWHERE = "Listening beyond this machine", "Browsers on this network", "Browsers on other networks"
@@ -62,12 +62,16 @@ def judge_neighbours(settings: Settings, addresses: Addresses) -> Finding:
 def judge_elsewhere(settings: Settings, addresses: Addresses) -> Finding:
     """Say what browsers beyond the router need."""
     port = settings.webrtc.port
-    public = [name for name in addresses.told if not is_private(name)]
+    # Of what STUN servers see, the log of a running camgate tells.
+    public = [name for name in addresses.told if name == STUN or not is_private(name)]
     if public:
         to_do = (
             f"if they see no picture: is UDP and TCP port {port} open, and forwarded to this machine, at {public[0]}?"
         )
         return Finding(ELSEWHERE, OK, f"they are told {many(public)}; {to_do}")
+    if settings.webrtc.turn:
+        what = f"they are told private addresses, and of a TURN server ({many(settings.webrtc.turn)})"
+        return Finding(ELSEWHERE, OK, f"{what}, by which they reach them if that is in this network")
     if is_loopback(split_listen(settings.server.listen)[0]):
         return Finding(ELSEWHERE, OK, f"none, as camgate listens on this machine only; behind a proxy {_way_in(port)}")
     what = f"they are told {many(addresses.told) or 'nothing'}: private addresses, which only this network reaches"
@@ -77,7 +81,7 @@ def judge_elsewhere(settings: Settings, addresses: Addresses) -> Finding:
 def _way_in(port: int) -> str:
     return (
         f"forward UDP and TCP port {port} to this machine at the router, and write its public name or address in "
-        'webrtc.advertise = ["auto", "…"]; or let them in by VPN'
+        'webrtc.advertise = ["auto", "…"]; or name a TURN server ([webrtc.turn.NAME]); or let them in by VPN'
     )
 
 

@@ -36,6 +36,10 @@ CANARIES = {
     "hash of an account": HASH.rpartition("$")[2],
     "value of a mistyped key": "canary-mistyped",
     "secret of a table of tomorrow": "canary-turn-secret",
+    "secret of a turn server": "canary-turn-shared",
+    "password of a turn server": "canary-turn-password",
+    "login of a callback": "canary-callback",
+    "key of an issuer's address": "canary-jwks-key",
     "comment": "canary-comment",
     "token": TOKEN.rpartition(".")[2],
     "claims of a token": TOKEN.split(".")[1],
@@ -52,6 +56,19 @@ directory = "logs"
 [auth.users.anna]
 password_hash = "{HASH}"
 roles = ["viewer"]
+[auth.callback]
+url = "https://anna:{CANARIES["login of a callback"]}@auth.example.org/ask"
+[auth.issuers.home]
+issuer = "https://id.example.org"
+audience = ["camgate"]
+jwks_url = "https://id.example.org/keys?apikey={CANARIES["key of an issuer's address"]}"
+[webrtc.turn.own]
+urls = ["turn:192.0.2.50:3478"]
+secret = "{CANARIES["secret of a turn server"]}"
+[webrtc.turn.bought]
+urls = ["turns:turn.example.org:443"]
+username = "camgate"
+password = "{CANARIES["password of a turn server"]}"
 [rtsp_server]
 listen = "127.0.0.1:8554"
 [rtsp_server.users.recorder]
@@ -223,7 +240,7 @@ def test_hosts_of_cameras_are_hidden_when_asked_for(directory: Path) -> None:
     for host in ("192.0.2.10", "192.0.2.100", "192.0.2.101", "cam.example.org"):
         assert host not in texts
     # The same host has the same name wherever it stands, and another one another.
-    lines = [line.partition("://")[2] for line in members["config.toml"].splitlines() if line.startswith("url")]
+    lines = [line.partition("://")[2] for line in members["config.toml"].splitlines() if line.startswith('url = "rtsp')]
     hosts = [line.rpartition("@")[2].replace("/", ":").partition(":")[0] for line in lines]
     assert all(host.startswith("host-") for host in hosts)
     assert len(hosts) == 5
