@@ -183,17 +183,16 @@ class CameraFeed:
             self.overview_news.announce()
             self.figures_news.announce()
 
-    def news_since(self, version: int, names: frozenset[str] | None, present: frozenset[str]) -> list[str]:
-        """The messages that tell of those cameras of `present` that are news after `version`.
+    def news(self, present: frozenset[str], told: frozenset[str], version: int, *, is_overview: bool) -> list[str]:
+        """The messages that tell of those cameras of `present` that are news after `version`, or are not `told` yet.
 
-        names: as in `listen`: for an overview only what has visibly changed is news.
+        is_overview: only what has visibly changed is news.
         """
-        cameras = self._cameras
-        if names is None:
-            news = [name for name, camera in cameras.items() if camera.changed > version and name in present]
-        else:
-            news = [name for name in present if cameras[name].described > version]
-        return [f'{{"type":"camera","camera":{cameras[name].facts}}}' for name in news]
+        return [
+            f'{{"type":"camera","camera":{camera.facts}}}'
+            for name, camera in self._cameras.items()
+            if name in present and ((camera.changed if is_overview else camera.described) > version or name not in told)
+        ]
 
     def facts_in_order(self) -> Iterator[tuple[str, str]]:
         """Every camera's name and what is told of it, in the engine's order."""
@@ -247,7 +246,9 @@ class _Audience:
         messages = self._missed.get((version, told))
         if messages is None:
             removed = [_encode({"type": "camera-removed", "name": name}) for name in sorted(told - present)]
-            messages = self._missed[version, told] = removed + self._feed.news_since(version, self._names, present)
+            is_overview = self._names is None
+            messages = removed + self._feed.news(present, told, version, is_overview=is_overview)
+            self._missed[version, told] = messages
         return present, messages
 
     def _look(self) -> frozenset[str]:
