@@ -43,6 +43,11 @@ def scope(target: bytes, *headers: tuple[bytes, bytes], **fields: object) -> dic
         (scope(b"/", (b"origin", b"http://evil.example"), method="POST"), 403),
         (scope(b"/", (b"origin", b"http://evil.example"), method="BREW"), 403),
         (scope(b"/ws", (b"origin", b"http://evil.example"), type="websocket"), 403),
+        (scope(b"/ws", (b"host", b"localhost"), (b"origin", b"http://localhost"), type="websocket", scheme="wss"), 403),
+        (
+            scope(b"/ws", (b"host", b"localhost"), (b"origin", b"https://localhost"), type="websocket", scheme="wss"),
+            None,
+        ),
         (scope(b"/ws", type="websocket"), None),
     ],
 )
