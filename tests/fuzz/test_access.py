@@ -53,7 +53,11 @@ def test_headers_and_queries() -> None:
         st.tuples(st.sampled_from([b"authorization", b"Cookie", b"cookie", b"host"]), values), max_size=4
     )
 
-    @given(headers, st.binary(max_size=40) | st.binary(max_size=20).map(lambda rest: b"token=" + rest))
+    @given(
+        headers,
+        st.binary(max_size=40)
+        | st.builds(lambda rest, fields: b"token=" + rest + b"&a" * fields, st.binary(max_size=20), st.integers(0, 99)),
+    )
     def fuzz(given_headers: list[tuple[bytes, bytes]], query: bytes) -> None:
         scope: dict[str, Any] = {"client": ("192.0.2.1", 5), "headers": given_headers, "query_string": query}
         try:

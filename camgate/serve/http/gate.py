@@ -15,7 +15,7 @@ from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
-from camgate.serve.http.identity import IDENTITY, Groups, identify
+from camgate.serve.http.identity import IDENTITY, UNSEEN, Groups, identify
 from camgate.serve.http.permissions import NEEDED, Needed, Permissions
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import common_headers
@@ -99,7 +99,12 @@ class Guard:
         if action is None or _is_preflight(scope):
             return
         identity = await identify(self._access, scope, Wanted(action, needed.camera, needed.need.everywhere))
-        self._check(identity, needed)
+        try:
+            self._check(identity, needed)
+        except UnknownCamera:
+            if not (needed.need.is_page and _takes_html(scope)):
+                raise
+            scope[UNSEEN] = True
         scope[IDENTITY] = identity
         scope[NEEDED] = needed
 
@@ -146,6 +151,10 @@ def _wants_page(scope: Any) -> bool:
     is_framed = header(scope, b"sec-fetch-dest") in ("iframe", "frame", "embed", "object")
     if is_framed and header(scope, b"sec-fetch-site") != "same-origin":
         return False
+    return _takes_html(scope)
+
+
+def _takes_html(scope: Any) -> bool:
     return "text/html" in (header(scope, b"accept") or "")
 
 

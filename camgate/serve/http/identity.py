@@ -16,9 +16,12 @@ from camgate.auth.identity import EVERYBODY, Action, Identity
 
 IDENTITY = "camgate.identity"
 """The key of the ASGI scope."""
+UNSEEN = "camgate.unseen"
+"""In the scope where the page of a camera is wanted by somebody who may not view it."""
 SESSION_COOKIE = "camgate_session"
 SHARE_COOKIE = "camgate_share"
 TOKEN_PARAMETER = "token"
+MAX_QUERY_FIELDS = 64
 MAX_LOGIN_CHARS = 1024
 MAX_QUERY_CHARS = 16_384
 Groups = Callable[[str], tuple[str, ...]]
@@ -104,7 +107,11 @@ def credentials_untrusted(scope: Any) -> Credentials:
     if authorization is not None:
         return replace(_authorization(address, authorization), query=query)
     if "token=" in query:
-        for key, value in parse_qsl(query, max_num_fields=64):
+        try:
+            fields = parse_qsl(query, max_num_fields=MAX_QUERY_FIELDS)
+        except ValueError:
+            raise LoginRefused(f"the address has more than {MAX_QUERY_FIELDS} parameters beside the token") from None
+        for key, value in fields:
             if key == TOKEN_PARAMETER:
                 return Credentials(address=address, bearer=value, query=query)
     if cookie is None:

@@ -13,7 +13,7 @@ import camgate
 from camgate.auth.identity import Action
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
-from camgate.serve.http.identity import Sight, asking
+from camgate.serve.http.identity import UNSEEN
 from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.responses import Response
 
@@ -102,8 +102,7 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
     """Add the wall, the camera pages, the player for embedding and the static files."""
 
     async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = OWN_PAGES) -> Response:
-        # Of cameras that one may not view, the page is that of one that is not there: hence not by the gate alone.
-        is_known = camera is None or (engine.has_camera(camera) and camera in Sight(asking(), engine.groups))
+        is_known = camera is None or (engine.has_camera(camera) and UNSEEN not in request.scope)
         # To people the page itself says that there is no such camera, in words and with links: hence HTML and 404.
         if camera is not None and not is_known and "text/html" not in request.headers.get("Accept", ""):
             raise UnknownCamera(camera)
@@ -116,12 +115,12 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
         return await page("index.html")
 
     @app.get("/camera/<name>")
-    @needs(Action.VIEW)
+    @needs(Action.VIEW, "name", is_page=True)
     async def show_camera(name: str) -> Response:
         return await page("camera.html", name)
 
     @app.get("/embed/<name>")
-    @needs(Action.VIEW)
+    @needs(Action.VIEW, "name", is_page=True)
     async def show_embedded(name: str) -> Response:
         return await page("embed.html", name, frame_ancestors)
 

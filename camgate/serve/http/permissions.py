@@ -28,12 +28,14 @@ class Need:
 
     action: None for a route that is open to all. camera: the part of the address that names the camera which the
     action is about; None where it is about camgate itself (`everywhere`), or about those cameras that one may use it
-    for.
+    for. is_page: whether people are shown the route's own page of a camera that is not there, also where that is
+    because they may not view it.
     """
 
     action: Action | None
     camera: str | None = None
     everywhere: bool = False
+    is_page: bool = False
 
 
 OPEN = Need(None)
@@ -51,9 +53,11 @@ NOTHING = Needed(OPEN)
 """For addresses without a route: their 404 tells nothing."""
 
 
-def needs(action: Action, camera: str | None = None, *, everywhere: bool = False) -> Callable[[View], View]:
+def needs(
+    action: Action, camera: str | None = None, *, everywhere: bool = False, is_page: bool = False
+) -> Callable[[View], View]:
     """Declare what a route needs; see `Need`."""
-    return _declare(Need(action, camera, everywhere))
+    return _declare(Need(action, camera, everywhere, is_page))
 
 
 def open_to_all(view: View) -> View:

@@ -420,6 +420,12 @@ async def test_garbled_logins_are_refused_in_words(guarded: Server, sent: bytes)
     assert (await guarded.request("GET", "/api/v1/cameras", headers=basic("alice"))).status == 200
 
 
+async def test_a_token_among_too_many_parameters_is_refused_in_words(guarded: Server) -> None:
+    reply = await guarded.request("GET", "/api/v1/cameras?token=x" + "&a=b" * 100)
+    assert reply.status == 401
+    assert "more than 64 parameters" in reply.problem()["detail"]
+
+
 async def test_pages_that_may_use_us_may_read_why_they_are_refused(
     engine: FakeEngine, web: Path, access: Access
 ) -> None:
