@@ -149,9 +149,13 @@ async def _run_parts(
             nursery.start_soon(ask_for_key_frames, camera, source.stream)
         if sockets.rtsp and guests:
             users = settings.rtsp_server.users
+            # In clear only, so where it cannot be overheard.
+            takes_tokens = sockets.rtsp.tls is not None and not access.is_open
             service = RtspService(
                 registry=registry,
-                access=lambda _path: users or None,
+                access=lambda _path: users if users or takes_tokens else None,
+                admit_login=access.admit_player if takes_tokens else None,
+                leases=access.leases,
                 admit=engine.admit_reader,
                 guests=guests,
                 tls=sockets.rtsp.tls,

@@ -44,7 +44,8 @@ def exposures(settings: Settings) -> Iterator[Exposure]:
     if _is_open(listen) and not settings.auth.is_on:
         yield Exposure("server.listen", listen, ADD_ADMIN)
     rtsp = settings.rtsp_server
-    if rtsp.listen and _is_open(rtsp.listen) and not rtsp.users:
+    takes_tokens = bool(rtsp.tls_certificate) and settings.auth.is_on
+    if rtsp.listen and _is_open(rtsp.listen) and not rtsp.users and not takes_tokens:
         yield Exposure("rtsp_server.listen", rtsp.listen, ADD_RECORDER)
 
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs
 import trio
 from trio.abc import Stream as ByteStream
 
+from camgate.auth.identity import Identity
 from camgate.base.log import get_logger
 from camgate.relay.errors import CameraOffline, TrackGone, UnknownCamera, ViewerError
 from camgate.serve.rtsp.description import StreamTrack, describe_tracks, tracks_of
@@ -110,15 +111,17 @@ class Connection:
         self._udp = udp
         self._pace = Pace(TURNS_PER_S, TURNS_BURST, trio.current_time())
         self._wanting = ExitStack()
+        self._holding = ExitStack()
         self._described: dict[str, DescribedCamera] = {}
         self._ssrcs: dict[str, int] = {}
         self._sending = trio.Lock()
         self._was_cut = False
+        self._identity: Identity | None = None
 
     async def run(self) -> None:
         """Converse until the end; cancelled, say goodbye first."""
         try:
-            with self._wanting:
+            with self._wanting, self._holding:
                 async with trio.open_nursery() as nursery:
                     await self._converse(nursery)
                     nursery.cancel_scope.cancel()
@@ -158,8 +161,9 @@ class Connection:
                 await self._describe(path, query)
             case PlayRequested(path, tracks):
                 await self._start_playing(path, tracks, nursery)
-            case LoginRefused():
-                await self._refuse_login()
+            case LoginRefused(path, username, password):
+                if not await self._is_let_in(path, username, password):
+                    await self._refuse_login()
             case ConnectionEnded(reason, is_fault):
                 write = log.warning if is_fault else log.info
                 write("RTSP connection ended", address=self._guest.place, reason=reason)
@@ -193,6 +197,11 @@ class Connection:
             self._refuse(path, error)
             return
         self._guest.user = self._server.username
+        if self._identity is not None:
+            # With the connection, which a client that may play no more loses.
+            self._holding.enter_context(
+                self._service.leases.holding(self._identity, self._lose_right, path.partition("/")[0])
+            )
         self._guest.transport = "+".join(sorted({_transport_name(track) for track in tracks}, reverse=True))
         # One clock for all tracks, so that they stay together.
         clock = SessionClock(epoch_s=time.time() - trio.current_time())
@@ -243,6 +252,27 @@ class Connection:
     async def _hear_reports(self, udp: UdpSide, rtcp_port: int) -> None:
         with udp.ports.heard((udp.host, rtcp_port), lambda: self._server.receive_report(trio.current_time())):
             await trio.sleep_forever()
+
+    async def _is_let_in(self, path: str, username: str | None, password: str | None) -> bool:
+        """Ask about a login that is none of ours; whether it was answered."""
+        ask = self._service.admit_login
+        if ask is None or username is None or password is None:
+            return False
+        camera = path.partition("/")[0]
+        try:
+            identity = await ask(username, password, self._guest.host, camera)
+        except ViewerError as error:
+            self._refuse(path, error)
+            return True
+        if identity is None:
+            return False
+        self._identity = identity
+        self._server.accept_login(identity.name, trio.current_time())
+        return True
+
+    def _lose_right(self, reason: str) -> None:
+        log.info("RTSP client cut off", address=self._guest.place, camera=self._guest.camera, reason=reason)
+        self._guest.scope.cancel()
 
     async def _refuse_login(self) -> None:
         guest = self._guest

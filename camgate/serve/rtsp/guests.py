@@ -65,6 +65,7 @@ class Guest:
     network: str
     place: str
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    host: str = ""
     camera: str | None = None
     """What it plays; None for a stranger."""
     user: str | None = None

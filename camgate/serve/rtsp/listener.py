@@ -89,12 +89,14 @@ async def _serve_client(service: RtspService, udp: UdpByFamily, accepted: trio.S
         except OSError:
             return
         stream.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
-        guest = Guest(network_of(host), place(host, port))
+        guest = Guest(network_of(host), place(host, port), host=host)
         ports = udp.get(int(stream.socket.family))
         side = None if ports is None else UdpSide(ports, host, local)
         # Under TLS the password may come as it is, for clients that know no Digest.
         policies = ServerPolicies(
-            udp_ports=None if ports is None else ports.numbers, offers_basic=service.tls is not None
+            udp_ports=None if ports is None else ports.numbers,
+            offers_basic=service.tls is not None,
+            offers_digest=service.admit_login is None,
         )
         server = RtspServer(trio.current_time(), access=service.access, policies=policies)
         try:

@@ -1,10 +1,13 @@
 """What an RTSP server serves, to whom, and who is there: shared by all its connections."""
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import TypeAlias
 from weakref import WeakKeyDictionary
 
+from camgate.auth.identity import Identity
+from camgate.auth.leases import Leases
 from camgate.relay.audio import AudioStream
 from camgate.relay.errors import UnknownCamera
 from camgate.relay.registry import Registry
@@ -27,6 +30,9 @@ its cameras after a restart has them all within a second."""
 
 SUB_PATH = "sub"
 """Behind a camera's name and a slash: its sub-stream, where it has one."""
+
+
+AdmitLogin: TypeAlias = Callable[[str, str, str, str], Awaitable[Identity | None]]
 
 
 def admit_all() -> None:
@@ -54,11 +60,15 @@ class RtspService:
 
     tls: what connections are encrypted by (RTSPS); None for plain RTSP.
     max_connections_per_s: faster ones wait in the kernel; so many at once do not wait.
+    admit_login: asked, under TLS, who somebody is whose login is none of the RTSP users': with the name, the
+    password, the client's address and the camera. None where nobody else is let in. leases: end who may play no more.
     admit: asked before a client plays; raises a ViewerError where this machine cannot carry one more.
     """
 
     registry: Registry
     access: Access = open_to_all
+    admit_login: AdmitLogin | None = None
+    leases: Leases = field(default_factory=Leases)
     admit: Callable[[], None] = admit_all
     tls: ssl.SSLContext | None = None
     max_connections_per_s: float = MAX_CONNECTIONS_PER_S

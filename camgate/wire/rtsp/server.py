@@ -70,6 +70,8 @@ class ServerPolicies:
     """Silence after which a connection without a session ends."""
     offers_basic: bool = False
     """Whether passwords may come in clear (Basic): for use under TLS only."""
+    offers_digest: bool = True
+    """Whether passwords may be proved (Digest). Clients take that before Basic, and a token cannot be proved so."""
     name: str = "camgate"
     """The Server header."""
     udp_ports: tuple[int, int] | None = None
@@ -105,7 +107,10 @@ class RtspServer:
     ) -> None:
         self._policies = policies or ServerPolicies()
         self._access = access
-        self._login = ServerLogin(make_token(), offers_basic=self._policies.offers_basic)
+        self._login = ServerLogin(
+            make_token(), offers_basic=self._policies.offers_basic, offers_digest=self._policies.offers_digest
+        )
+        self._accepted: tuple[str, str] | None = None
         self._session_id = make_token()
         # A client sends requests and reports over a stream that loses nothing: whatever else comes is no RTSP.
         self._reader = InterleavedReader(max_resyncs_per_minute=0)
@@ -193,6 +198,15 @@ class RtspServer:
             self._end("too many failed logins", is_fault=True)
         self._read_untrusted(now)
 
+    def accept_login(self, username: str, now: float) -> None:
+        """Answer `LoginRefused` with that it is right after all, for its path and on this connection."""
+        request = self._take_pending("accept_login", ("DESCRIBE", "SETUP"))
+        self._failed_logins -= 1
+        self._accepted = self._asked_path, request.headers.get("Authorization") or ""
+        self._login.username = username
+        self._answer_untrusted(request)
+        self._read_untrusted(now)
+
     def send_packets(self, channel: int, packets: Sequence[bytes]) -> None:
         """Queue RTP or RTCP packets, each at most 65,535 bytes; nothing is sent for a session that plays no more."""
         if self._state is ServerState.PLAYING:
@@ -275,7 +289,8 @@ class RtspServer:
             self._respond(request, refusal.status_code, refusal.headers, reason=refusal.reason)
         except _WrongLogin:
             self._failed_logins += 1
-            self._wait(request, LoginRefused())
+            username, password = self._login.in_clear_untrusted(request.headers.get("Authorization")) or (None, None)
+            self._wait(request, LoginRefused(self._asked_path, username, password))
 
     def _dispatch_untrusted(self, request: Request) -> None:
         # RFC 2326 section 12.17: CSeq must be present in all requests and responses.
@@ -389,6 +404,8 @@ class RtspServer:
             return
         self._asked_path = path
         header = request.headers.get("Authorization")
+        if self._accepted == (path, header):
+            return
         login = self._login.check_untrusted(header, method=request.method, url=request.url, users=users)
         if login is Login.GRANTED:
             return

@@ -1,6 +1,6 @@
 """What `RtspServer.events()` reports to its shell, and the values that go back."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,15 @@ class PlayRequested:
 
 @dataclass(frozen=True, slots=True)
 class LoginRefused:
-    """A user name or password was wrong: answer with `refuse_login`, after a pause that makes guessing slow."""
+    """A user name or password was wrong: answer with `refuse_login`, after a pause that makes guessing slow.
+
+    path: what was asked for. username, password: as they came in clear, so under TLS only; where somebody else knows
+    them to be right for this path, answer with `accept_login`. None where they did not come so.
+    """
+
+    path: str = ""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,11 +52,15 @@ def common_algorithms(users: Iterable[Ha1s]) -> tuple[str, ...]:
 
 
 class ServerLogin:
-    """Challenges and checks. `offers_basic` also takes the password in clear: for use under TLS only."""
+    """Challenges and checks. `offers_basic` also takes the password in clear: for use under TLS only.
 
-    def __init__(self, nonce: str, *, offers_basic: bool = False) -> None:
+    offers_digest: whether clients are told that they may prove the password instead; what they prove counts anyway.
+    """
+
+    def __init__(self, nonce: str, *, offers_basic: bool = False, offers_digest: bool = True) -> None:
         self._nonce = nonce
         self._offers_basic = offers_basic
+        self._offers_digest = offers_digest
         self.username: str | None = None
         """Whose login was granted last."""
 
@@ -67,6 +71,7 @@ class ServerLogin:
         offered = [
             Challenge(scheme="digest", realm=REALM, nonce=self._nonce, algorithm=algorithm, is_stale=is_stale)
             for algorithm in common_algorithms(users.values())
+            if self._offers_digest
         ]
         if self._offers_basic:
             offered.append(Challenge(scheme="basic", realm=REALM))
@@ -88,6 +93,11 @@ class ServerLogin:
         if login is Login.GRANTED:
             self.username = name
         return login
+
+    def in_clear_untrusted(self, header: str | None) -> tuple[str, str] | None:
+        """Return user name and password of an Authorization header that holds them, where they may come so."""
+        credentials = parse_authorization_untrusted(header) if header is not None and self._offers_basic else None
+        return (credentials.username, credentials.password) if isinstance(credentials, BasicCredentials) else None
 
     def _judge(self, credentials: Credentials, url: str) -> Login:
         """Judge credentials whose password is right."""

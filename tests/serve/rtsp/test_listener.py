@@ -1,9 +1,12 @@
 """The RTSP listener over real sockets on loopback."""
 
+import base64
+import contextlib
 import gc
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -11,6 +14,9 @@ import pytest
 import trio
 import trio.testing
 
+from camgate.auth.identity import Action, Grant
+from camgate.auth.signing import Signer
+from camgate.auth.tokens import NewToken, make_token
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.serve.rtsp import connection
@@ -22,9 +28,18 @@ from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.errors import UnexpectedStatus
 from camgate.wire.rtsp.server_login import hash_password
+from tests.fakes.accounts import access_for
 from tests.fakes.camera import KEY_SLICE, PPS, SPS
 from tests.fakes.certificates import make_certificate
 from tests.fakes.rtsp_player import RtspPlayer
+
+
+class Clock:
+    now_s = 1_000_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
 
 Dial = Callable[[int], Awaitable[trio.SocketStream]]
 
@@ -181,6 +196,66 @@ async def test_rtsps(registry: Registry, dial: Dial, tmp_path: Path, caplog: pyt
         while await plain.receive_some():
             pass
         assert "RTSPS handshake failed" in caplog.text
+        nursery.cancel_scope.cancel()
+
+
+async def test_a_token_as_password_plays_until_it_ends(
+    registry: Registry, dial: Dial, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    certificate = make_certificate(tmp_path, address="127.0.0.1")
+    trusting = ssl.create_default_context(cafile=str(certificate.file))
+    users = {"viewer": hash_password("viewer", "secret")}
+    clock = Clock()
+    access = access_for({"anna": "viewer"}, tmp_path, clock)
+    signer = Signer((tmp_path / "auth.key").read_bytes())
+    allowed = NewToken(grants=(Grant(Action.VIEW, ("garden",)),), ends_s=clock.now_s + 60)
+    token, _ = make_token(signer, allowed, clock.now_s)
+    elsewhere, _ = make_token(signer, replace(allowed, grants=(Grant(Action.VIEW, ("yard",)),)), clock.now_s)
+    async with trio.open_nursery() as nursery:
+        service = RtspService(
+            registry=registry,
+            tls=certificate.context,
+            access=lambda _path: users,
+            admit_login=access.admit_player,
+            leases=access.leases,
+        )
+        port = await start(nursery, service)
+        url = f"rtsps://127.0.0.1:{port}/garden"
+
+        async def encrypted() -> trio.SSLStream[trio.SocketStream]:
+            return trio.SSLStream(await dial(port), trusting, server_hostname="127.0.0.1")
+
+        async def describe(password: str) -> bytes:
+            login = base64.b64encode(f"anybody:{password}".encode()).decode()
+            stream = await encrypted()
+            request = f"DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAuthorization: Basic {login}\r\n\r\n"
+            await stream.send_all(request.encode())
+            return bytes(await stream.receive_some())
+
+        guest = RtspPlayer(await encrypted(), url, username="anybody", password=token)
+        viewer = RtspPlayer(await encrypted(), url, username="viewer", password="secret")
+        ended = trio.Event()
+
+        async def play_to_the_end() -> None:
+            with contextlib.suppress(trio.BrokenResourceError, trio.ClosedResourceError, EOFError):
+                await guest.run()
+            ended.set()
+
+        nursery.start_soon(play_to_the_end)
+        nursery.start_soon(viewer.run)
+        await guest.wait_frames(1)
+        await viewer.wait_frames(1)
+        assert sorted(str(client.user) for client in service.guests.clients()) == ["token", "viewer"]
+        assert (await describe(elsewhere)).startswith(b"RTSP/1.0 401")
+        clock.now_s += 60
+        nursery.start_soon(access.leases.run)  # looks at once
+        with trio.fail_after(30):
+            await ended.wait()
+        assert [client.user for client in service.guests.clients()] == ["viewer"]
+        assert (await describe(token)).startswith(b"RTSP/1.0 401")
+        assert "RTSP client cut off" in caplog.text
+        assert token not in caplog.text
         nursery.cancel_scope.cancel()
 
 

@@ -1,5 +1,6 @@
 """`RtspServer`, requests in and answers out, fed whole and byte by byte."""
 
+import base64
 import time
 from collections.abc import Iterator
 from itertools import count
@@ -568,10 +569,44 @@ def test_guessing_ends_the_connection(guarded: Client) -> None:
     guesser = Authorizer(guarded, "guess")
     guesser.request("DESCRIBE", URL)
     for _ in range(MAX_FAILED_LOGINS - 1):
-        assert guesser.request("DESCRIBE", URL).events == [LoginRefused()]
+        assert guesser.request("DESCRIBE", URL).events == [LoginRefused("front-door")]
     last = guesser.request("DESCRIBE", URL)
     assert last.status == 401
-    assert last.events == [LoginRefused(), ConnectionEnded("too many failed logins", is_fault=True)]
+    assert last.events == [LoginRefused("front-door"), ConnectionEnded("too many failed logins", is_fault=True)]
+
+
+def test_a_login_that_somebody_else_knows_is_right_for_its_path_and_this_connection() -> None:
+    policies = ServerPolicies(offers_basic=True, offers_digest=False)
+    server = RtspServer(0.0, access=lambda _path: {}, policies=policies)
+
+    def ask(cseq: int, path: str, login: str) -> bytes:
+        server.receive_data(
+            f"DESCRIBE rtsp://h/{path} RTSP/1.0\r\nCSeq: {cseq}\r\nAuthorization: {login}\r\n\r\n".encode(), 1.0
+        )
+        return server.data_to_send()
+
+    token, other = ("Basic " + base64.b64encode(login).decode() for login in (b"tom:a.b.c", b"tom:a.b.d"))
+    assert ask(1, "front", token) == b""
+    assert server.events() == [LoginRefused("front", "tom", "a.b.c")]
+    server.accept_login("tom", 1.0)
+    assert server.events() == [DescriptionWanted("front")]
+    assert server.username == "tom"
+    assert server.statistics().failed_logins == 0
+    server.refuse(404, 1.0)
+    assert server.data_to_send().startswith(b"RTSP/1.0 404")
+    ask(2, "front", token)
+    assert server.events() == [DescriptionWanted("front")]
+    server.refuse(404, 1.0)
+    server.data_to_send()
+    # Another path or another login is another question.
+    for cseq, path, login in ((3, "yard", token), (4, "front", other)):
+        ask(cseq, path, login)
+        assert isinstance(server.events()[0], LoginRefused)
+        server.refuse_login(1.0)
+        answer = server.data_to_send()
+        assert answer.startswith(b"RTSP/1.0 401")
+        assert b"Basic" in answer
+        assert b"Digest" not in answer
 
 
 def test_an_unknown_user_is_answered_as_a_wrong_password_is(guarded: Client) -> None:

@@ -100,3 +100,17 @@ def test_the_hash_is_the_documented_one() -> None:
         "SHA-256": "4d565e84e6d017a12d3f45d3f81bf24809a5889bfc0f0275c62af609f76357b8",
         "MD5": "f1cffe02d95b12d310c784392f176aee",
     }
+
+
+def test_digest_is_not_offered_where_a_login_may_be_nobodys_here() -> None:
+    users = {"viewer": hash_password("viewer", "secret")}
+    login = ServerLogin("nonce", offers_basic=True, offers_digest=False)
+    assert login.challenges(users) == ['Basic realm="camgate"']
+
+
+def test_a_login_in_clear_is_told_only_where_it_may_come_so() -> None:
+    header = str(BasicCredentials("viewer", "a.b.c"))
+    assert ServerLogin("nonce", offers_basic=True).in_clear_untrusted(header) == ("viewer", "a.b.c")
+    assert ServerLogin("nonce").in_clear_untrusted(header) is None
+    assert ServerLogin("nonce", offers_basic=True).in_clear_untrusted(None) is None
+    assert ServerLogin("nonce", offers_basic=True).in_clear_untrusted("Basic ???") is None
