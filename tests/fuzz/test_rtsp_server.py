@@ -135,6 +135,8 @@ def test_no_forged_login_is_granted() -> None:
     @given(headers)
     def fuzz(header: str) -> None:
         login = ServerLogin("t").check_untrusted(header, method="SETUP", url="rtsp://h/secret", users=USERS)
+        shown = ServerLogin("t", offers_basic=True).in_clear_untrusted(header)
+        assert shown is None or header.lstrip().lower().startswith("basic")
         reach.seen(login is not Login.MISSING)
         assert login in (Login.MISSING, Login.REFUSED)
 

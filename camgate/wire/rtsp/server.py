@@ -5,6 +5,7 @@ answer `events()`, send `data_to_send()`, wait until data or `next_deadline()`. 
 one waits for the shell's answer, those behind it wait unread.
 Nothing that a client sends raises: it is answered with the status that says what is wrong, and where the stream itself
 cannot be read any further, `ConnectionEnded` follows.
+Its many lines are one conversation, read from top to bottom.
 """
 
 import re
