@@ -16,6 +16,7 @@ from camgate.config.address import split_listen
 from camgate.config.errors import Problem
 from camgate.config.exposure import exposures
 from camgate.config.model import Settings
+from camgate.config.state import state_directory
 from camgate.doctor import certificates, clock, container, machine, network, outside, ports, reach, servers, versions
 from camgate.doctor.cameras import look_at_cameras
 from camgate.doctor.daemon import Server, Told, ask_all
@@ -61,8 +62,10 @@ async def examine(case: Case) -> Examination:
     settings = case.settings
     findings = judge_config(case)
     told = Told()
-    if not case.problems and await _look_at_ports(case, findings):
-        told = await _look_at_running(case, findings)
+    if not case.problems:
+        served = await _look_at_ports(case, findings)
+        if served is not None:
+            told = await _look_at_running(case, served, findings)
     findings += outside.look_outside(settings, local_addresses()) if not case.problems else []
     if not case.problems:
         findings += await _guarded_async(
@@ -94,8 +97,15 @@ def judge_config(case: Case) -> list[Finding]:
     return [Finding(CONFIG, OK, f"{case.file} is in order, {count} camera{'s' * (count != 1)}"), *found]
 
 
-async def _look_at_ports(case: Case, findings: list[Finding]) -> bool:
-    """Say who has the ports, and return whether something that may be camgate serves pages."""
+@dataclass(frozen=True, slots=True)
+class Served:
+    """Something that may be camgate has the port of the pages. holder: its process, where this user may see that."""
+
+    holder: Holder | None
+
+
+async def _look_at_ports(case: Case, findings: list[Finding]) -> Served | None:
+    """Say who has the ports, and return who may be the camgate that serves pages."""
     wanted = ports.ports_of(case.settings)
 
     def look() -> tuple[dict[Port, list[Bound]], dict[int, Holder]]:
@@ -105,21 +115,29 @@ async def _look_at_ports(case: Case, findings: list[Finding]) -> bool:
 
     found, holders = await trio.to_thread.run_sync(look)
     running = next((holder for holder in holders.values() if holder.is_camgate), None)
-    is_served = False
+    served = None
     for port in wanted:
         refused = None if found[port] else ports.try_to_bind(port)
         finding = ports.judge_port(port, found[port], holders, refused, running)
         findings.append(finding)
-        is_served |= port.name == ports.HTTP and bool(found[port]) and finding.verdict is not FAILED
-    return is_served
+        if port.name == ports.HTTP and found[port] and finding.verdict is not FAILED:
+            served = Served(next((holders[each.inode] for each in found[port] if each.inode in holders), None))
+    return served
 
 
-async def _look_at_running(case: Case, findings: list[Finding]) -> Told:
+def _token_for(case: Case, holder: Holder | None) -> str:
+    """Return the token to show: none to a process of another user, who may only be waiting for one."""
+    directory = state_directory(case.settings.server, case.environ)
+    trusted = {0, os.geteuid()} | ({directory.stat().st_uid} if directory.exists() else set())
+    return case.token if holder is None or holder.uid in trusted else ""
+
+
+async def _look_at_running(case: Case, served: Served, findings: list[Finding]) -> Told:
     settings = case.settings
     host, port = split_listen(settings.server.listen)
     addresses = _addresses_of(host)
     tls = _trusting_context() if settings.server.tls_certificate else None
-    server = Server(addresses[0], port, _host_header(settings, port), tls, token=case.token)
+    server = Server(addresses[0], port, _host_header(settings, port), tls, token=_token_for(case, served.holder))
     knocks = await reach.knock_on_pages(server, addresses)
     findings.append(reach.judge_pages(port, knocks))
     if not any(knock.reply is reach.Reply.ANSWERED for knock in knocks):

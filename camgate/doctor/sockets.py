@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 PROC = Path("/proc")
+NOBODY = -1
+"""The user of a process that has ended meanwhile."""
 _LISTENING = {"tcp": "0A", "udp": "07"}
 """include/net/tcp_states.h: TCP_LISTEN; unconnected UDP sockets are in TCP_CLOSE."""
 
@@ -24,11 +26,12 @@ class Bound:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """A process. name: of its program. is_camgate: as far as its command line tells."""
+    """A process. name: of its program. is_camgate: as far as its command line tells. uid: of its user."""
 
     pid: int
     name: str
     is_camgate: bool
+    uid: int = 0
 
     def __str__(self) -> str:
         return f"{'camgate' if self.is_camgate else self.name} (process {self.pid})"
@@ -85,8 +88,9 @@ def _holder(process: Path) -> Holder:
     try:
         name = (process / "comm").read_text().strip()
         words = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        uid = process.stat().st_uid
     except OSError:
-        name, words = "a process", []
+        name, words, uid = "a process", [], NOBODY
     # `camgate run`, `python -m camgate run`, and what has camgate's own entry point.
     is_camgate = any(os.path.basename(word) == "camgate" for word in words[:4])
-    return Holder(int(process.name), name, is_camgate)
+    return Holder(int(process.name), name, is_camgate, uid)
