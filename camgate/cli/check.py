@@ -136,7 +136,10 @@ def _resolves(name: str) -> bool:
 
 def _parts(settings: Settings) -> Table:
     table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("HTTP", f"{settings.server.listen}, {settings.server.max_viewers} viewers at most")
+    table.add_row(
+        "HTTPS" if settings.server.tls_certificate else "HTTP",
+        f"{settings.server.listen}, {settings.server.max_viewers} viewers at most",
+    )
     table.add_row("WebRTC", f"UDP port {settings.webrtc.port}, advertised: {', '.join(settings.webrtc.advertise)}")
     table.add_row("Users", _users_in_words(settings.auth))
     table.add_row("RTSP", _rtsp_in_words(settings.rtsp_server))

@@ -1,15 +1,18 @@
 """What is wrong with a certificate and its key, file by file, in words that tell which one and what to do."""
 
+import os
 import ssl
+import subprocess
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-from camgate.serve.tls import CertificateUnusable, load_context
+from camgate.serve.tls import CertificateUnusable, ServerTls, load_context
 from tests.fakes.certificates import make_certificate
 
 END = "-----END CERTIFICATE-----\n"
+HOOK = Path(__file__).resolve().parents[2] / "etc" / "acme" / "deploy-hook.sh"
 
 
 @pytest.fixture
@@ -69,3 +72,31 @@ def test_a_pair_that_does_not(files: Path, certificate: str, key: str, words: st
     assert words in said
     assert said.startswith(f"cannot use {files / certificate}")
     assert said.endswith("name a certificate, and its key in tls_key or in the same file, without a password")
+
+
+@pytest.mark.parametrize("client", ["certbot", "lego"])
+def test_the_hook_for_acme_clients_hands_over_what_is_taken_anew(tmp_path: Path, client: str) -> None:
+    file = tmp_path / "tls.pem"
+    environ = {"PATH": os.defpath, "CAMGATE_TLS_FILE": str(file), "CAMGATE_USER": str(os.geteuid())}
+
+    def renew(number: int) -> None:
+        lineage = tmp_path / f"{client}-{number}"
+        lineage.mkdir()
+        certificate, key = make_certificate(lineage, name="both").file.read_text().split(END)
+        (lineage / "fullchain.pem").write_text(certificate + END)
+        (lineage / "privkey.pem").write_text(key)
+        names = ("LEGO_CERT_PATH", "LEGO_CERT_KEY_PATH")
+        files = (str(lineage / "fullchain.pem"), str(lineage / "privkey.pem"))
+        given = {"RENEWED_LINEAGE": str(lineage)} if client == "certbot" else dict(zip(names, files, strict=True))
+        subprocess.run([HOOK], env=environ | given, check=True)
+
+    renew(1)
+    tls = ServerTls(str(file))
+    before = tls.context
+    tls.refresh()
+    assert tls.context is before
+    renew(2)
+    tls.refresh()
+    assert tls.context is not before
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not list(tmp_path.glob("tls.pem.*"))
