@@ -89,7 +89,7 @@ class Issuers:
 
     def know(self, token: str) -> bool:
         """Whether a token claims to be of one of the issuers; believes nothing else of it."""
-        return claimed_issuer_untrusted(token) in self._issuers
+        return bool(self._issuers) and claimed_issuer_untrusted(token) in self._issuers
 
     async def identify(self, token: str) -> Identity:
         """Return who one is by a token of one of the issuers. Raises TokenRefused, LoginsDown."""
