@@ -255,7 +255,7 @@ class Engine:
 
     def ice_servers(self, identity: Identity) -> tuple[IceServer, ...]:
         """Return the servers that help a viewer to a path; see `serve.http.engine.MediaEngine`."""
-        return self._ice_servers.for_viewer(identity.name)
+        return self._ice_servers.for_viewer(identity.name, identity.expires_at)
 
     @property
     def has_ice_servers(self) -> bool:

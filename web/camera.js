@@ -8,7 +8,7 @@ import { careFor } from "./page.js";
 import { Player } from "./player.js";
 import { offerSharing } from "./sharing.js";
 import { Stage } from "./stage.js";
-import { ailment, cameraMark, sentAs, stateName } from "./words.js";
+import { ailment, cameraMark, pathName, pathNote, sentAs, stateName } from "./words.js";
 
 const name = cameraOfThisPage();
 const cameras = new Cameras(name);
@@ -32,7 +32,7 @@ const FIGURES = {
   jitter: (f) => [f.jitterMs, format.milliseconds(f.jitterMs)],
   delay: (f) => [f.delayMs ?? "", format.milliseconds(f.delayMs)],
   "round-trip": (f) => [f.roundTripMs ?? "", format.milliseconds(f.roundTripMs)],
-  path: (f) => [f.path, f.path || "–"],
+  path: (f) => [f.path?.relay ? "relay" : (f.path?.protocol ?? ""), pathName(f.path)],
 };
 
 const CONNECTION_NAMES = {
@@ -53,6 +53,13 @@ function setData(id, value, text) {
 
 function renderFigures() {
   for (const [id, read] of Object.entries(FIGURES)) setData(id, ...read(player.figures));
+  setParagraph("path-note", pathNote(player.figures.path));
+}
+
+function setParagraph(id, words) {
+  const paragraph = document.getElementById(id);
+  paragraph.hidden = !words;
+  if (paragraph.textContent !== words) paragraph.textContent = words;
 }
 
 function renderConnection() {
@@ -70,10 +77,8 @@ function renderCamera() {
   pill.dataset.state = cameraMark(cameras, name);
   const label = stateName(cameras, name);
   if (pill.textContent !== label) pill.textContent = label;
-  const paragraph = document.querySelector("#ailment");
   const words = ailment(cameras, name);
-  paragraph.hidden = !words;
-  if (paragraph.textContent !== words) paragraph.textContent = words;
+  setParagraph("ailment", words);
   for (const [id, read] of Object.entries(CAMERA_FIGURES)) setData(id, ...(camera ? read(camera) : ["", "–"]));
   document.querySelector("#last-error").closest("div").hidden = !camera?.last_error || Boolean(words);
 }

@@ -46,6 +46,8 @@ export class Player extends EventTarget {
   /** Why the last session ended or could not be opened. @type {SessionProblem | null} */
   problem = null;
   figures = emptyFigures();
+  /** Whether the browser does not let the video start without a gesture of the person. */
+  isBlocked = false;
   /** `Date.now()` of the next attempt in state `retrying`. */
   retryAt = 0;
   /** `performance.now()` when a new picture was last seen; 0 before the first. */
@@ -191,11 +193,29 @@ export class Player extends EventTarget {
 
   #show(stream) {
     if (this.#video.srcObject !== stream) this.#video.srcObject = stream;
-    this.#video.play().catch(() => {
-      // Sound without a user's gesture is not allowed: start silent, the volume control is at hand.
-      this.#video.muted = true;
-      this.#video.play().catch(() => {});
-    });
+    this.play();
+  }
+
+  /** Has the video start, silent where the browser permits only that; where it permits nothing, a gesture is needed. */
+  async play() {
+    const video = this.#video;
+    try {
+      await video.play().catch(() => {
+        // Sound without a user's gesture is not allowed: start silent, the volume control is at hand.
+        video.muted = true;
+        return video.play();
+      });
+      this.#setBlocked(false);
+    } catch (error) {
+      // An AbortError tells of another stream that came meanwhile, which is played for itself.
+      if (error.name === "NotAllowedError") this.#setBlocked(true);
+    }
+  }
+
+  #setBlocked(isBlocked) {
+    if (this.isBlocked === isBlocked) return;
+    this.isBlocked = isBlocked;
+    this.#tell("change");
   }
 
   #connected() {

@@ -52,7 +52,11 @@ export class Stage {
     this.#poster.look(this.#cameras.isLive(player.camera) && !["playing", "frozen"].includes(player.state));
     const retry = this.part("retry");
     const isUnknown = player.state === "failed" && player.problem.code === "unknown-camera";
-    if (retry) retry.hidden = isUnknown || !["retrying", "failed"].includes(player.state);
+    if (retry) {
+      retry.hidden = isUnknown || !(player.isBlocked || ["retrying", "failed"].includes(player.state));
+      const label = player.isBlocked ? "Play" : "Try now";
+      if (retry.textContent !== label) retry.textContent = label;
+    }
     const wall = this.part("wall");
     if (wall) wall.hidden = !isUnknown;
     const connect = this.part("connect");
@@ -67,7 +71,7 @@ export class Stage {
 
   #wireConnection() {
     this.#on("connect", () => (this.#player.wanted ? this.#player.stop() : this.#player.start()));
-    this.#on("retry", () => this.#player.retryNow());
+    this.#on("retry", () => (this.#player.isBlocked ? this.#player.play() : this.#player.retryNow()));
   }
 
   #wireSound() {

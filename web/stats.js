@@ -24,7 +24,7 @@ export const emptyFigures = () => ({
   codec: "",
   width: 0,
   height: 0,
-  path: "",
+  path: null,
 });
 
 export class StatsWindow {
@@ -62,7 +62,7 @@ export class StatsWindow {
       codec: codecName(report.get(inbound.codecId)),
       width: inbound.frameWidth ?? 0,
       height: inbound.frameHeight ?? 0,
-      path: pathName(report, pair),
+      path: pathOf(report, pair),
     };
   }
 
@@ -113,9 +113,22 @@ function codecName(codec) {
   return { H264: "H.264", H265: "H.265" }[name] ?? name;
 }
 
-function pathName(report, pair) {
+/**
+ * How media comes.
+ * @typedef {{protocol: string, address: string, port: number, relay: {url: string, protocol: string} | null}} Path
+ *   `protocol`, `address`: the server's end of it, such as "UDP" and "192.0.2.7:8108"; `relay`: the TURN server in
+ *   between, and how this browser reaches that
+ */
+function pathOf(report, pair) {
   const remote = report.get(pair?.remoteCandidateId);
-  if (!remote) return "";
+  if (!remote) return null;
+  const local = report.get(pair.localCandidateId);
   const host = remote.address?.includes(":") ? `[${remote.address}]` : remote.address;
-  return `${remote.protocol.toUpperCase()} ${host}:${remote.port}`;
+  const isRelayed = local?.candidateType === "relay";
+  return {
+    protocol: remote.protocol.toUpperCase(),
+    address: `${host}:${remote.port}`,
+    port: remote.port,
+    relay: isRelayed ? { url: local.url ?? "", protocol: (local.relayProtocol ?? "").toUpperCase() } : null,
+  };
 }

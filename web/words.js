@@ -1,5 +1,7 @@
 /** Why no picture shows, in words: what is so, what it means, and what can be done. No state of its own. */
 
+import { isRelayOnly } from "./ice.js";
+
 /** How the state of a camera is called, on every page. */
 const STATE_NAMES = {
   live: "Live",
@@ -45,6 +47,7 @@ export function cameraState(cameras, name) {
  * @returns {Words | null} null when pictures flow
  */
 export function explain(player, cameras) {
+  if (player.isBlocked && ["waiting", "playing", "frozen"].includes(player.state)) return blocked();
   switch (player.state) {
     case "playing":
       return player.interrupted ? interrupted() : null;
@@ -76,6 +79,25 @@ export function sentAs(camera, codec) {
   const made = sent.way === "transcoded" ? camera.transcoders?.find((each) => each.codec === plain) : undefined;
   return made ? [sent.why, ...encoderWords(made)] : [sent.why];
 }
+
+/** @param {import("./stats.js").Path | null} path @returns {string} how media comes, for a line of the statistics */
+export function pathName(path) {
+  if (!path) return "–";
+  const way = `${path.protocol} ${path.address}`;
+  return path.relay ? `${way} by TURN server ${hostOf(path.relay.url)} over ${path.relay.protocol}` : way;
+}
+
+/** @returns {string} what is worth knowing of that, as a sentence; empty for the usual way */
+export function pathNote(path) {
+  if (path?.relay) {
+    const why = isRelayOnly ? "This page was told to use TURN servers only" : `No direct way to port ${path.port} of the server`;
+    return `${why}: playing over a TURN server. Pictures come a little later.`;
+  }
+  if (path?.protocol === "TCP") return `No UDP on port ${path.port}: playing over TCP. Lost packets cost more time there.`;
+  return "";
+}
+
+const hostOf = (url) => url.replace(/^\w+:/, "").replace(/\?.*$/, "");
 
 function encoderWords({ encoder, is_hardware: hardware, delay_s: delay, last_error: error }) {
   const words = encoder ? [`by ${encoder} in ${hardware ? "hardware" : "software"}`] : ["the encoder starts"];
@@ -232,11 +254,11 @@ function refused({ code, message }) {
 
 /** What was tried, what is the matter with it, and who can do what. @param {import("./whep.js").TriedPath} path */
 function noPath(path) {
-  const tried = path.isRelayOnly ? "" : `this browser cannot reach ${path.addresses.join(", or ") || "the video port"}`;
+  const tried = `this browser cannot reach ${byProtocols(path.addresses).join(", or ") || "the video port"}`;
   if (path.isLocalRefused) {
     return bad(
       "The browser keeps this page from the local network",
-      `The server answered, but ${tried || "this browser may not reach it"}: its addresses are in the local network, and ` +
+      `The server answered, but ${tried}: its addresses are in the local network, and ` +
         "this page may not reach that. Allow “Local network access” for this page in the browser's site settings " +
         "(the icon before the address), then try again. Or open the page by the server's local address.",
     );
@@ -248,6 +270,15 @@ function noPath(path) {
     `The server answered, but ${tried}. ${firewallAdvice(path)} ${relay}` +
       "If the server has another address, name it in webrtc.advertise. docs/connectivity.md has every case.",
   );
+}
+
+/** "UDP a" and "TCP a" are "UDP and TCP a". */
+function byProtocols(addresses) {
+  const protocols = new Map();
+  for (const [protocol, address] of addresses.map((each) => each.split(" "))) {
+    protocols.set(address, [...(protocols.get(address) ?? []), protocol]);
+  }
+  return [...protocols].map(([address, names]) => `${names.join(" and ")} ${address}`);
 }
 
 function firewallAdvice({ addresses }) {
@@ -281,6 +312,9 @@ function noKeys() {
       "packets, or change them. The server's log says what it has seen.",
   );
 }
+
+/** Browsers on battery, or set so, start no video by themselves, not even a silent one. */
+const blocked = () => calm("The browser waits for you", "It starts no video by itself: press “Play” on the camera's page.");
 
 const interrupted = () => away("The connection is interrupted", "Waiting for the server to be heard again.");
 

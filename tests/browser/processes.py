@@ -184,6 +184,24 @@ class CamgateProcess:
         with self._config.open("a") as config:
             config.writelines(f"{line}\n" for line in lines)
 
+    def set_webrtc(self, *lines: str) -> None:
+        """Add to the section `[webrtc]`, before the start."""
+        port = f"port = {self.webrtc_port}\n"
+        self._config.write_text(
+            self._config.read_text().replace(port, port + "".join(f"{line}\n" for line in lines), 1)
+        )
+
+    def log(self) -> str:
+        """What it has said so far."""
+        return self._log.read_text()
+
+    def wait_log(self, part: str) -> None:
+        """Returns once it has said so."""
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while part not in self.log():
+            assert time.monotonic() < deadline, f"not said in time: {part!r} in\n{self.log()[-4000:]}"
+            time.sleep(0.05)
+
     def workers(self) -> list[int]:
         """The process ids of its worker processes."""
         assert self._process is not None

@@ -39,6 +39,7 @@ def test_media_comes_over_the_one_udp_port(viewer: Viewer, server: CamgateProces
     pair = viewer.selected_pair()
     assert (pair["remote"]["protocol"], pair["remote"]["port"]) == ("udp", server.webrtc_port)
     expect(viewer.page.locator("#path")).to_have_text(re.compile(rf"^UDP .*:{server.webrtc_port}$"))
+    expect(viewer.page.locator("#path-note")).to_be_hidden()
 
 
 def test_a_paused_picture_is_found_out(viewer: Viewer) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from camgate.wire.ice.servers import IceServer, link_values
 from tests.browser.viewer import Viewer
 
 STATS = """
@@ -21,6 +22,9 @@ async () => {
   backoff.reset();
   return [...waits, backoff.next()];
 }
+"""
+LINKS = """
+async (header) => (await import("/static/ice.js")).readLinks(header)
 """
 PLAYER_STATES = """
 async (steps) => {
@@ -87,3 +91,35 @@ def test_waiting_times_double_up_to_a_limit_and_begin_anew(page: Any) -> None:
 def test_a_player_that_is_asleep_only_remembers_what_is_wanted(page: Any) -> None:
     states = page.evaluate(PLAYER_STATES, ["sleep", "start", "wake", "stop", "wake"])
     assert states == ["idle", "idle", "connecting", "idle", "idle"]
+
+
+@pytest.mark.parametrize(
+    ("header", "servers"),
+    [
+        ("", []),
+        ('<https://a.example/>; rel="next"', []),
+        ('<stun:a.example>; rel="ice-server"', [{"urls": ["stun:a.example"], "maxAgeS": 0}]),
+        (
+            '<turn:a.example?transport=udp>; rel="ice-server"; username="5:an,na"; credential="c\\"d;e\\\\"; '
+            'credential-type="password"; max-age=60, <stun:b.example>;rel=ice-server',
+            [
+                {
+                    "urls": ["turn:a.example?transport=udp"],
+                    "username": "5:an,na",
+                    "credential": 'c"d;e\\',
+                    "maxAgeS": 60,
+                },
+                {"urls": ["stun:b.example"], "maxAgeS": 0},
+            ],
+        ),
+    ],
+)
+def test_link_headers_are_read_as_they_are_written(page: Any, header: str, servers: list[dict[str, object]]) -> None:
+    assert page.evaluate(LINKS, header) == servers
+
+
+def test_the_links_that_camgate_writes_are_read(page: Any) -> None:
+    server = IceServer(("turn:a.example", "turns:b.example"), 'us"er\\', "c,r;e d", 90)
+    login = {"username": server.username, "credential": server.credential, "maxAgeS": 90}
+    read = page.evaluate(LINKS, ", ".join(link_values(server)))
+    assert read == [{"urls": [url], **login} for url in server.urls]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
+from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, CHROMIUM_COMMAND
 from tests.browser.processes import CamgateProcess
@@ -30,6 +30,8 @@ def test_without_udp_it_plays_by_tcp(browser_without_udp: Browser, server: Camga
     assert (pair["remote"]["protocol"], pair["remote"]["candidateType"]) == ("tcp", "host")
     assert pair["remote"]["port"] == server.webrtc_port
     assert viewer.assert_plays().frame > first.frame
+    expect(viewer.page.locator("#path")).to_have_text(f"TCP 127.0.0.1:{server.webrtc_port}")
+    expect(viewer.page.locator("#path-note")).to_contain_text(f"No UDP on port {server.webrtc_port}: playing over TCP.")
     assert viewer.complaints == []
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Route
+from playwright.sync_api import Browser, Route, expect
 
 from camgate.wire.ice.servers import turn_credentials
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, CHROMIUM_COMMAND
@@ -65,6 +65,9 @@ def test_a_picture_comes_by_way_of_the_turn_server(
     local = viewer.page.evaluate(LOCAL)
     assert (local["candidateType"], local["relayProtocol"]) == ("relay", transport)
     assert local["url"] == f"turn:127.0.0.1:{coturn.port}?transport={transport}"
+    way = f" by TURN server 127.0.0.1:{coturn.port} over {transport.upper()}"
+    expect(viewer.page.locator("#path")).to_have_text(f"UDP 127.0.0.1:{server.webrtc_port}{way}")
+    expect(viewer.page.locator("#path-note")).to_contain_text("told to use TURN servers only")
     assert viewer.complaints == []
     viewer.page.close()
 
@@ -82,6 +85,7 @@ def test_a_browser_that_may_send_no_udp_reaches_the_turn_server_over_tcp(
         viewer.open("/camera/front").assert_plays()
         local = viewer.page.evaluate(LOCAL)
         assert (local["candidateType"], local["relayProtocol"]) == ("relay", "tcp")
+        expect(viewer.page.locator("#path-note")).to_contain_text(f"No direct way to port {server.webrtc_port}")
         assert viewer.complaints == []
     finally:
         without_udp.close()
@@ -113,3 +117,39 @@ def test_a_login_that_the_turn_server_refuses_is_called_so(
     words = viewer.wait_words("The TURN server does not help", url, "refuses the login", "both machines' clocks")
     assert login[0].split('"')[1] not in words
     viewer.page.close()
+
+
+def test_a_turn_server_that_is_not_there_is_named(browser: Browser, make_server: MakeServer, coturn: Coturn) -> None:
+    server = make_server()
+    coturn.kill()
+    viewer = Viewer(browser.new_page(), server.url).open("/camera/front?ice=relay")
+    viewer.wait_words("The TURN server does not help", f"turn:127.0.0.1:{coturn.port}?transport=udp", "cannot be used")
+    viewer.page.close()
+
+
+def test_without_servers_a_page_asks_for_none_and_with_them_once(
+    browser: Browser, make_server: MakeServer, server: CamgateProcess
+) -> None:
+    plain, helped = server, make_server()
+    for camgate, asked in ((plain, 0), (helped, 1)):
+        viewer = Viewer(browser.new_page(), camgate.url)
+        requests: list[str] = []
+        viewer.page.on("request", lambda request, requests=requests: requests.append(request.method))
+        viewer.open("/camera/front").assert_plays()
+        for _ in range(2):
+            viewer.page.get_by_role("button", name="Disconnect").click()
+            viewer.page.get_by_role("button", name="Connect").click()
+            viewer.assert_plays()
+        assert requests.count("OPTIONS") == asked, requests
+        viewer.page.close()
+
+
+def test_camgate_asks_the_same_server_by_stun_how_it_is_seen(browser: Browser, tmp_path: Path, coturn: Coturn) -> None:
+    server = CamgateProcess(tmp_path, {"front": {"url": "rtsp://127.0.0.1:9/nobody"}})
+    server.set_webrtc('advertise = ["stun"]', f'stun = ["stun:127.0.0.1:{coturn.port}"]')
+    server.start()
+    try:
+        seen = f"STUN server sees our port server=stun:127.0.0.1:{coturn.port} address=127.0.0.1:{server.webrtc_port}"
+        server.wait_log(seen)
+    finally:
+        server.kill()

@@ -3,6 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
+from camgate.serve.webrtc.public_address import StunQuestions
 from camgate.wire.ice import stun
 from camgate.wire.ice.framing import MAX_PACKET_BYTES, Deframer, FramingMalformed, framed
 from tests.fuzz.reach import Reach
@@ -23,6 +24,16 @@ def _messages(draw: st.DrawFn) -> bytes:
     return header + stun.MAGIC_COOKIE.to_bytes(4, "big") + draw(st.binary(min_size=12, max_size=12)) + body
 
 
+def ask_and_answer(message: stun.StunMessage) -> None:
+    """Have it answer a question of ours: as if the stranger had seen the question, or guessed it."""
+    server = ("192.0.2.1", 3478)
+    questions = StunQuestions(lambda *_: True)
+    answers: list[tuple[str, int] | None] = []
+    questions._open[message.transaction_id] = (server, answers.append)
+    questions.receive_untrusted(message, server)
+    assert len(answers) == 1
+
+
 def test_stun_fuzz() -> None:
     reach = Reach("STUN")
 
@@ -36,6 +47,7 @@ def test_stun_fuzz() -> None:
             reach.seen(True)
             message.has_integrity(b"password")
             stun.read_mapped_address(message)
+            ask_and_answer(message)
 
     fuzz()
     reach.check()

@@ -34,6 +34,8 @@ MAX_VIEWERS_PER_SOCKET = 64
 """A wall of 8 x 8 cameras; a page that wants more opens another socket."""
 MAX_EARLY_CANDIDATES = 32
 """Candidates that come before the answer; browsers have one a network interface and transport."""
+LEAST_RENEWAL_S = 10.0
+"""Between two messages with new credentials, also shortly before one's right to view ends."""
 GOING_AWAY = 1001
 """Close code of an endpoint that goes away (RFC 6455 section 7.4.1)."""
 SIGNED_OUT = 4401
@@ -154,7 +156,7 @@ class SignalingSocket:
             await self._send("ice-servers", servers=members, max_age=lifetime_s)
             if lifetime_s is None:
                 return
-            await trio.sleep(lifetime_s / 2)
+            await trio.sleep(max(lifetime_s / 2, LEAST_RENEWAL_S))
 
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:

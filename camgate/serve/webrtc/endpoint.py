@@ -247,7 +247,7 @@ class Endpoint:
             "a viewer could not connect",
             camera=peer.camera,
             session=peer.label,
-            seen=in_words(failure, self.port, peer.age_s),
+            seen=in_words(failure, f"{'UDP and TCP' if self.tcp.is_listening else 'UDP'} port {self.port}", peer.age_s),
             address=peer.address,
             told=" ".join(peer.addresses),
         )

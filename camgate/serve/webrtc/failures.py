@@ -20,11 +20,14 @@ class Failure(Enum):
     """DTLS ended without keys: another certificate than the offer names, no common SRTP profile, a protocol error."""
 
 
-def in_words(failure: Failure, port: int, waited_s: float) -> str:
-    """Say what was seen of a viewer, and what that means to whoever runs the server."""
+def in_words(failure: Failure, port: str, waited_s: float) -> str:
+    """Say what was seen of a viewer, and what that means to whoever runs the server.
+
+    port: as "UDP port 8108".
+    """
     match failure:
         case Failure.NO_CHECK:
-            seen = f"no STUN check arrived in {waited_s:.0f} s: port {port} is not reachable from that browser"
+            seen = f"no STUN check arrived in {waited_s:.0f} s: {port} not reachable from that browser"
         case Failure.NO_HANDSHAKE:
             seen = f"checks arrived, but no DTLS in {waited_s:.0f} s: our answers do not reach that browser"
         case Failure.HANDSHAKE_STALLED:

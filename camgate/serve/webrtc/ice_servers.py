@@ -20,13 +20,17 @@ class IceServers:
         """Whether there is any to be told of."""
         return bool(self._stun or self._turn)
 
-    def for_viewer(self, name: str) -> tuple[IceServer, ...]:
-        """Return the servers for somebody of this name, which the TURN server's log shows."""
-        return self._stun + tuple(self._let_in(turn, name) for turn in self._turn)
+    def for_viewer(self, name: str, until_s: float | None = None) -> tuple[IceServer, ...]:
+        """Return the servers for somebody of this name, which the TURN server's log shows.
 
-    def _let_in(self, turn: TurnSettings, name: str) -> IceServer:
+        until_s: when its right to view ends, in Unix time; so do its credentials.
+        """
+        return self._stun + tuple(self._let_in(turn, name, until_s) for turn in self._turn)
+
+    def _let_in(self, turn: TurnSettings, name: str, until_s: float | None) -> IceServer:
         if turn.secret is None:
             return IceServer(turn.urls, turn.username, turn.password)
-        expires_at_s = int(self._unix_time() + turn.lifetime_s)
-        username, credential = turn_credentials(turn.secret, name, expires_at_s)
-        return IceServer(turn.urls, username, credential, turn.lifetime_s)
+        now = self._unix_time()
+        lifetime_s = turn.lifetime_s if until_s is None else min(turn.lifetime_s, max(until_s - now, 1.0))
+        username, credential = turn_credentials(turn.secret, name, int(now + lifetime_s))
+        return IceServer(turn.urls, username, credential, lifetime_s)

@@ -7,6 +7,7 @@ and then. The caller's task does both.
 import errno
 import socket
 from collections.abc import Callable
+from contextlib import suppress
 
 import trio
 
@@ -22,22 +23,25 @@ SETTLE_S = 0.2
 POLL_INTERVAL_S = 5.0
 
 
-async def watch_interfaces(changed: Callable[[], None], *, events: socket.socket | None = None) -> None:
-    """Call `changed` soon after any address may have come or gone, until cancelled.
+async def watch_interfaces(changed: Callable[[], None]) -> None:
+    """Call `changed` soon after any address may have come or gone, until cancelled."""
+    events = open_events()
+    if events is not None:
+        with events, suppress(OSError):
+            await _follow(events, changed)
+        log.warning("no more netlink events, addresses are looked at every few seconds")
+    while True:
+        await trio.sleep(POLL_INTERVAL_S)
+        changed()
 
-    events: the netlink socket, where it is not to be opened here; it is closed in the end.
-    """
-    sock = events or open_events()
-    if sock is None:
-        while True:
-            await trio.sleep(POLL_INTERVAL_S)
-            changed()
-    with sock:
-        while True:
-            await trio.lowlevel.wait_readable(sock)
-            await trio.sleep(SETTLE_S)
-            _drain(sock)
-            changed()
+
+async def _follow(events: socket.socket, changed: Callable[[], None]) -> None:
+    """Raises OSError where the socket is of no more use."""
+    while True:
+        await trio.lowlevel.wait_readable(events)
+        await trio.sleep(SETTLE_S)
+        _drain(events)
+        changed()
 
 
 def open_events() -> socket.socket | None:

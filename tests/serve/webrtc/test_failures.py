@@ -88,7 +88,7 @@ async def test_who_never_checks_is_told_of_with_the_port_and_what_it_was_told(
             await end(peer, mock_clock)
         assert counted(endpoint) == {"no-check": 1}
         assert "no STUN check arrived in 16 s" in caplog.text
-        assert f"port {endpoint.port} is not reachable from that browser; see docs/connectivity.md" in caplog.text
+        assert f"UDP port {endpoint.port} not reachable from that browser; see docs/connectivity.md" in caplog.text
         assert "192.0.2.7" in caplog.text
         assert peer.session_id not in caplog.text
 
@@ -170,4 +170,4 @@ def test_every_reason_is_counted_from_the_start_and_has_words() -> None:
     failures = Failures()
     assert failures.by_reason() == dict.fromkeys([failure.value for failure in Failure], 0)
     for failure in Failure:
-        assert in_words(failure, 8108, 15.2).endswith("; see docs/connectivity.md")
+        assert in_words(failure, "UDP port 8108", 15.2).endswith("; see docs/connectivity.md")

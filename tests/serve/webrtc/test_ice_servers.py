@@ -32,3 +32,12 @@ def test_all_servers_are_named_stun_first() -> None:
         IceServer(("stun:a.example", "stun:b.example")),
         IceServer(("turns:far.example",), "camgate", "east"),
     )
+
+
+def test_credentials_end_with_the_right_to_view() -> None:
+    near = TurnSettings(urls=("turn:near.example",), secret="north", lifetime_s=600)
+    servers = IceServers(WebRtcSettings(turn={"near": near}), lambda: NOW_S)
+    for until_s, lifetime_s in ((NOW_S + 60, 60), (NOW_S + 900, 600), (NOW_S - 5, 1), (None, 600)):
+        (server,) = servers.for_viewer("anna", until_s)
+        assert server.lifetime_s == lifetime_s
+        assert server.username == f"{int(NOW_S + lifetime_s)}:anna"

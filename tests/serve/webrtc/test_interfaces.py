@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 
@@ -69,6 +70,25 @@ async def test_without_netlink_the_addresses_are_looked_at_now_and_then(
     with trio.move_on_after(3.5 * POLL_INTERVAL_S):
         await watch_interfaces(lambda: looks.append(trio.current_time()))
     assert len(looks) == 3
+
+
+async def test_events_that_end_are_replaced_by_looks(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    ours, theirs = socket.socketpair()
+    monkeypatch.setattr(interfaces, "open_events", lambda: ours)
+    looks: list[float] = []
+    ours.setblocking(False)
+    theirs.send(b"x")
+    monkeypatch.setattr(interfaces, "_drain", failing)
+    with theirs, trio.move_on_after(2.5 * POLL_INTERVAL_S):
+        await watch_interfaces(lambda: looks.append(trio.current_time()))
+    assert len(looks) == 2
+    assert ours.fileno() == -1
+
+
+def failing(_: socket.socket) -> None:
+    raise OSError(5, "Input/output error")
 
 
 def test_where_the_system_permits_no_netlink_there_are_no_events(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,119 @@
+"""What a page says when the answer comes and the video does not, in words that name the cause, each provoked."""
+
+import contextlib
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import Error as PlaywrightError
+
+from tests.browser.processes import CamgateProcess, free_port
+from tests.browser.viewer import Viewer
+
+LOCKED = """
+const play = HTMLMediaElement.prototype.play;
+HTMLMediaElement.prototype.play = function () {
+  if (navigator.userActivation.hasBeenActive) return play.call(this);
+  return Promise.reject(new DOMException("play() can only be initiated by a user gesture.", "NotAllowedError"));
+};
+"""
+WORDS = """
+async (problem) => {
+  const { explain } = await import("/static/words.js");
+  const player = { state: "retrying", camera: "front", problem, retryAt: Date.now() };
+  return explain(player, { serverAnswers: true, get: () => undefined });
+}
+"""
+ADDRESSES = ["UDP 192.0.2.7:8108", "UDP [2001:db8::7]:8108", "TCP 192.0.2.7:8108"]
+
+
+def change_answers(viewer: Viewer, change: Callable[[str], str]) -> None:
+    def fulfill(route: Route) -> None:
+        if route.request.method != "POST":
+            route.continue_()
+            return
+        answer = route.fetch()
+        route.fulfill(response=answer, body=change(answer.text()))
+
+    viewer.page.route("**/whep/**", fulfill)
+
+
+def misdirect(answer: str) -> str:
+    return re.sub(r"(a=candidate:\S+ 1 \S+ \d+ \S+) \d+", rf"\1 {free_port()}", answer)
+
+
+def test_a_video_port_that_cannot_be_reached_is_told_with_what_was_tried(viewer: Viewer) -> None:
+    change_answers(viewer, misdirect)
+    viewer.open("/camera/front")
+    words = viewer.wait_words("The video cannot get through", "UDP and TCP 127.0.0.1:", "Trying again in")
+    assert re.search(r"Open UDP \d+ and TCP \d+ in the firewall", words)
+    assert "docs/connectivity.md" in words
+    assert "TURN" not in words
+
+
+def test_a_page_that_may_not_reach_the_local_network_says_so(
+    viewer: Viewer, context: BrowserContext, server: CamgateProcess
+) -> None:
+    session = context.browser.new_browser_cdp_session()  # type: ignore[union-attr]
+    for name in ("local-network-access", "local-network", "loopback-network"):
+        permission = {"permission": {"name": name}, "setting": "denied", "origin": server.url}
+        with contextlib.suppress(PlaywrightError):  # a name of another version of Chromium
+            session.send("Browser.setPermission", permission)
+    change_answers(viewer, misdirect)
+    viewer.open("/camera/front")
+    words = viewer.wait_words("The browser keeps this page from the local network")
+    assert "Local network access" in words
+
+
+def test_dtls_that_fails_is_not_taken_for_a_closed_port(viewer: Viewer, server: CamgateProcess) -> None:
+    change_answers(viewer, lambda answer: re.sub(r"(a=fingerprint:sha-256 )..", r"\g<1>00", answer))
+    viewer.open("/camera/front")
+    viewer.wait_words("The encrypted connection cannot be set up", "DTLS")
+
+
+def test_a_browser_that_starts_no_video_by_itself_offers_to_play(viewer: Viewer) -> None:
+    viewer.page.add_init_script(LOCKED)
+    viewer.open("/camera/front")
+    viewer.wait_words("The browser waits for you", "press “Play”")
+    viewer.page.get_by_role("button", name="Play", exact=True).click()
+    viewer.assert_plays()
+    expect(viewer.page.locator(".words")).not_to_contain_text("The browser waits for you")
+
+
+def path(**facts: object) -> dict[str, object]:
+    tried = {"addresses": ADDRESSES, "relayErrors": [], "relays": 0, "isRelayOnly": False, "isLocalRefused": False}
+    return {"kind": "no-path", "message": "", "path": tried | facts}
+
+
+def relay_error(code: int, text: str) -> dict[str, object]:
+    return {"url": "turn:t.example?transport=tcp", "code": code, "text": text}
+
+
+@pytest.mark.parametrize(
+    ("problem", "parts"),
+    [
+        (path(), ["UDP and TCP 192.0.2.7:8108, or UDP [2001:db8::7]:8108", "Open UDP 8108 and TCP 8108"]),
+        (path(addresses=[]), ["this browser cannot reach the video port", "Open the video port"]),
+        (path(relays=1), ["took the login, and could not reach these addresses either"]),
+        (
+            path(relays=1, relayErrors=[relay_error(401, "Unauthorized")]),
+            ["turn:t.example?transport=tcp refuses the login (401 Unauthorized)", "clocks"],
+        ),
+        (
+            path(relays=1, relayErrors=[relay_error(486, "Allocation Quota Reached")]),
+            ["has no place for one more (486)"],
+        ),
+        (path(relays=1, relayErrors=[relay_error(701, "timed out.")]), ["cannot be used (701 timed out.)"]),
+        (path(isRelayOnly=True), ["was told to use TURN servers only", "[webrtc.turn.NAME]"]),
+        (path(isLocalRefused=True), ["Local network access", "local address"]),
+        ({"kind": "no-keys", "message": ""}, ["DTLS", "VPN"]),
+    ],
+)
+def test_the_words_for_what_was_tried(viewer: Viewer, problem: dict[str, object], parts: list[str]) -> None:
+    words = viewer.open("/").page.evaluate(WORDS, problem)
+    assert words["mood"] == "bad"
+    for part in parts:
+        assert part in words["detail"]
+    assert "undefined" not in words["detail"]
+    assert "  " not in words["detail"]
