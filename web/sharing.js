@@ -12,8 +12,9 @@ const SPANS = [
 
 /** Adds the button at the end of the bar, where one may share the camera. */
 export async function offerSharing(bar, camera) {
-  const grants = (await whoAmI())?.grants;
-  if (!grants?.control.length && !grants?.admin.length) return;
+  const { way, grants } = (await whoAmI()) ?? {};
+  // Where everybody may see everything, a link would let nobody in who is not in already.
+  if (way === "open" || (!grants?.control.length && !grants?.admin.length)) return;
   const mine = await fetch(sharesAddress(camera)).catch(() => null);
   if (!mine?.ok) return;
   const button = element("button", { type: "button", className: "share", textContent: "Share" });

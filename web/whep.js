@@ -18,9 +18,9 @@ const GOODBYE_MS = 500;
 /**
  * What was tried to get media through.
  * @typedef {{addresses: string[], relayErrors: {url: string, code: number, text: string}[], relays: number,
- *   isRelayOnly: boolean, isLocalRefused: boolean}} TriedPath
- *   `addresses`: the server's, as "UDP 192.0.2.7:8108"; `relays`: TURN servers known; `isLocalRefused`: the person or the
- *   browser does not let this page reach the local network
+ *   isRelayed: boolean, isRelayOnly: boolean, isLocalRefused: boolean}} TriedPath
+ *   `addresses`: the server's, as "UDP 192.0.2.7:8108"; `relays`: TURN servers known; `isRelayed`: one of them has let us
+ *   in; `isLocalRefused`: the person or the browser does not let this page reach the local network
  */
 
 /** Why a session could not be opened or has ended. `kind` is what the page chooses its words by. */
@@ -54,6 +54,8 @@ export class WhepSession extends EventTarget {
   #timer = 0;
   #candidates = [];
   #relays = 0;
+  /** Whether a TURN server has let us in. */
+  #isRelayed = false;
 
   /**
    * Sends the offer and takes the answer.
@@ -80,6 +82,9 @@ export class WhepSession extends EventTarget {
       this.#tell("track", { stream });
     };
     connection.onconnectionstatechange = () => this.#follow(connection.connectionState);
+    connection.onicecandidate = ({ candidate }) => {
+      if (candidate?.type === "relay") this.#isRelayed = true;
+    };
     connection.onicecandidateerror = ({ url, errorCode, errorText }) => {
       if (url) this.#relayErrors.set(url, { code: errorCode, text: errorText });
     };
@@ -121,8 +126,10 @@ export class WhepSession extends EventTarget {
   }
 
   async #post(endpoint, offer) {
+    const address = new URL(endpoint);
+    address.searchParams.set("wait", CAMERA_WAIT_S);
     try {
-      return await fetch(`${endpoint}?wait=${CAMERA_WAIT_S}`, {
+      return await fetch(address, {
         method: "POST",
         headers: { "Content-Type": "application/sdp" },
         body: offer,
@@ -169,6 +176,7 @@ export class WhepSession extends EventTarget {
       addresses: this.#candidates,
       relayErrors: [...this.#relayErrors].map(([url, error]) => ({ url, ...error })),
       relays: this.#relays,
+      isRelayed: this.#isRelayed,
       isRelayOnly,
       isLocalRefused: await isLocalNetworkRefused(this.#candidates),
     };

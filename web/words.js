@@ -187,11 +187,16 @@ function frozen(player, cameras) {
   return { ...words, aside: `Last picture ${secondsSince(player.lastPictureAt)} ago.` };
 }
 
-/** An attempt after a refusal takes a blink: the words stay, so that they do not flicker. */
+/**
+ * An attempt after a refusal takes a blink, and one that finds no path 10 s, of which nothing new is known: the words
+ * stay, so that they do not flicker.
+ */
 function connecting(player, cameras) {
   const words = serverGone(cameras) ?? cameraAway(player, cameras);
   if (words) return words;
-  if (player.problem?.kind === "refused") return { ...refused(player.problem), aside: "Trying again now." };
+  if (["refused", "no-path", "no-keys"].includes(player.problem?.kind)) {
+    return { ...connectionFailed(player, cameras), aside: "Trying again now." };
+  }
   return busy("Connecting", "");
 }
 
@@ -288,7 +293,10 @@ function firewallAdvice({ addresses }) {
 }
 
 /** Codes of STUN (RFC 8489 section 14.8, RFC 8656 section 18), and 701 of browsers: no answer. */
-function relayWords({ relays, relayErrors, isRelayOnly: isOnly }) {
+function relayWords({ relays, relayErrors, isRelayed, isRelayOnly: isOnly }) {
+  if (isRelayed) {
+    return "The TURN server took the login, and could not reach these addresses either: see its allowed-peer-ip. ";
+  }
   if (!relays) return isOnly ? "But the server names none: configure one as [webrtc.turn.NAME]. " : "";
   const errors = relayErrors.filter(({ url }) => /^turns?:/i.test(url));
   const refused = errors.find(({ code }) => [401, 403, 438, 441].includes(code));
@@ -301,7 +309,7 @@ function relayWords({ relays, relayErrors, isRelayOnly: isOnly }) {
   const full = errors.find(({ code }) => [486, 508].includes(code));
   if (full) return `The TURN server ${full.url} has no place for one more (${full.code}). `;
   if (errors.length) return `The TURN server ${errors[0].url} cannot be used (${errors[0].code} ${errors[0].text}). `;
-  return "The TURN server took the login, and could not reach these addresses either: see its allowed-peer-ip. ";
+  return "The TURN server does not answer: see whether it runs, and its port is open. ";
 }
 
 /** The checks of the path were answered, so it is not the network as a whole. */

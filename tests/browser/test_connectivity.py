@@ -46,7 +46,7 @@ def misdirect(answer: str) -> str:
 def test_a_video_port_that_cannot_be_reached_is_told_with_what_was_tried(viewer: Viewer) -> None:
     change_answers(viewer, misdirect)
     viewer.open("/camera/front")
-    words = viewer.wait_words("The video cannot get through", "UDP and TCP 127.0.0.1:", "Trying again in")
+    words = viewer.wait_words("The video cannot get through", "UDP and TCP 127.0.0.1:", "Trying again")
     assert re.search(r"Open UDP \d+ and TCP \d+ in the firewall", words)
     assert "docs/connectivity.md" in words
     assert "TURN" not in words
@@ -95,7 +95,8 @@ def relay_error(code: int, text: str) -> dict[str, object]:
     [
         (path(), ["UDP and TCP 192.0.2.7:8108, or UDP [2001:db8::7]:8108", "Open UDP 8108 and TCP 8108"]),
         (path(addresses=[]), ["this browser cannot reach the video port", "Open the video port"]),
-        (path(relays=1), ["took the login, and could not reach these addresses either"]),
+        (path(relays=1, isRelayed=True), ["took the login, and could not reach these addresses either"]),
+        (path(relays=1), ["The TURN server does not answer"]),
         (
             path(relays=1, relayErrors=[relay_error(401, "Unauthorized")]),
             ["turn:t.example?transport=tcp refuses the login (401 Unauthorized)", "clocks"],

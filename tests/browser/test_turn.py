@@ -65,8 +65,8 @@ def test_a_picture_comes_by_way_of_the_turn_server(
     local = viewer.page.evaluate(LOCAL)
     assert (local["candidateType"], local["relayProtocol"]) == ("relay", transport)
     assert local["url"] == f"turn:127.0.0.1:{coturn.port}?transport={transport}"
-    way = f" by TURN server 127.0.0.1:{coturn.port} over {transport.upper()}"
-    expect(viewer.page.locator("#path")).to_have_text(f"UDP 127.0.0.1:{server.webrtc_port}{way}")
+    way = rf"^UDP \S+:{server.webrtc_port} by TURN server 127.0.0.1:{coturn.port} over {transport.upper()}$"
+    expect(viewer.page.locator("#path")).to_have_text(re.compile(way))
     expect(viewer.page.locator("#path-note")).to_contain_text("told to use TURN servers only")
     assert viewer.complaints == []
     viewer.page.close()
@@ -123,7 +123,7 @@ def test_a_turn_server_that_is_not_there_is_named(browser: Browser, make_server:
     server = make_server()
     coturn.kill()
     viewer = Viewer(browser.new_page(), server.url).open("/camera/front?ice=relay")
-    viewer.wait_words("The TURN server does not help", f"turn:127.0.0.1:{coturn.port}?transport=udp", "cannot be used")
+    viewer.wait_words("The TURN server does not help", "does not answer")
     viewer.page.close()
 
 
