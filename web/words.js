@@ -308,8 +308,9 @@ function relayWords({ relays, relayErrors, isRelayed, isRelayOnly: isOnly }) {
   }
   const full = errors.find(({ code }) => [486, 508].includes(code));
   if (full) return `The TURN server ${full.url} has no place for one more (${full.code}). `;
-  if (errors.length) return `The TURN server ${errors[0].url} cannot be used (${errors[0].code} ${errors[0].text}). `;
-  return "The TURN server does not answer: see whether it runs, and its port is open. ";
+  const other = errors.find(({ code }) => code !== 701);
+  if (other) return `The TURN server ${other.url} cannot be used (${other.code} ${other.text}). `;
+  return `The TURN server${errors.length ? ` ${errors[0].url}` : ""} does not answer: see whether it runs, and its port is open. `;
 }
 
 /** The checks of the path were answered, so it is not the network as a whole. */

@@ -105,7 +105,11 @@ def relay_error(code: int, text: str) -> dict[str, object]:
             path(relays=1, relayErrors=[relay_error(486, "Allocation Quota Reached")]),
             ["has no place for one more (486)"],
         ),
-        (path(relays=1, relayErrors=[relay_error(701, "timed out.")]), ["cannot be used (701 timed out.)"]),
+        (path(relays=1, relayErrors=[relay_error(300, "Try Alternate")]), ["cannot be used (300 Try Alternate)"]),
+        (
+            path(relays=1, relayErrors=[relay_error(701, "timed out.")]),
+            ["turn:t.example?transport=tcp does not answer"],
+        ),
         (path(isRelayOnly=True), ["was told to use TURN servers only", "[webrtc.turn.NAME]"]),
         (path(isLocalRefused=True), ["Local network access", "local address"]),
         ({"kind": "no-keys", "message": ""}, ["DTLS", "VPN"]),
