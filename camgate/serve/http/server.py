@@ -21,7 +21,7 @@ from camgate.serve.http.connection import ByteStream, Connection, hypercorn_conf
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
-from camgate.serve.http.handshake import shake_hands
+from camgate.serve.http.handshake import Handshakes
 from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.permissions import Permissions
@@ -95,6 +95,7 @@ class Connections:
         self._app = app
         self._max = max_connections
         self._tls = tls
+        self._handshakes = Handshakes()
         self._shaking_hands = 0
         self._config = hypercorn_config()
         self._context = WorkerContext(None)
@@ -123,7 +124,7 @@ class Connections:
             return
         self._shaking_hands += 1
         try:
-            encrypted = await shake_hands(stream, self._tls.context)
+            encrypted = await self._handshakes.shake_hands(stream, self._tls.context)
         finally:
             self._shaking_hands -= 1
         if encrypted is not None:
