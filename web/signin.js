@@ -5,6 +5,14 @@ const [form, problem, button, nameField, passwordField] = ["form", "problem", "s
 );
 const SUBMIT = "Sign in";
 
+/** Why somebody was sent here, by the kind of problem that the address names. */
+const REASONS = {
+  "not-permitted": "You may not see this as the user whom you are signed in as. Sign in as somebody else.",
+  "login-refused": "This link's time is over, or a part of it is missing. Sign in instead.",
+};
+const reason = new Map(Object.entries(REASONS)).get(new URLSearchParams(location.search).get("why"));
+if (reason) say(reason);
+
 // The browser's own words about empty fields are for browsers without this script.
 form.noValidate = true;
 form.addEventListener("submit", async (event) => {

@@ -10,14 +10,14 @@ from urllib.parse import quote, unquote, urlsplit
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from camgate.auth.access import Access, Wanted
-from camgate.auth.errors import ForeignPage, NotPermitted, SignedOut
+from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted, SignedOut
 from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
-from camgate.serve.http.identity import IDENTITY, UNSEEN, Groups, identify
+from camgate.serve.http.identity import IDENTITY, TOKEN_PARAMETER, UNSEEN, Groups, identify
 from camgate.serve.http.permissions import NEEDED, Needed, Permissions
-from camgate.serve.http.problem import Problem
+from camgate.serve.http.problem import Problem, kind_of
 from camgate.serve.http.responses import common_headers
 
 SIGN_IN_PATH = "/signin"
@@ -126,9 +126,10 @@ class Guard:
             )
 
     def problem(self, scope: Any, error: RemoteError) -> Problem:
-        """Return the answer to a request that may not pass: for people who have to sign in, the way to that page."""
-        if isinstance(error, SignedOut) and _wants_page(scope):
-            location = f"{scope.get('root_path', '')}{SIGN_IN_PATH}?next={quote(_target(scope), safe='')}"
+        """Return the answer to a request that may not pass: for people who should sign in, the way to that page."""
+        if isinstance(error, SignedOut | NotPermitted | LoginRefused) and _may_sign_in(scope):
+            why = "" if isinstance(error, SignedOut) else f"&why={kind_of(type(error))}"
+            location = f"{scope.get('root_path', '')}{SIGN_IN_PATH}?next={quote(_target(scope), safe='')}{why}"
             return Problem(status=303, detail=str(error), headers={"location": location})
         return Problem.of_error(error, is_script=header(scope, b"sec-fetch-mode") is not None)
 
@@ -144,7 +145,10 @@ def refuse_forgery(scope: Any, rules: AccessRules) -> None:
         raise ForeignPage
 
 
-def _wants_page(scope: Any) -> bool:
+def _may_sign_in(scope: Any) -> bool:
+    """Whether a person asks who can be led to the sign-in page."""
+    if header(scope, b"authorization") is not None:  # A browser's own window asked, and must be told that it is wrong.
+        return False
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
         return False
     # The sign-in page may not be framed by other sites, so there it would be an empty frame.
@@ -160,6 +164,8 @@ def _takes_html(scope: Any) -> bool:
 
 def _target(scope: Any) -> str:
     path, query = scope["raw_path"].decode("latin-1"), scope["query_string"].decode("latin-1")
+    # A token that was refused would be once more, whoever has signed in.
+    query = "&".join(part for part in query.split("&") if not part.startswith(f"{TOKEN_PARAMETER}="))
     path = scope.get("root_path", "") + path
     return f"{path}?{query}" if query else path
 

@@ -436,6 +436,22 @@ async def test_pages_that_may_use_us_may_read_why_they_are_refused(
     assert reply.headers["access-control-allow-origin"] == "https://home.example"
 
 
+async def test_people_are_told_at_the_sign_in_page_why_they_are_there(
+    guarded: Server, shown: dict[str, dict[str, str]]
+) -> None:
+    page = {"Accept": "text/html"}
+    expired = shown["an expired token"]["Authorization"].removeprefix("Bearer ")
+    reply = await guarded.request("GET", f"/camera/front?a=b&token={expired}&c", headers=page)
+    # Without the token, which would be refused again.
+    location = "/signin?next=%2Fcamera%2Ffront%3Fa%3Db%26c&why=login-refused"
+    assert (reply.status, reply.headers["location"]) == (303, location)
+    reply = await guarded.request("GET", "/api/v1/server", headers=page | shown["a session"])
+    assert (reply.status, reply.headers["location"]) == (303, "/signin?next=%2Fapi%2Fv1%2Fserver&why=not-permitted")
+    # A window of the browser's own has asked for these.
+    assert (await guarded.request("GET", "/", headers=page | basic("alice", "wrong"))).status == 401
+    assert (await guarded.request("GET", "/api/v1/server", headers=page | basic("fred"))).status == 403
+
+
 async def test_people_are_sent_to_the_sign_in_page_and_scripts_are_not(guarded: Server) -> None:
     reply = await guarded.request("GET", "/camera/front?x=1&y=%2F", headers={"Accept": "text/html,*/*"})
     assert reply.status == 303
