@@ -14,7 +14,7 @@ function withToken(path) {
 }
 
 /** @param {string} path below the place where camgate is, such as `signin` */
-export const appAddress = (path) => withToken(path);
+export const appAddress = (path) => (path.startsWith("api/") ? withToken(path) : new URL(path, root).href);
 export const cameraAddress = (name) => below("camera", name);
 export const whepAddress = (name) => below("whep", name);
 /** One camera, or all of them. */

@@ -1,7 +1,6 @@
 /** The button of a camera's page that makes a share link, for those who control the camera. */
 
-import { sharesAddress } from "./addresses.js";
-import { whoAmI } from "./session.js";
+import { appAddress, sharesAddress } from "./addresses.js";
 
 const SPANS = [
   [3_600, "1 hour"],
@@ -12,7 +11,8 @@ const SPANS = [
 
 /** Adds the button at the end of the bar, where one may share the camera. */
 export async function offerSharing(bar, camera) {
-  const { way, grants } = (await whoAmI()) ?? {};
+  const session = await fetch(appAddress("api/v1/session"), { cache: "no-store" }).catch(() => null);
+  const { way, grants } = (session?.ok && (await session.json())) || {};
   // Where everybody may see everything, a link would let nobody in who is not in already.
   if (way === "open" || (!grants?.control.length && !grants?.admin.length)) return;
   const mine = await fetch(sharesAddress(camera)).catch(() => null);
