@@ -16,7 +16,7 @@ from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
 from camgate.cli.exits import exit_codes
 from camgate.config.errors import key_in_words
-from camgate.config.exposure import exposures
+from camgate.config.exposure import exposures, is_open_behind_proxy
 from camgate.config.load import find_config_file, load
 from camgate.config.model import (
     BUILT_IN_ROLES,
@@ -62,6 +62,8 @@ def warnings_of(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     for exposure in exposures(settings):
         yield f"{exposure.key}: {exposure}; add a user, {exposure.way_out}, or `camgate run` will want --insecure"
+    if is_open_behind_proxy(settings):
+        yield "server.trusted_proxies: the proxy lets everybody in, unless it asks for a password itself; add a user"
     yield from _idle_patterns(settings)
     yield from _ill_certificates(settings)
     for camera in settings.cameras.values():

@@ -49,6 +49,11 @@ def exposures(settings: Settings) -> Iterator[Exposure]:
         yield Exposure("rtsp_server.listen", rtsp.listen, ADD_RECORDER)
 
 
+def is_open_behind_proxy(settings: Settings) -> bool:
+    """Whether a proxy brings in people whom nobody here asks for a password; the proxy may."""
+    return bool(settings.server.trusted_proxies) and not settings.auth.is_on
+
+
 def check_exposure(settings: Settings, *, insecure: bool) -> None:
     """Raise StartError for a listener beyond loopback; where the operator said `--insecure`, warn of it."""
     for exposure in exposures(settings):
@@ -56,6 +61,9 @@ def check_exposure(settings: Settings, *, insecure: bool) -> None:
             sentence = f"{exposure}; {exposure.way_out}, or allow it with --insecure"
             raise StartError(exposure.key, sentence, exposure.remedy)
         log.warning("everyone who reaches this address sees the cameras, without a password", listen=exposure.listen)
+    if is_open_behind_proxy(settings):
+        proxies = ", ".join(settings.server.trusted_proxies)
+        log.warning("everyone who reaches the proxy sees the cameras, unless it asks for a password", proxies=proxies)
 
 
 def _is_open(listen: str) -> bool:

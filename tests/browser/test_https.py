@@ -8,7 +8,7 @@ import http.client
 import json
 import re
 import ssl
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -107,15 +107,19 @@ def context(browser: Browser) -> Iterator[BrowserContext]:
     context.close()
 
 
-Watch = Callable[[Site], None]
-
-
 @pytest.fixture
-def watch(context: BrowserContext) -> Watch:
-    def play(site: Site) -> None:
-        watch_through(context.new_page(), site)
+def page(context: BrowserContext) -> Page:
+    return context.new_page()
 
-    return play
+
+def sign_in(page: Page, site: Site, path: str) -> Viewer:
+    viewer = Viewer(page, site.root).open(path)
+    expect(page).to_have_url(re.compile(re.escape(f"{site.root}/signin?next=")))
+    page.get_by_label("Name").fill(LOGIN[0])
+    page.get_by_label("Password").fill(LOGIN[1])
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(f"{site.root}{path}")
+    return viewer
 
 
 def watch_through(page: Page, site: Site) -> None:
@@ -124,12 +128,7 @@ def watch_through(page: Page, site: Site) -> None:
     deleted: list[tuple[str, int]] = []
     page.on("websocket", lambda socket: sockets.append(socket.url.partition("?")[0]))
     page.on("response", lambda r: deleted.append((r.url, r.status)) if r.request.method == "DELETE" else None)
-    viewer = Viewer(page, site.root).open("/")
-    expect(page).to_have_url(re.compile(re.escape(f"{site.root}/signin?next=")))
-    page.get_by_label("Name").fill(LOGIN[0])
-    page.get_by_label("Password").fill(LOGIN[1])
-    page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{site.root}/")
+    viewer = sign_in(page, site, "/")
     assert viewer.assert_plays("front").camera == 1
 
     page.locator('[data-camera="front"] a').click()
@@ -156,14 +155,32 @@ def watch_through(page: Page, site: Site) -> None:
     assert viewer.complaints == []
 
 
-def test_chromium_plays_over_https(direct: Site, watch: Watch) -> None:
-    watch(direct)
+def test_chromium_plays_over_https(direct: Site, page: Page) -> None:
+    watch_through(page, direct)
     response, _ = direct.request("GET", "/healthz")
     assert response.headers["Strict-Transport-Security"] == "max-age=300"
 
 
-def test_chromium_plays_through_a_proxy(proxied: Site, watch: Watch) -> None:
-    watch(proxied)
+def test_a_renewed_certificate_is_shown_and_drops_nobody(direct: Site, pair: tuple[Path, Path], page: Page) -> None:
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    viewer = sign_in(page, direct, "/camera/front")
+    viewer.assert_plays()
+    before = ssl.get_server_certificate(("localhost", direct.port))
+    renewed = make_self_signed(["localhost", "127.0.0.1"], 3)
+    write_pair(renewed, pair[0].parent, force=True)
+    shown = viewer.eventually(
+        lambda: (now := ssl.get_server_certificate(("localhost", direct.port))) != before and now,
+        "the new certificate",
+    )
+    assert shown == renewed.certificate.decode()
+    viewer.assert_plays()
+    assert (viewer.offers, len(sockets)) == (1, 1)
+    assert viewer.complaints == []
+
+
+def test_chromium_plays_through_a_proxy(proxied: Site, page: Page) -> None:
+    watch_through(page, proxied)
 
 
 def test_what_clients_write_into_the_proxys_headers_does_not_count(proxied: Site) -> None:

@@ -233,6 +233,7 @@ def test_check_looks_into_certificates(tmp_path: Path, config: Path) -> None:
     assert warnings("good") == ""
     assert "server.tls_certificate: expired on" in warnings("late")
     assert "server.tls_certificate: begins on" in warnings("early")
+    assert "the proxy lets everybody in" in warnings("good", 'trusted_proxies = ["127.0.0.1"]\n')
     assert "not for cams.example.org" in warnings("good", 'allowed_hosts = ["cams.example.org"]\n')
 
 

@@ -1,5 +1,7 @@
 """Who can reach a listener, and that nobody starts an open one without saying so."""
 
+from dataclasses import replace
+
 import pytest
 
 from camgate.config.address import is_loopback, split_listen
@@ -107,3 +109,13 @@ def test_an_open_listener_that_was_allowed_is_warned_of(caplog: pytest.LogCaptur
 def test_a_loopback_listener_needs_nothing() -> None:
     check_exposure(settings(), insecure=False)
     assert list(exposures(settings())) == []
+
+
+def test_a_proxy_without_users_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    behind = Settings(cameras={}, server=ServerSettings(trusted_proxies=("192.0.2.1",)))
+    check_exposure(behind, insecure=False)
+    assert ["proxy" in record.message for record in caplog.records] == [True]
+    caplog.clear()
+    anna = UserSettings(name="anna", password_hash="$argon2id$", roles=("viewer",))
+    check_exposure(replace(behind, auth=AuthSettings(users={"anna": anna})), insecure=False)
+    assert caplog.records == []

@@ -100,3 +100,14 @@ def test_the_hook_for_acme_clients_hands_over_what_is_taken_anew(tmp_path: Path,
     assert tls.context is not before
     assert file.stat().st_mode & 0o777 == 0o600
     assert not list(tmp_path.glob("tls.pem.*"))
+
+
+@pytest.mark.parametrize(
+    ("days", "words"), [((-9, -2), "has expired"), ((2, 9), "does not hold yet"), ((-1, 30), None)]
+)
+def test_dates_that_browsers_refuse_are_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, days: tuple[int, int], words: str | None
+) -> None:
+    ServerTls(str(make_certificate(tmp_path, days=days).file))
+    said = [record.message for record in caplog.records if record.name == "camgate.serve.tls"]
+    assert [words in line for line in said] == [True] if words else said == []
