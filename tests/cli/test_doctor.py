@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import trio
 from typer.testing import CliRunner
 
 from camgate.cli.main import app
@@ -25,10 +26,10 @@ url = "rtsp://viewer:hush-hush@127.0.0.1:9/live"
 
 
 def ports() -> tuple[int, int]:
-    """Two ports that nobody has at this moment, for HTTP and for media."""
-    with socket.create_server(("127.0.0.1", 0)) as http, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as media:
-        media.bind(("0.0.0.0", 0))
-        assert http.getsockname()[1] != media.getsockname()[1]
+    """Two ports that nobody has at this moment: for HTTP, and for media by UDP and TCP."""
+    with socket.create_server(("127.0.0.1", 0)) as http, socket.create_server(("0.0.0.0", 0)) as media:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
+            udp.bind(media.getsockname())
         return http.getsockname()[1], media.getsockname()[1]
 
 
@@ -40,6 +41,11 @@ def examined(directory: Path, *arguments: str, **environ: str) -> tuple[int, dic
     for finding in json.loads(outcome.out)["findings"]:
         found.setdefault(finding["check"], []).append(finding)
     return outcome.code, found
+
+
+async def beside(directory: Path, *arguments: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
+    """The same, beside a camgate that this test's loop looks after."""
+    return await trio.to_thread.run_sync(lambda: examined(directory, *arguments))
 
 
 def test_without_a_running_camgate(tmp_path: Path) -> None:
@@ -90,8 +96,8 @@ async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(
     options = (f"--listen=127.0.0.1:{http}", f"--webrtc-port={media}")
     async with running_camgate("demo", *options, directory=tmp_path) as command:
         await command.wait_line("camera live", nth=2)
-        code, found = examined(tmp_path)
-        url_code, from_elsewhere = examined(tmp_path, f"--url=http://127.0.0.1:{http}/")
+        code, found = await beside(tmp_path)
+        url_code, from_elsewhere = await beside(tmp_path, f"--url=http://127.0.0.1:{http}/")
     assert url_code == 0, from_elsewhere
     assert from_elsewhere["Pages"][0]["verdict"] == "ok"
     assert "ICE checks are answered at" in from_elsewhere["Media by UDP"][0]["what"]
@@ -124,12 +130,12 @@ async def test_where_users_sign_in_its_own_user_is_told_all_the_same(tmp_path: P
     (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media) + ACCOUNT.format(hash=kept))
     async with running_camgate("run", directory=tmp_path) as command:
         await command.wait_line(" ready ")
-        code, found = examined(tmp_path, "--bundle=support.tar.gz", "--hide-hosts")
+        code, found = await beside(tmp_path, "--bundle=support.tar.gz", "--hide-hosts")
         assert code == 1
         assert "not live in the running camgate" in found["Camera front-door"][0]["what"]
         assert "Running camgate" not in found
         (tmp_path / "state").rename(tmp_path / "elsewhere")
-        _, strangers = examined(tmp_path, "--no-cameras")
+        _, strangers = await beside(tmp_path, "--no-cameras")
     assert "it wants a login" in strangers["Running camgate"][0]["what"]
     with tarfile.open(tmp_path / "support.tar.gz") as archive:
         files = {member.name.rpartition("/")[2]: archive.extractfile(member) for member in archive}
@@ -140,7 +146,9 @@ async def test_where_users_sign_in_its_own_user_is_told_all_the_same(tmp_path: P
     together = "\n".join(texts.values())
     assert "hush-" not in together
     assert kept.rpartition("$")[2] not in together
-    again = camgate("doctor", "--no-cameras", "--bundle=support.tar.gz", directory=tmp_path)
+    again = await trio.to_thread.run_sync(
+        lambda: camgate("doctor", "--no-cameras", "--bundle=support.tar.gz", directory=tmp_path)
+    )
     assert (again.code, again.out) == (1, "")
     assert again.err == "camgate: cannot write support.tar.gz: it is there already; name another file\n"
 

@@ -113,11 +113,13 @@ class Running:
     process: trio.Process
     lines: list[str] = field(default_factory=list)
     _news: trio.Event = field(default_factory=trio.Event)
+    _has_ended: bool = False
 
     async def wait_line(self, words: str, *, nth: int = 1) -> str:
         """Return the first, or nth, line on stderr that has `words` in it, once it is there."""
         with trio.fail_after(DEADLINE_S):
             while len(found := [line for line in self.lines if words in line]) < nth:
+                assert not self._has_ended, f"it ended without {words!r}: {self.lines}"
                 await self._news.wait()
         return found[nth - 1]
 
@@ -133,8 +135,13 @@ class Running:
         async for data in self.process.stderr:
             *lines, rest = (rest + data).split(b"\n")
             self.lines += [line.decode() for line in lines]
-            self._news.set()
-            self._news = trio.Event()
+            self._tell()
+        self._has_ended = True
+        self._tell()
+
+    def _tell(self) -> None:
+        self._news.set()
+        self._news = trio.Event()
 
 
 @asynccontextmanager
