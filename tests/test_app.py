@@ -48,8 +48,8 @@ async def test_certificates_that_cannot_be_used(tmp_path: Path) -> None:
     nothing.write_text("no certificate")
     for files, reason in (
         ((tmp_path / "missing.pem", ""), "No such file or directory"),
-        ((nothing, ""), "no certificate and key in PEM that fit"),
-        ((certificate.file, nothing), "no certificate and key in PEM that fit"),
+        ((nothing, ""), "it holds no certificate in PEM"),
+        ((certificate.file, nothing), f"{nothing} holds no private key in PEM"),
     ):
         chain, key = map(str, files)
         error = await refusal(RtspServerSettings(listen=f"{HOST}:0", tls_certificate=chain, tls_key=key))
