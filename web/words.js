@@ -90,7 +90,7 @@ export function pathName(path) {
 /** @returns {string} what is worth knowing of that, as a sentence; empty for the usual way */
 export function pathNote(path) {
   if (path?.relay) {
-    const why = isRelayOnly ? "This page was told to use TURN servers only" : `No direct way to port ${path.port} of the server`;
+    const why = isRelayOnly ? "This page was told to use TURN servers only" : `No UDP on port ${path.port}`;
     return `${why}: playing over a TURN server. Pictures come a little later.`;
   }
   if (path?.protocol === "TCP") return `No UDP on port ${path.port}: playing over TCP. Lost packets cost more time there.`;

@@ -55,9 +55,11 @@ def test_a_video_port_that_cannot_be_reached_is_told_with_what_was_tried(viewer:
 def test_a_page_that_may_not_reach_the_local_network_says_so(
     viewer: Viewer, context: BrowserContext, server: CamgateProcess
 ) -> None:
+    target = context.new_cdp_session(viewer.page).send("Target.getTargetInfo")["targetInfo"]
     session = context.browser.new_browser_cdp_session()  # type: ignore[union-attr]
     for name in ("local-network-access", "local-network", "loopback-network"):
-        permission = {"permission": {"name": name}, "setting": "denied", "origin": server.url}
+        whose = {"origin": server.url, "browserContextId": target["browserContextId"]}
+        permission = {"permission": {"name": name}, "setting": "denied", **whose}
         with contextlib.suppress(PlaywrightError):  # a name of another version of Chromium
             session.send("Browser.setPermission", permission)
     change_answers(viewer, misdirect)
