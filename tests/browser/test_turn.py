@@ -85,7 +85,9 @@ def test_a_browser_that_may_send_no_udp_reaches_the_turn_server_over_tcp(
         viewer.open("/camera/front").assert_plays()
         local = viewer.page.evaluate(LOCAL)
         assert (local["candidateType"], local["relayProtocol"]) == ("relay", "tcp")
-        expect(viewer.page.locator("#path-note")).to_contain_text(f"No UDP on port {server.webrtc_port}: playing over a TURN server")
+        expect(viewer.page.locator("#path-note")).to_contain_text(
+            f"No UDP on port {server.webrtc_port}: playing over a TURN server"
+        )
         assert viewer.complaints == []
     finally:
         without_udp.close()
