@@ -78,7 +78,7 @@ def judge_certificate(
     if ends - now < RENEW:
         return Finding(check, WARNING, f"{what}, in {(ends - now).days} days", "renew it")
     if is_own:
-        return Finding(check, OK, f"{what}; browsers ask before they trust it, and some then forbid sound and WebRTC")
+        return Finding(check, OK, f"{what}; browsers ask before they trust it")
     return Finding(check, OK, what)
 
 

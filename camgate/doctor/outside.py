@@ -71,7 +71,7 @@ def judge_elsewhere(settings: Settings, addresses: Addresses) -> Finding:
         return Finding(ELSEWHERE, OK, f"they are told {many(public)}; {to_do}")
     if settings.webrtc.turn:
         what = f"they are told private addresses, and of a TURN server ({many(settings.webrtc.turn)})"
-        return Finding(ELSEWHERE, OK, f"{what}, by which they reach them if that is in this network")
+        return Finding(ELSEWHERE, OK, f"{what}, which has to reach these and be reached by them")
     if is_loopback(split_listen(settings.server.listen)[0]):
         return Finding(ELSEWHERE, OK, f"none, as camgate listens on this machine only; behind a proxy {_way_in(port)}")
     what = f"they are told {many(addresses.told) or 'nothing'}: private addresses, which only this network reaches"
