@@ -17,7 +17,7 @@ const SIGNED_OUT = Symbol("signed out");
 
 /**
  * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole
- * list; `server` when the server is lost or found; `signed-out` when one is not permitted to see them any more.
+ * list; `server` when the server is lost or found, or wants one to sign in.
  * @typedef {{name: string, title?: string, state: string, last_error?: string, needs_attention?: string | null, fps?: number}} Camera
  */
 export class Cameras extends EventTarget {
@@ -25,7 +25,7 @@ export class Cameras extends EventTarget {
   serverAnswers = null;
   /** What the server said before it went away. @type {string | null} */
   farewell = null;
-  /** Whether one has to sign in to go on. */
+  /** Whether one has to sign in to go on; then nothing is asked until `wake`. */
   signedOut = false;
   /** Whether any list has come yet. */
   known = false;
@@ -95,7 +95,7 @@ export class Cameras extends EventTarget {
     else if (message.type === "camera") this.#update(message.camera);
     else if (message.type === "camera-removed") this.#remove(message.name);
     else if (message.type === "bye") this.#sayFarewell(message.reason);
-    else if (message.type === "signed-out") this.#signOut();
+    else if (message.type === "signed-out") this.signOut();
     else if (message.type === "ice-servers") learnServerList(message.servers, message.max_age);
   }
 
@@ -106,7 +106,6 @@ export class Cameras extends EventTarget {
   }
 
   #replace(cameras) {
-    this.signedOut = false;
     this.#cameras = new Map(cameras.map((camera) => [camera.name, camera]));
     this.known = true;
     this.#setServer(true);
@@ -123,10 +122,13 @@ export class Cameras extends EventTarget {
     this.#tell("change", null);
   }
 
-  #signOut() {
+  /** Asking again and again would change nothing, and look like an attack. */
+  signOut() {
+    this.sleep();
     if (this.signedOut) return;
     this.signedOut = true;
-    this.#tell("signed-out");
+    this.serverAnswers = null;
+    this.#tell("server");
   }
 
   #sayFarewell(reason) {
@@ -137,7 +139,10 @@ export class Cameras extends EventTarget {
   #setServer(answers) {
     if (this.serverAnswers === answers) return;
     this.serverAnswers = answers;
-    if (answers) this.farewell = null;
+    if (answers) {
+      this.farewell = null;
+      this.signedOut = false;
+    }
     this.#tell("server");
   }
 
@@ -172,7 +177,7 @@ export class Cameras extends EventTarget {
     this.#pollIn(POLL_MS);
     const cameras = await fetchCameras(this.#only);
     if (!this.#pollTimer) return; // the socket was faster
-    if (cameras === SIGNED_OUT) this.#signOut();
+    if (cameras === SIGNED_OUT) this.signOut();
     else if (cameras) this.#replace(cameras);
     else this.#setServer(false);
   }

@@ -1,6 +1,6 @@
 /** What a page does for its players: rest while nobody sees it, come back at once, and be open to inspection. */
 
-import { showSession, signInAddress } from "./session.js";
+import { tellOfSession } from "./session.js";
 
 /** A quick look at another tab should not cost a new connection. */
 const HIDDEN_GRACE_MS = 10_000;
@@ -27,9 +27,7 @@ export function careFor(cameras, players) {
   // Nothing may stay open: neither a session on the server, nor a socket, which bars the back/forward cache.
   addEventListener("pagehide", sleep);
   addEventListener("pageshow", ({ persisted }) => persisted && wake());
-  // Framed pages of other sites cannot be signed in at: they say in words what is so.
-  if (window === window.top) cameras.addEventListener("signed-out", () => location.assign(signInAddress()));
-  showSession(document.querySelector(".bar"));
+  tellOfSession(cameras);
   exposeForSupport(players);
   cameras.wake();
   if (document.hidden) rest(); // opened in a background tab

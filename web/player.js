@@ -27,16 +27,20 @@ const AWAY_MS = 30_000;
 const SPREAD_MS = 400;
 /** The status for an offer without any codec that the server could send. */
 const NOT_ACCEPTABLE = 406;
+/** The status for whoever has to sign in first. */
+const UNAUTHORIZED = 401;
+/** What stays as it is until somebody does something about it, or the server tells that somebody has. */
+const FINAL_CODES = ["unknown-camera", "not-permitted"];
 
 /** Which state may follow which. */
 const NEXT = {
-  idle: ["connecting"], // nobody wants a picture, or the page is hidden
+  idle: ["connecting", "failed"], // nobody wants a picture, or the page is hidden
   connecting: ["waiting", "retrying", "failed", "idle"], // the offer is out, or packets look for their way
   waiting: ["playing", "retrying", "idle"], // connected, no picture yet
   playing: ["frozen", "retrying", "idle"],
   frozen: ["playing", "retrying", "idle"], // connected, but no new picture for FROZEN_MS
-  retrying: ["connecting", "idle"], // the next attempt has a time
-  failed: ["connecting", "idle"], // nothing this page can do changes it
+  retrying: ["connecting", "failed", "idle"], // the next attempt has a time
+  failed: ["connecting", "failed", "idle"], // nothing this page can do changes it
 };
 
 const CONNECTED = ["waiting", "playing", "frozen"];
@@ -161,6 +165,7 @@ export class Player extends EventTarget {
 
   async #connect() {
     clearTimeout(this.#retryTimer);
+    if (this.#cameras.signedOut) return this.#giveUp(signedOut());
     this.#enter("connecting");
     try {
       await this.#openSession();
@@ -186,9 +191,10 @@ export class Player extends EventTarget {
   }
 
   #cannotOpen(problem) {
-    const final = problem.kind === "unusable" || problem.status === NOT_ACCEPTABLE || problem.code === "unknown-camera";
-    if (final) this.#giveUp(problem);
+    const isFinal = [NOT_ACCEPTABLE, UNAUTHORIZED].includes(problem.status) || FINAL_CODES.includes(problem.code);
+    if (problem.kind === "unusable" || isFinal) this.#giveUp(problem);
     else this.#retry(problem);
+    if (problem.status === UNAUTHORIZED) this.#cameras.signOut();
   }
 
   #show(stream) {
@@ -353,6 +359,8 @@ export class Player extends EventTarget {
   #heedServer() {
     if (!this.#cameras.serverAnswers) this.#liveSince = 0;
     if (this.state === "retrying" && this.#cameras.serverAnswers && !this.problem.retryAfterMs) this.#retrySoon();
+    // Signed in again, in another tab say.
+    if (this.state === "failed" && this.problem.status === UNAUTHORIZED && this.#cameras.serverAnswers) this.retryNow();
     this.#tell("change");
   }
 
@@ -371,6 +379,8 @@ export class Player extends EventTarget {
     this.dispatchEvent(new Event(type));
   }
 }
+
+const signedOut = () => new SessionProblem("refused", "", { status: UNAUTHORIZED, code: "signed-out" });
 
 /** @throws {SessionProblem} for what keeps any picture from this browser, whatever the server does */
 function checkBrowser() {

@@ -2,8 +2,11 @@
 
 import { appAddress } from "./addresses.js";
 
+/** So often a session is looked at, which the server prolongs once half of it is over: an hour is its least length. */
+const LOOK_MS = 15 * 60_000;
+
 /** @returns {Promise<{name: string, can_sign_out: boolean} | null | undefined>} null for nobody, undefined if unknown */
-export async function whoAmI() {
+async function whoAmI() {
   try {
     const response = await fetch(appAddress("api/v1/session"), { cache: "no-store" });
     if (response.ok) return await response.json();
@@ -14,25 +17,59 @@ export async function whoAmI() {
 }
 
 /** Where to sign in and come back from. */
-export function signInAddress() {
+function signInAddress() {
   return `${appAddress("signin")}?next=${encodeURIComponent(location.pathname + location.search)}`;
 }
 
-/** Shows who is signed in at the end of the bar; nothing where nobody needs to be. */
-export async function showSession(bar) {
+/**
+ * Shows who is signed in, or, once that has ended, the page's links to the sign-in page (`data-part="signin"`). Those not
+ * in frames of other sites: there browsers send no session.
+ * @param {import("./cameras.js").Cameras} cameras
+ */
+export function tellOfSession(cameras) {
+  const links = isFramedElsewhere() ? [] : document.querySelectorAll('[data-part="signin"]');
+  const bar = document.querySelector(".bar");
+  const render = () => {
+    for (const link of links) {
+      link.href = signInAddress();
+      link.hidden = !cameras.signedOut;
+    }
+    if (cameras.signedOut) bar?.querySelector(".session")?.remove();
+    else if (cameras.serverAnswers) showSession(bar);
+  };
+  cameras.addEventListener("server", render);
+  // No click is needed to stay signed in: a screen on a wall has none.
+  setInterval(() => document.hidden || cameras.signedOut || whoAmI(), LOOK_MS);
+}
+
+/** Nothing where nobody needs to sign in. */
+async function showSession(bar) {
   const session = bar && (await whoAmI());
+  bar?.querySelector(".session")?.remove();
   if (!session?.can_sign_out) return;
   const box = document.createElement("p");
   box.className = "session";
   const name = document.createElement("span");
+  name.className = "who";
   name.textContent = session.name;
   const button = document.createElement("button");
   button.type = "button";
   button.textContent = "Sign out";
+  button.title = `Signed in as ${session.name}`;
   button.addEventListener("click", async () => {
-    await fetch(appAddress("signout"), { method: "POST" }).catch(() => {});
-    location.assign(signInAddress());
+    button.disabled = true;
+    const done = await fetch(appAddress("signout"), { method: "POST" }).catch(() => null);
+    if (done?.ok) location.assign(signInAddress());
+    else button.disabled = false;
   });
   box.append(name, button);
   bar.append(box);
+}
+
+function isFramedElsewhere() {
+  try {
+    return window.top.location.origin !== location.origin;
+  } catch {
+    return true; // a page of another site's, whose address is none of our business
+  }
 }

@@ -52,8 +52,9 @@ export class Stage {
     this.#poster.look(this.#cameras.isLive(player.camera) && !["playing", "frozen"].includes(player.state));
     const retry = this.part("retry");
     const isUnknown = player.state === "failed" && player.problem.code === "unknown-camera";
+    const helps = !isUnknown && !this.#cameras.signedOut && player.problem?.code !== "not-permitted";
     if (retry) {
-      retry.hidden = isUnknown || !(player.isBlocked || ["retrying", "failed"].includes(player.state));
+      retry.hidden = !helps || !(player.isBlocked || ["retrying", "failed"].includes(player.state));
       const label = player.isBlocked ? "Play" : "Try now";
       if (retry.textContent !== label) retry.textContent = label;
     }

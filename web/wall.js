@@ -191,6 +191,7 @@ function renderSummary() {
   const ill = unhealthy ? `, ${unhealthy} unhealthy` : "";
   const noun = tiles.size === 1 ? "camera" : "cameras";
   const found = shown < tiles.size ? `, ${shown} shown` : "";
+  if (cameras.signedOut) return setText(document.querySelector("#summary"), "Signed out");
   const summary = cameras.known ? `${tiles.size} ${noun}, ${live} live${ill}${found}` : "Loading cameras";
   setText(document.querySelector("#summary"), summary);
   document.querySelector("#none").hidden = !cameras.known || tiles.size > 0;
@@ -201,7 +202,7 @@ function renderServer() {
   const words = serverGone(cameras);
   const banner = document.querySelector("#banner");
   banner.hidden = !words;
-  setText(banner, words ? `${words.headline}. ${words.detail}` : "");
+  setText(banner.querySelector("p"), words ? `${words.headline}. ${words.detail}` : "");
   for (const tile of tiles.values()) tile.render();
   renderSummary();
 }

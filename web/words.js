@@ -30,13 +30,14 @@ export function cameraMark(cameras, name) {
 /** @returns {string} why somebody should look after the camera, as a sentence; empty where nobody needs to */
 export function ailment(cameras, name) {
   const camera = cameras.get(name);
-  const isIll = cameras.serverAnswers !== false && camera?.healthy === false;
+  const isIll = cameras.serverAnswers !== false && !cameras.signedOut && camera?.healthy === false;
   return isIll ? sentence(camera.health_reason ?? "it is not well") : "";
 }
 
 /** @returns {string} the camera's state, `unknown` while the server is lost */
 export function cameraState(cameras, name) {
-  return cameras.serverAnswers === false ? "unknown" : (cameras.get(name)?.state ?? "unknown");
+  const isLost = cameras.serverAnswers === false || cameras.signedOut;
+  return isLost ? "unknown" : (cameras.get(name)?.state ?? "unknown");
 }
 
 /**
@@ -52,7 +53,7 @@ export function explain(player, cameras) {
     case "playing":
       return player.interrupted ? interrupted() : null;
     case "idle":
-      return cameraAway(player, cameras) ?? calm("Not connected", "Connect to see the picture.");
+      return signedOut(cameras) ?? cameraAway(player, cameras) ?? calm("Not connected", "Connect to see the picture.");
     case "connecting":
       return connecting(player, cameras);
     case "waiting":
@@ -106,9 +107,12 @@ function encoderWords({ encoder, is_hardware: hardware, delay_s: delay, last_err
   return words;
 }
 
+/** @returns {Words | null} */
+const signedOut = (cameras) => (cameras.signedOut ? bad("Signed out", "Sign in again to see the cameras.") : null);
+
 /** The server as a whole, for the banner of the wall. @returns {Words | null} */
 export function serverGone(cameras) {
-  if (cameras.signedOut) return bad("Signed out", "Sign in again to see the cameras.");
+  if (cameras.signedOut) return signedOut(cameras);
   if (cameras.serverAnswers !== false) return null;
   if (cameras.farewell) return away("The server has stopped", "This page connects again by itself when it is back.");
   const reason = "It is down, or the network to it is.";
@@ -201,6 +205,7 @@ function connecting(player, cameras) {
 }
 
 function failed({ camera, problem }) {
+  if (problem.status === 401 || problem.code === "not-permitted") return refused(problem);
   if (problem.code === "no-common-codec") return bad("No picture in this browser", noCodec(problem.message));
   if (problem.code !== "unknown-camera") return bad("No picture in this browser", sentence(problem.message));
   return bad("No such camera", `There is no camera “${camera}” here. It may have been renamed or removed.`);
@@ -248,6 +253,9 @@ function refused({ code, message }) {
     case "signed-out":
     case "login-refused":
       return bad("Signed out", "Sign in again to see the picture, or ask for a new link.");
+    case "too-many-logins":
+    case "too-many-logins-at-once":
+      return away("Signing in has to wait", `${sentence(message)} The picture comes by itself then.`);
     case "not-permitted":
       return bad("Not permitted", "You may not watch this camera. Ask whoever runs the server.");
     case "camera-offline":

@@ -96,6 +96,11 @@ class Viewer:
         if request.method == "POST" and "/whep/" in request.url:
             self.offers += 1
 
+    @property
+    def url(self) -> str:
+        """Where the server is."""
+        return self._server_url
+
     def open(self, path: str) -> "Viewer":
         self.page.goto(self._server_url + path)
         return self

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl
 from quart import request
 from quart_trio import QuartTrio
 
-from camgate.auth.access import Access
+from camgate.auth.access import Access, Credentials
 from camgate.auth.errors import ForeignPage, LoginRefused
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
@@ -58,7 +58,8 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles, rules: Ac
     @app.get("/signin")
     @open_to_all
     async def show_signin() -> Response:
-        return _go_on() if access.is_open else await signing.page()
+        # In another tab, say, or by the browser's way back.
+        return _go_on() if await signing.is_done() else await signing.page()
 
     @app.post("/signin")
     @open_to_all
@@ -91,6 +92,11 @@ class Signing:
         self._access = access
         self._files = files
         self._rules = rules
+
+    async def is_done(self) -> bool:
+        """Whether the browser is signed in already, or need not be."""
+        session = session_in_untrusted(request.headers.get("Cookie", ""))
+        return await self._access.identify(Credentials(session=session)) is not None
 
     async def page(self, problem: ViewerError | None = None) -> Response:
         """The sign-in page, with what was wrong for browsers without its script."""

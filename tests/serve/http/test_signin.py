@@ -392,6 +392,14 @@ async def test_signing_out_ends_what_was_prolonged_too(guarded: Server, clock: C
     assert (await guarded.request("GET", "/api/v1/cameras", headers=renewed)).status == 401
 
 
+async def test_who_is_signed_in_already_is_led_on(guarded: Server) -> None:
+    cookie = cookie_of(await sign_in(guarded, "ben", "neb"))
+    reply = await guarded.request("GET", "/signin?next=/camera/front", headers=cookie)
+    assert (reply.status, reply.headers["location"]) == (303, "/camera/front")
+    await guarded.request("POST", "/signout", headers=cookie)
+    assert (await guarded.request("GET", "/signin", headers=cookie)).status == 200
+
+
 async def test_where_everybody_is_let_in_the_page_leads_on(server: Server, web: Path) -> None:
     reply = await server.request("GET", "/signin?next=/camera/front")
     assert (reply.status, reply.headers["location"]) == (303, "/camera/front")
