@@ -10,7 +10,7 @@ from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
 import camgate
-from camgate.auth.identity import Action
+from camgate.auth.identity import Action, Way
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import UNSEEN
@@ -40,8 +40,15 @@ MAX_READERS = 4
 
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self' ws: wss:; media-src blob: 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'"
+    "connect-src 'self'{sockets}; media-src blob: 'self'; manifest-src 'self'; base-uri 'none'; form-action 'self'"
 )
+
+PERMISSIONS_POLICY = ", ".join(
+    f"{feature}=()"
+    for feature in ("camera", "display-capture", "geolocation", "hid", "microphone", "midi", "payment", "serial", "usb")
+)
+"""What no page of ours asks for, and nothing that got into one should get. Full screen is for whoever frames us to grant
+."""
 
 
 def web_directory() -> Path:
@@ -92,9 +99,16 @@ class WebFiles:
 
 
 def set_page_policy(response: Response, ancestors: Sequence[str] = OWN_PAGES) -> Response:
-    """Set what a page may load, and whose pages may frame it; returns it."""
+    """Set what the page that is asked for may load and do, and whose pages may frame it; returns it."""
+    host = request.headers.get("Host")
+    # Safari before 15.4 does not count WebSockets to this site among 'self'. The gate has checked the host.
+    sockets = f" ws://{host} wss://{host}" if host else ""
     framing = " ".join(ancestors) or "'none'"
-    response.headers["Content-Security-Policy"] = f"{CONTENT_SECURITY_POLICY}; frame-ancestors {framing}"
+    policy = CONTENT_SECURITY_POLICY.format(sockets=sockets)
+    response.headers["Content-Security-Policy"] = f"{policy}; frame-ancestors {framing}"
+    response.headers["Permissions-Policy"] = PERMISSIONS_POLICY
+    if request.scheme == "https":  # else browsers ignore it, and complain of it in their consoles
+        response.headers["Cross-Origin-Opener-Policy"] = "same-origin"
     return response
 
 
@@ -107,7 +121,11 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
         if camera is not None and not is_known and "text/html" not in request.headers.get("Accept", ""):
             raise UnknownCamera(camera)
         head = ICE_SERVERS_MARK if engine.has_ice_servers else b""
-        return set_page_policy(await files.response(name, status=200 if is_known else 404, head=head), ancestors)
+        response = set_page_policy(await files.response(name, status=200 if is_known else 404, head=head), ancestors)
+        if asking().way is not Way.OPEN:
+            # What somebody may see stays in no cache, nor behind the browser's way back once they have signed out.
+            response.headers["Cache-Control"] = "no-store"
+        return response
 
     @app.get("/")
     @needs(Action.VIEW)

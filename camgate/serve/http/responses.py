@@ -36,6 +36,8 @@ def common_headers(rules: AccessRules, origin: str | None) -> list[tuple[str, st
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "same-origin"),
         ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+        # Else any page could have a browser load what it may not read, and learn from how that goes.
+        ("Cross-Origin-Resource-Policy", "same-origin"),
     ]
     if rules.hsts_s:
         headers.append(("Strict-Transport-Security", f"max-age={rules.hsts_s}"))

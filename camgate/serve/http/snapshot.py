@@ -25,6 +25,8 @@ def add_snapshot_route(app: QuartTrio, engine: MediaEngine) -> None:
         picture = await engine.snapshot(name, parse_width_untrusted(request.args.get("width")))
         response = Response(picture.jpeg, content_type="image/jpeg")
         response.headers["Cache-Control"] = f"private, max-age={MAX_AGE_S}"
+        # Dashboards show it as a picture; whose pages get one is what it takes to log in.
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
         response.set_etag(picture.etag)
         await response.make_conditional(request)
         return response

@@ -63,6 +63,7 @@ async def test_every_answer_is_protected(server: Server) -> None:
         headers = (await server.request("GET", target)).headers
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["referrer-policy"] == "same-origin"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "server" not in headers
 

@@ -1,5 +1,7 @@
 """Pages and files: what is served, how it is kept, and that nothing else is."""
 
+import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,16 @@ import trio
 from camgate.config.model import ServerSettings
 from camgate.serve.http.pages import web_directory
 from camgate.wire.ice.servers import IceServer
+from tests.fakes.accounts import access_for, basic
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
+
+
+@pytest.fixture
+async def guarded(engine: FakeEngine, web: Path, tmp_path: Path) -> AsyncIterator[Server]:
+    (web / "signin.html").touch()
+    async with running_server(engine, web, access=access_for({"anna": "viewer"}, tmp_path)) as running:
+        yield running
 
 
 @pytest.mark.parametrize(
@@ -30,6 +40,43 @@ async def test_pages_are_html_even_for_unknown_cameras(server: Server, target: s
     policy = reply.headers["content-security-policy"]
     assert policy.startswith("default-src 'none'; script-src 'self'; style-src 'self';")
     assert policy.endswith("frame-ancestors 'self'")
+
+
+@pytest.mark.parametrize("target", ["/", "/camera/front", "/embed/front", "/signin"])
+async def test_what_pages_may_load_and_do(guarded: Server, target: str) -> None:
+    reply = await guarded.request("GET", target, headers={**basic("anna"), "Host": "localhost:81"})
+    assert reply.status == 200
+    policy = dict(part.strip().split(" ", 1) for part in reply.headers["content-security-policy"].split(";"))
+    assert policy["connect-src"] == "'self' ws://localhost:81 wss://localhost:81"
+    assert policy["script-src"] == policy["style-src"] == policy["form-action"] == "'self'"
+    assert not any(word in "".join(policy.values()) for word in ("unsafe", "*", "http:"))
+    assert "camera=()" in reply.headers["permissions-policy"]
+    assert "fullscreen" not in reply.headers["permissions-policy"]
+    assert reply.headers["cross-origin-resource-policy"] == "same-origin"
+    assert "cross-origin-opener-policy" not in reply.headers  # which is for HTTPS
+    assert reply.headers["cache-control"] == "no-store"
+
+
+async def test_what_somebody_may_see_is_kept_in_no_cache(guarded: Server, server: Server) -> None:
+    for target in ("/", "/camera/front", "/api/v1/cameras", "/api/v1/session", "/camera/garage", "/nowhere"):
+        reply = await guarded.request("GET", target, headers=basic("anna"))
+        assert reply.headers["cache-control"] == "no-store", target
+    snapshot = await guarded.request("GET", "/api/v1/cameras/front/snapshot.jpg", headers=basic("anna"))
+    assert snapshot.headers["cache-control"] == "private, max-age=1"
+    assert snapshot.headers["cross-origin-resource-policy"] == "cross-origin"
+    assert (await server.request("GET", "/")).headers["cache-control"] == "no-cache"
+
+
+@pytest.mark.parametrize("file", sorted(web_directory().glob("*.html")), ids=lambda file: file.name)
+def test_no_page_has_a_script_or_style_in_it(file: Path) -> None:
+    text = file.read_text()
+    assert "<style" not in text
+    assert not re.search(r"\sstyle\s*=", text)
+    assert not re.search(r"\son[a-z]+\s*=", text)
+    assert "javascript:" not in text
+    for script in re.findall(r"<script\b([^>]*)>([^<]*)", text):
+        assert "src=" in script[0]
+        assert not script[1]
 
 
 @pytest.mark.parametrize("target", ["/camera/garage", "/embed/garage"])
