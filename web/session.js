@@ -6,7 +6,7 @@ import { appAddress } from "./addresses.js";
 const LOOK_MS = 15 * 60_000;
 
 /** @returns {Promise<{name: string, can_sign_out: boolean} | null | undefined>} null for nobody, undefined if unknown */
-async function whoAmI() {
+export async function whoAmI() {
   try {
     const response = await fetch(appAddress("api/v1/session"), { cache: "no-store" });
     if (response.ok) return await response.json();

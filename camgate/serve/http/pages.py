@@ -13,7 +13,7 @@ import camgate
 from camgate.auth.identity import Action, Way
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
-from camgate.serve.http.identity import UNSEEN
+from camgate.serve.http.identity import UNSEEN, asking
 from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.responses import Response
 
@@ -47,8 +47,7 @@ PERMISSIONS_POLICY = ", ".join(
     f"{feature}=()"
     for feature in ("camera", "display-capture", "geolocation", "hid", "microphone", "midi", "payment", "serial", "usb")
 )
-"""What no page of ours asks for, and nothing that got into one should get. Full screen is for whoever frames us to grant
-."""
+"""What no page of ours asks for, and nothing that got into one should get. Full screen is for who frames us to give."""
 
 
 def web_directory() -> Path:
