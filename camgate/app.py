@@ -126,6 +126,7 @@ async def _run_parts(
         tls=sockets.http.tls,
         redirect=sockets.http.redirect,
         access=access,
+        limits=settings.limits,
         stopping=stopping,
     )
     async with open_intake() as intake, trio.open_nursery() as nursery:

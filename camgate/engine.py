@@ -14,7 +14,7 @@ from weakref import WeakKeyDictionary
 import trio
 
 from camgate.auth.identity import EVERYBODY, Identity
-from camgate.auth.leases import Leases
+from camgate.auth.leases import Lease, Leases
 from camgate.base.shallow import shallow
 from camgate.choice import Choice, choose
 from camgate.config.model import STUN, Settings
@@ -22,8 +22,10 @@ from camgate.load.watch import LoadWatch
 from camgate.relay.audio import AudioStream
 from camgate.relay.errors import (
     BadOffer,
+    CameraFull,
     PreconditionFailed,
     TooManyJoins,
+    TooManyOfUser,
     TooManyViewers,
     UnknownSession,
     UnprocessableFragment,
@@ -112,6 +114,8 @@ class Engine:
         self._addresses = AddressBook(settings.webrtc.advertise, self._public.addresses)
         self._ice_servers = IceServers(settings.webrtc)
         self._choices: WeakKeyDictionary[Peer, Choice] = WeakKeyDictionary()
+        self._watching: Counter[str] = Counter()
+        """Viewers by camera and by account."""
         self._identities: WeakKeyDictionary[Peer, Identity] = WeakKeyDictionary()
         self.load = LoadWatch(settings.limits, endpoint.sending, endpoint.senders)
         self.snapshots = Snapshots()
@@ -134,7 +138,7 @@ class Engine:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
         # Before the turn, which a flood of offers would take from viewers who are half connected.
-        self._check_room()
+        self._check_room(camera, identity)
         await self._endpoint.turns.take()
         try:
             offer = parse_offer_untrusted(offer_sdp)
@@ -150,13 +154,21 @@ class Engine:
             with choice.stream.wants.hold():
                 addresses = await self._addresses.candidates(host)
                 # Others may have come while we waited.
-                self._check_room()
+                self._check_room(camera, identity)
                 self.load.admission.admit(trio.current_time())
                 return self._add_viewer(camera, offer, video, choice, addresses, identity)
 
-    def _check_room(self) -> None:
+    def _check_room(self, camera: str, identity: Identity) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission
         viewers = self._endpoint.viewer_count
+        of_camera = self._settings.cameras[camera].max_viewers if camera in self._settings.cameras else 0
+        if of_camera and self._watching[f"camera:{camera}"] >= of_camera:
+            admission.count_refused("camera_viewers")
+            raise CameraFull(camera, of_camera, retry_after_s=FULL_RETRY_S)
+        of_user = self._settings.limits.max_viewers_per_user
+        if of_user and identity.account and self._watching[identity.account] >= of_user:
+            admission.count_refused("user_viewers")
+            raise TooManyOfUser(of_user, retry_after_s=FULL_RETRY_S)
         if viewers >= limit:
             admission.count_refused("max_viewers")
             raise TooManyViewers(limit, retry_after_s=FULL_RETRY_S)
@@ -200,9 +212,15 @@ class Engine:
         peer.misfit = choice.misfit
         self._choices[peer] = choice
         self._identities[peer] = identity
-        peer.on_gone = partial(self._leases.give_back, self._leases.take(identity, peer.leave, camera))
+        counted = (f"camera:{camera}", identity.account)
+        self._watching.update(counted)
+        peer.on_gone = partial(self._forget, self._leases.take(identity, peer.leave, camera), counted)
         sdp = build_answer(offer, secrets.randbits(62), self._transport(peer), tracks)
         return Answer(peer.session_id, sdp, peer.etag, codec.name, choice.why)
+
+    def _forget(self, lease: Lease, counted: tuple[str, ...]) -> None:
+        self._leases.give_back(lease)
+        self._watching -= Counter(counted)
 
     def _choose_sound(
         self, source: Source, heard: OfferedMedia | None

@@ -238,6 +238,12 @@ function refused({ code, message }) {
   switch (code) {
     case "too-many-viewers":
       return calm("All viewer places are taken", "The picture comes by itself when a place is free.");
+    case "camera-full":
+      return calm("All viewer places of this camera are taken", "The picture comes by itself when a place is free.");
+    case "too-many-of-user":
+      return calm("You watch as many pictures as you may", "Close another one, and this one comes by itself.");
+    case "too-many-requests":
+      return calm("Too much at once", "This network asks for more than the server gives at a time. It goes on by itself.");
     case "machine-at-limit":
     case "too-many-joins":
       return calm(

@@ -17,7 +17,14 @@ from camgate.bench.signaling import SignalingFailed, request
 
 START_TIMEOUT_S = 30.0
 LIVE_TIMEOUT_S = 60.0
-NO_LIMITS = {"max_load": 2, "max_lag_s": 60, "max_delay_s": 60}
+NO_LIMITS = {
+    "max_load": 2,
+    "max_lag_s": 60,
+    "max_delay_s": 60,
+    "requests_per_s": 0,
+    "offers_per_s": 0,
+    "max_connections_per_address": 0,
+}
 """The benchmark finds out what the machine carries, so the server must not refuse joins before."""
 _POLL_S = 0.1
 

@@ -211,6 +211,18 @@ class LimitSettings:
     """How late tasks may get their turn, in seconds."""
     max_delay_s: float = 0.15
     """How long a frame may take from its arrival to its last viewer, in seconds."""
+    requests_per_s: float = 200.0
+    """HTTP requests a second of one address in the long run; 0 for no limit."""
+    requests_burst: int = 2000
+    """HTTP requests of one address at once."""
+    offers_per_s: float = 50.0
+    """Viewers that one address, and one user, may start a second in the long run; 0 for no limit."""
+    offers_burst: int = 600
+    """Viewers that one address, and one user, may start at once."""
+    max_viewers_per_user: int = 200
+    """Viewers of one user at a time; one more is answered 429. 0 for no limit."""
+    max_connections_per_address: int = 1000
+    """HTTP connections of one address at a time; 0 for no limit."""
     max_memory_mb: int = 0
     """Resident memory, in megabytes (10^6 bytes); 0 for 80 % of what the machine or container has."""
 
@@ -299,6 +311,8 @@ class CameraSettings:
     """Frames a second that it should send; None for what it claims itself, or else what it has sent on average."""
     onvif: str | None = None
     """`HOST[:PORT]` or URL of its ONVIF service, which is asked for key frames; None for not to ask."""
+    max_viewers: int = 0
+    """Viewers of this camera at a time; one more is answered 503. 0 for no limit of its own."""
     groups: tuple[str, ...] = ()
     """Names under which roles may speak of several cameras, as `group:NAME`."""
     sub: "CameraSettings | None" = None

@@ -134,6 +134,40 @@ class BadWidth(ViewerError):
         return f"width is not a whole number from {self.least} to {self.most}; leave it out for the camera's own width."
 
 
+class CameraFull(ViewerError):
+    """A camera has as many viewers as it may."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Camera full"
+
+    def __init__(self, name: str, limit: int, *, retry_after_s: float) -> None:
+        super().__init__(name, limit)
+        self.name = name
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return (
+            f"All {self.limit} viewer places of camera {_shown(self.name)} are taken; try again in "
+            f"{self.retry_after_s:g} s, or raise its max_viewers."
+        )
+
+
+class TooManyOfUser(ViewerError):
+    """A user has as many viewers as one may."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many viewers of this user"
+
+    def __init__(self, limit: int, *, retry_after_s: float) -> None:
+        super().__init__(limit)
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"You watch {self.limit} pictures already, as many as one user may; close one, or raise the limit."
+
+
 class TooManyViewers(ViewerError):
     """The machine serves as many viewers as it may."""
 

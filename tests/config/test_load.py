@@ -78,7 +78,8 @@ BAD: list[tuple[str, str]] = [
     (
         CAMERA + "colour = 1\n",
         "camgate.toml:3: cameras.front.colour: there is no such key; there are audio, connect_timeout_s, "
-        "expected_fps, groups, linger_s, on_demand, onvif, password, password_file, stall_timeout_s, sub, title, "
+        "expected_fps, groups, linger_s, max_viewers, on_demand, onvif, password, password_file, stall_timeout_s, sub, "
+        "title, "
         "tls_fingerprint, tls_insecure, transport, url, username",
     ),
     (

@@ -12,9 +12,9 @@ import trio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from camgate.auth.access import Access
-from camgate.config.model import ServerSettings
+from camgate.config.model import LimitSettings, ServerSettings
 from camgate.serve.http.engine import MediaEngine
-from camgate.serve.http.server import serve_http
+from camgate.serve.http.server import NO_LIMITS, serve_http
 from camgate.serve.listeners import open_listeners
 from camgate.serve.tls import ServerTls
 
@@ -144,6 +144,7 @@ async def running_server(
     *,
     tls: ServerTls | None = None,
     redirect: Sequence[trio.SocketListener] = (),
+    limits: LimitSettings = NO_LIMITS,
 ) -> AsyncIterator[Server]:
     """Serve `engine` on a free loopback port; stopped in order at the end."""
     stopping = trio.Event()
@@ -159,6 +160,7 @@ async def running_server(
                 tls=tls,
                 redirect=redirect,
                 access=access,
+                limits=limits,
                 web=web,
                 task_status=task_status,
             )

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access
-from camgate.config.model import ServerSettings
+from camgate.config.model import LimitSettings, ServerSettings
 from camgate.relay.errors import BadOffer, BadWidth, UnprocessableFragment
 from camgate.serve.http.access import AccessRules, is_same_origin, parse_authority_untrusted
 from camgate.serve.http.application import build_application
@@ -17,6 +17,7 @@ from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
 from camgate.serve.http.pages import WebFiles
 from camgate.serve.http.permissions import Permissions
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.snapshot import MOST_WIDTH, parse_width_untrusted
 from camgate.serve.http.whep import (
     MAX_WAIT_S,
@@ -185,9 +186,9 @@ def test_whole_requests(tmp_path: Path) -> None:
     engine = FakeEngine()
     rules = AccessRules(cors_origins=("*",), allowed_hosts=(), loopback_only=True)
     web = WebFiles(tmp_path)
-    access = Access()
-    app = build_application(engine, ServerSettings(), rules, CameraFeed(engine), web, access, trio.Event())
-    gate = Gate(app.asgi_app, rules, Guard(access, Permissions(app), engine.groups))
+    access, rates = Access(), Rates(LimitSettings(requests_per_s=0, offers_per_s=0))
+    app = build_application(engine, ServerSettings(), rules, CameraFeed(engine), web, access, rates, trio.Event())
+    gate = Gate(app.asgi_app, rules, Guard(access, Permissions(app), engine.groups), rates)
     app.asgi_app = gate.__call__  # type: ignore[method-assign]
 
     @settings(deadline=None)

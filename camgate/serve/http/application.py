@@ -17,6 +17,7 @@ from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.permissions import refuse_unchecked
 from camgate.serve.http.problem import Problem
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.responses import BODY_TIMEOUT_S, Response, common_headers, problem_response
 from camgate.serve.http.shares import add_share_routes
 from camgate.serve.http.signaling import add_signaling_routes
@@ -40,6 +41,7 @@ def build_application(
     feed: CameraFeed,
     files: WebFiles,
     access: Access,
+    rates: Rates,
     stopping: trio.Event,
 ) -> QuartTrio:
     """Put the routes together. What they need is checked by `gate.Guard`, before them. Raises UndeclaredRoute."""
@@ -51,7 +53,7 @@ def build_application(
     # Else `/api//v1` would be answered by a redirection in HTML.
     app.url_map.merge_slashes = False
     add_whep_routes(app, engine)
-    add_signaling_routes(app, engine, feed, access.leases, stopping)
+    add_signaling_routes(app, engine, feed, access.leases, rates, stopping)
     add_api_routes(app, engine, access)
     add_snapshot_route(app, engine)
     add_share_routes(app, engine, access, files)

@@ -15,21 +15,24 @@ from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
-from camgate.serve.http.identity import IDENTITY, TOKEN_PARAMETER, UNSEEN, Groups, identify
+from camgate.serve.http.identity import IDENTITY, TOKEN_PARAMETER, UNSEEN, Groups, client_address, identify
 from camgate.serve.http.permissions import NEEDED, Needed, Permissions
 from camgate.serve.http.problem import Problem, kind_of
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.responses import common_headers
 
 SIGN_IN_PATH = "/signin"
+OFFERS_PATH = "/whep/"
 
 
 class Gate:
     """An ASGI application around another: checks the request's target, version, Host, Origin, and who sent it."""
 
-    def __init__(self, app: ASGIFramework, rules: AccessRules, guard: "Guard") -> None:
+    def __init__(self, app: ASGIFramework, rules: AccessRules, guard: "Guard", rates: Rates) -> None:
         self._app = app
         self._rules = rules
         self._guard = guard
+        self._rates = rates
 
     async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or answer it with why not."""
@@ -37,8 +40,11 @@ class Gate:
         problem = self.refusal(scope)
         if problem is None:
             try:
+                self._rates.take_request(client_address(scope))
                 await self._guard.admit(scope)
                 refuse_forgery(scope, self._rules)
+                if is_offer(scope):
+                    self._rates.take_offer(client_address(scope), scope[IDENTITY].account)
             except RemoteError as error:
                 problem = self._guard.problem(scope, error)
         if problem is None:
@@ -132,6 +138,13 @@ class Guard:
             location = f"{scope.get('root_path', '')}{SIGN_IN_PATH}?next={quote(_target(scope), safe='')}{why}"
             return Problem(status=303, detail=str(error), headers={"location": location})
         return Problem.of_error(error, is_script=header(scope, b"sec-fetch-mode") is not None)
+
+
+def is_offer(scope: Any) -> bool:
+    """Whether a request that may pass would start a viewer."""
+    return bool(scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(OFFERS_PATH)) and (
+        IDENTITY in scope
+    )
 
 
 def refuse_forgery(scope: Any, rules: AccessRules) -> None:

@@ -43,6 +43,12 @@ async def identify_or_nobody(access: Access, scope: Any, wanted: Wanted = TO_LOO
     return await access.identify(credentials_untrusted(scope), wanted)
 
 
+def client_address(scope: Any) -> str:
+    """Return the address of who asks, without port; empty where there is none."""
+    client = scope.get("client")
+    return str(client[0]) if client else ""
+
+
 def asking() -> Identity:
     """Who sent the present request; the gate has let nobody else through."""
     scope: Any = request.scope

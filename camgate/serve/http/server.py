@@ -4,8 +4,10 @@
 Stopping has an order: accept no more, say goodbye on WebSockets, close what is idle, let answers finish, cut.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import partial
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 
 import trio
@@ -13,8 +15,9 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
 from camgate.auth.access import Access
+from camgate.auth.throttle import network_of
 from camgate.base.log import get_logger
-from camgate.config.model import ServerSettings
+from camgate.config.model import LimitSettings, ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
 from camgate.serve.http.connection import ByteStream, Connection, hypercorn_config
@@ -27,6 +30,7 @@ from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.permissions import Permissions
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.proxies import BelowRoot, TrustedProxies
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.redirect import Redirect
 from camgate.serve.listeners import addresses, are_all_loopback
 from camgate.serve.tls import ServerTls
@@ -39,6 +43,8 @@ CONNECTIONS_PER_VIEWER = 2
 """A viewer's page holds a WebSocket and asks for files now and then."""
 SPARE_CONNECTIONS = 100
 REFUSAL_TIMEOUT_S = 1.0
+NO_LIMITS = LimitSettings(requests_per_s=0, offers_per_s=0, max_connections_per_address=0)
+"""Of what one address may ask for."""
 
 
 async def serve_http(
@@ -50,14 +56,15 @@ async def serve_http(
     tls: ServerTls | None = None,
     redirect: Sequence[trio.SocketListener] = (),
     access: Access | None = None,
+    limits: LimitSettings = NO_LIMITS,
     web: Path | None = None,
     task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `stopping` is set, then finish within a third of the shutdown deadline. Closes the listeners.
 
     Started with the addresses that are listened on. `tls` makes them HTTPS, and `redirect` is where plain HTTP is led
-    there. `access` lets everybody in where it is absent. `web` is where the
-    pages are, if not where they are installed.
+    there. `access` lets everybody in where it is absent. `limits` bounds what one address may ask for. `web` is where
+    the pages are, if not where they are installed.
     """
     rules = AccessRules(
         cors_origins=settings.cors_origins,
@@ -67,13 +74,16 @@ async def serve_http(
     )
     feed = CameraFeed(engine)
     access = Access() if access is None else access
-    app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, stopping)
+    rates = Rates(limits)
+    app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, rates, stopping)
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
-    gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard)
+    gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
     if settings.trusted_proxies:
         gate = TrustedProxies(gate, settings.trusted_proxies)
-    connections = Connections(gate, max_connections, tls)
+    connections = Connections(
+        gate, max_connections, tls, max_per_address=limits.max_connections_per_address, exempt=settings.trusted_proxies
+    )
     grace_s = settings.shutdown_deadline_s * GRACE_SHARE
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)
@@ -91,7 +101,19 @@ async def serve_http(
 class Connections:
     """All connections of a server."""
 
-    def __init__(self, app: ASGIFramework, max_connections: int, tls: ServerTls | None = None) -> None:
+    def __init__(
+        self,
+        app: ASGIFramework,
+        max_connections: int,
+        tls: ServerTls | None = None,
+        *,
+        max_per_address: int = 0,
+        exempt: Sequence[str] = (),
+    ) -> None:
+        """max_per_address: 0 for no limit. exempt: addresses and networks of proxies, which speak for many."""
+        self._max_per_address = max_per_address
+        self._exempt = [ip_network(each, strict=False) for each in exempt]
+        self._by_network: Counter[str] = Counter()
         self._app = app
         self._max = max_connections
         self._tls = tls
@@ -116,6 +138,35 @@ class Connections:
             handlers.cancel_scope.deadline = trio.current_time() + grace_s
 
     async def _serve_one(self, stream: trio.SocketStream) -> None:
+        network = self._network(stream)
+        if network is None:
+            await self._serve_counted(stream)
+            return
+        if self._by_network[network] >= self._max_per_address:
+            log.warning("too many HTTP connections of one address; refused one", network=network)
+            await trio.aclose_forcefully(stream)
+            return
+        self._by_network[network] += 1
+        try:
+            await self._serve_counted(stream)
+        finally:
+            self._by_network[network] -= 1
+            if not self._by_network[network]:
+                del self._by_network[network]
+
+    def _network(self, stream: trio.SocketStream) -> str | None:
+        """Whom a connection counts for; None for nobody."""
+        if not self._max_per_address:
+            return None
+        try:
+            host = stream.socket.getpeername()[0]
+        except OSError:
+            return None
+        if any(ip_address(host.partition("%")[0]) in network for network in self._exempt):
+            return None
+        return network_of(host)
+
+    async def _serve_counted(self, stream: trio.SocketStream) -> None:
         if len(self._open) + self._shaking_hands >= self._max:
             await self._refuse(stream)
             return

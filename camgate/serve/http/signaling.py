@@ -16,15 +16,17 @@ from quart_trio import QuartTrio
 from camgate.auth.identity import Action, Identity
 from camgate.auth.leases import Leases
 from camgate.auth.renewal import CHANGED
+from camgate.base.budget import Budget
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
-from camgate.serve.http.identity import Sight, Sights, connecting
+from camgate.serve.http.identity import Sight, Sights, client_address, connecting
 from camgate.serve.http.messages import BadMessage, Candidate, Close, Message, Offer, Ping, parse_message_untrusted
 from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.problem import Problem
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.responses import Response, problem_response
 from camgate.serve.http.whep import host_name
 
@@ -32,6 +34,8 @@ log = get_logger("serve.http")
 
 MAX_VIEWERS_PER_SOCKET = 64
 """A wall of 8 x 8 cameras; a page that wants more opens another socket."""
+MESSAGE_BURST, MESSAGES_PER_S = 500, 50
+"""What a socket may send at once, and a second: a wall of 64 cameras sends 64 offers and some candidates each."""
 MAX_EARLY_CANDIDATES = 32
 """Candidates that come before the answer; browsers have one a network interface and transport."""
 LEAST_RENEWAL_S = 10.0
@@ -67,7 +71,7 @@ class _Viewer:
 
 
 def add_signaling_routes(
-    app: QuartTrio, engine: MediaEngine, feed: CameraFeed, leases: Leases, stopping: trio.Event
+    app: QuartTrio, engine: MediaEngine, feed: CameraFeed, leases: Leases, rates: Rates, stopping: trio.Event
 ) -> None:
     """Add the WebSocket `/ws`. `stopping` is when the server begins to stop."""
 
@@ -77,7 +81,7 @@ def add_signaling_routes(
     @needs(Action.VIEW)
     async def signal() -> None:
         identity = connecting()
-        await SignalingSocket(engine, feed, websocket, identity, sights.of(identity), leases).run(stopping)
+        await SignalingSocket(engine, feed, websocket, identity, sights.of(identity), leases, rates).run(stopping)
 
     @app.get("/ws")
     @open_to_all
@@ -97,7 +101,11 @@ class SignalingSocket:
         identity: Identity,
         sight: Sight,
         leases: Leases,
+        rates: Rates,
     ) -> None:
+        self._rates = rates
+        self._address = client_address(socket.scope)
+        self._pace = Budget(MESSAGE_BURST, MESSAGES_PER_S)
         self._engine = engine
         self._feed = feed
         self._socket = socket
@@ -161,6 +169,9 @@ class SignalingSocket:
     async def _receive(self, nursery: trio.Nursery) -> None:
         while True:
             text = await self._socket.receive()
+            if wait_s := self._pace.spend(trio.current_time()):
+                # Meanwhile nothing is read, and the rest waits at the sender's.
+                await trio.sleep(wait_s)
             try:
                 await self._handle(parse_message_untrusted(text), nursery)
             except BadMessage as error:
@@ -205,6 +216,7 @@ class SignalingSocket:
         with viewer.negotiation:
             if offer.camera not in self._sight:
                 raise UnknownCamera(offer.camera)
+            self._rates.take_offer(self._address, self._identity.account)
             answer = await self._engine.answer_offer(
                 offer.camera, offer.sdp, identity=self._identity, host=self._host, wait_s=offer.wait_s
             )

@@ -5,6 +5,8 @@ See docs/design/abuse.md for what each bound is against, and what it costs us.
 
 from dataclasses import dataclass
 
+from camgate.base.budget import Budget
+
 CHECK_BURST = 400
 CHECKS_PER_S = 200
 """Checks that one viewer may send: a browser pings a path every 48 ms until it is sure of it, and has a few paths."""
@@ -27,36 +29,6 @@ PATIENCE_PER_S = 200
 MAX_EXCESS_IDS = 8_192
 """Transaction ids of checks above the budget that are remembered: more than PATIENCE, so that it takes hours of
 listening to a browser's checks, one each 2.5 s, to make a flood of their repetitions."""
-
-
-class Budget:
-    """Allows `burst` actions (bytes, or what its user counts) at once and `per_s` a second in the long run.
-
-    refused: how often there was not enough left.
-    """
-
-    __slots__ = ("_at_s", "_burst", "_per_s", "_tokens", "refused")
-
-    def __init__(self, burst: int, per_s: int) -> None:
-        self._burst = burst
-        self._per_s = per_s
-        self._tokens = float(burst)
-        self._at_s = float("-inf")
-        self.refused = 0
-
-    def take(self, now: float, cost: int = 1) -> bool:
-        """Take `cost` from the budget; False when less is left. now: monotonic time in seconds."""
-        if not self.has(now, cost):
-            self.refused += 1
-            return False
-        self._tokens -= cost
-        return True
-
-    def has(self, now: float, cost: int = 1) -> bool:
-        """Say whether `cost` is left, without taking it."""
-        self._tokens = min(self._burst, self._tokens + (now - self._at_s) * self._per_s)
-        self._at_s = now
-        return self._tokens >= cost
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ import pylibsrtp
 import trio
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from camgate.base.budget import Budget
 from camgate.serve.datagrams import Route
-from camgate.serve.webrtc.budget import Budget
 from camgate.serve.webrtc.dtls import SrtpKeys
 from camgate.serve.webrtc.numbering import ViewerNumbers, packet_nonce, salted
 from camgate.serve.webrtc.pace import Pace

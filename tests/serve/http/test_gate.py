@@ -6,9 +6,11 @@ import pytest
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access
+from camgate.config.model import LimitSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.gate import Gate, Guard, header, with_origin_form
 from camgate.serve.http.permissions import Permissions
+from camgate.serve.http.rates import Rates
 
 
 async def nowhere(*_: object) -> None:
@@ -20,6 +22,7 @@ GATE = Gate(
     nowhere,
     AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True),
     Guard(Access(), Permissions(APP), lambda _camera: ()),
+    Rates(LimitSettings()),
 )
 
 

@@ -16,7 +16,7 @@ from camgate.auth.identity import Action, Way
 from camgate.auth.signing import Signer
 from camgate.auth.tokens import TOKEN
 from camgate.auth.users import fingerprint, identity_of_user
-from camgate.config.model import ServerSettings
+from camgate.config.model import LimitSettings, ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
 from camgate.serve.http.feed import CameraFeed
@@ -33,6 +33,7 @@ from camgate.serve.http.permissions import (
     needs_of_routes,
     open_to_all,
 )
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.whep import FRAGMENT, SDP
 from camgate.wire.ice.servers import IceServer
 from tests.fakes.accounts import access_for, basic
@@ -95,7 +96,16 @@ EXPECTED = {
 
 def application(engine: FakeEngine, web: Path) -> QuartTrio:
     rules = AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True)
-    return build_application(engine, ServerSettings(), rules, CameraFeed(engine), WebFiles(web), Access(), trio.Event())
+    return build_application(
+        engine,
+        ServerSettings(),
+        rules,
+        CameraFeed(engine),
+        WebFiles(web),
+        Access(),
+        Rates(LimitSettings()),
+        trio.Event(),
+    )
 
 
 NOW_S = 1_000_000.0

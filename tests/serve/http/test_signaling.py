@@ -14,6 +14,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection
 
 from camgate.config.model import ServerSettings
 from camgate.relay.errors import CameraOffline, UnprocessableFragment
+from camgate.serve.http import connection, signaling
 from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.signaling import MAX_VIEWERS_PER_SOCKET
 from camgate.wire.ice.servers import IceServer
@@ -335,9 +336,16 @@ async def test_a_bug_under_a_flood_of_messages_ends_the_connection(
 
 
 async def test_a_client_that_talks_without_listening_is_dropped(
-    engine: FakeEngine, web: Path, patient_clock: MockClock, caplog: pytest.LogCaptureFixture
+    engine: FakeEngine,
+    web: Path,
+    patient_clock: MockClock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its answers fill the socket and its messages fill the queues; no task may be left behind."""
+    # At the pace at which floods are read it would take hours to come so far.
+    monkeypatch.setattr(signaling, "MESSAGE_BURST", 1e12)
+    monkeypatch.setattr(connection, "RECEIVE_BURST_BYTES", 1e12)
     caplog.set_level(logging.INFO)
     # Each is answered by a problem of many times its size.
     nonsense = frame("{}")

@@ -3,6 +3,7 @@
 import random
 from collections.abc import Iterable
 
+from camgate.base.budget import Budget
 from camgate.serve.webrtc.budget import (
     CHECK_BURST,
     GARBAGE_BURST,
@@ -13,7 +14,6 @@ from camgate.serve.webrtc.budget import (
     RECORD_BURST,
     REPORT_BURST_BYTES,
     Allowance,
-    Budget,
 )
 
 NACK_BYTES = 46
