@@ -32,10 +32,25 @@ async def test_an_rtsp_port_in_use() -> None:
     )
 
 
+def is_free(port: int) -> bool:
+    try:
+        with socket.create_server((HOST, port)):
+            return True
+    except OSError:
+        return False
+
+
+def takes(sock: socket.socket, port: int) -> bool:
+    try:
+        sock.bind((HOST, port))
+    except OSError:
+        return False
+    return True
+
+
 async def test_an_rtsp_servers_udp_ports_in_use() -> None:
     with socket.socket(type=socket.SOCK_DGRAM) as other:
-        other.bind((HOST, 0))
-        port = other.getsockname()[1] - 1
+        port = next(port for port in range(40_000, 60_000, 2) if is_free(port) and takes(other, port + 1))
         error = await refusal(RtspServerSettings(listen=f"{HOST}:{port}"))
     assert error.key == "rtsp_server.listen"
     assert f"cannot bind the UDP ports {port} and {port + 1}: " in str(error)

@@ -68,7 +68,7 @@ class Fetcher:
         if self._client is None:
             limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=4, keepalive_expiry=10.0)
             # Deadlines are trio's, over all of a request.
-            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None, limits=limits)
+            self._client = httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=None, limits=limits)  # noqa: S113 (the caller's deadline)
         return self._client
 
 

@@ -54,7 +54,7 @@ def _start_again(arguments: list[str], masked: list[str]) -> None:
         os.environ[HANDOVER] = str(descriptor)
         sys.stdout.flush()
         interpreter = sys.orig_argv[: len(sys.orig_argv) - len(arguments)]
-        os.execv(sys.executable, [*interpreter, *masked])
+        os.execv(sys.executable, [*interpreter, *masked])  # noqa: S606 (ourselves)
     finally:
         os.environ.pop(HANDOVER, None)
         os.close(descriptor)

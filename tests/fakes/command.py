@@ -9,6 +9,7 @@ again.
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -43,7 +44,8 @@ def environment(**more: str) -> dict[str, str]:
 def camgate(*arguments: str | Path, directory: Path, stdin: str = "", **environ: str) -> Outcome:
     """Run a command to its end, in this process where that can be."""
     words = list(map(str, arguments))
-    if trio.lowlevel.in_trio_run() or any(hidden(word) != word for word in words):
+    is_main = threading.current_thread() is threading.main_thread()  # only it can be told of signals
+    if not is_main or trio.lowlevel.in_trio_run() or any(hidden(word) != word for word in words):
         return camgate_process(*arguments, directory=directory, stdin=stdin, **environ)
     with TemporaryFile() as typed, TemporaryFile() as out, TemporaryFile() as err:
         typed.write(stdin.encode())

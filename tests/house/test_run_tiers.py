@@ -24,6 +24,8 @@ def tiers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     # The inner pytest runs tests of one line; ours and its plugins take a second and more to load.
     monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (root / "tests").mkdir(parents=True)
+    # Below the checkout, as in a tier's run, pytest would find our settings, which need the plugins.
+    (root / "pytest.ini").write_text("[pytest]\n")
     return root / "tests"
 
 
