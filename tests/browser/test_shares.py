@@ -49,6 +49,7 @@ def test_a_camera_is_shared_with_one_browser(browser: Browser, home: tuple[Camga
         page.get_by_role("button", name="Share").click()
         page.get_by_label("Note").fill("postman")
         page.get_by_role("button", name="Make a link").click()
+        expect(page.get_by_label("Link")).not_to_have_value("")
         link = page.get_by_label("Link").input_value()
         assert link.startswith(f"{url}share#")
         expect(page.get_by_text("It works once, until")).to_be_visible()
