@@ -4,12 +4,12 @@ Whoever has to wait is told so at once, and holds nothing meanwhile. An attacker
 that user out: the account's delay does not count for networks from which the user has signed in before.
 """
 
-import ipaddress
 from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
 from camgate.auth.errors import TooManyLogins
+from camgate.base.network import network_of
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -62,19 +62,6 @@ class Throttle:
         network = network_of(address)
         self._networks.pop(network, None)
         _remember(self._familiar, (network, account), None)
-
-
-def network_of(address: str) -> str:
-    """Return whom an address counts for: itself, of IPv6 its /64, which is one household's; of no address itself."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if isinstance(ip, ipaddress.IPv4Address):
-        return str(ip)
-    if ip.ipv4_mapped:
-        return str(ip.ipv4_mapped)
-    return str(ipaddress.IPv6Network((ip, 64), strict=False))
 
 
 def _wait_s(failures: _Failures | None, now_s: float) -> float:

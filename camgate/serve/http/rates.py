@@ -9,8 +9,8 @@ from http import HTTPStatus
 
 import trio
 
-from camgate.auth.throttle import network_of
 from camgate.base.budget import Budget
+from camgate.base.network import network_of
 from camgate.config.model import LimitSettings
 from camgate.relay.errors import ViewerError
 

@@ -15,8 +15,8 @@ from hypercorn.trio.worker_context import WorkerContext
 from hypercorn.typing import ASGIFramework
 
 from camgate.auth.access import Access
-from camgate.auth.throttle import network_of
 from camgate.base.log import get_logger
+from camgate.base.network import network_of
 from camgate.config.model import LimitSettings, ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application

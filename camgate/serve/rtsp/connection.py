@@ -16,6 +16,7 @@ import trio
 from trio.abc import Stream as ByteStream
 
 from camgate.auth.identity import Identity
+from camgate.base.budget import Budget
 from camgate.base.log import get_logger
 from camgate.relay.errors import CameraOffline, TrackGone, UnknownCamera, ViewerError
 from camgate.serve.rtsp.description import StreamTrack, describe_tracks, tracks_of
@@ -24,7 +25,6 @@ from camgate.serve.rtsp.guests import Guest
 from camgate.serve.rtsp.outlet import InterleavedOutlet, Outlet, UdpOutlet
 from camgate.serve.rtsp.player import Beginning, Player
 from camgate.serve.rtsp.service import RtspService
-from camgate.serve.rtsp.strangers import Pace
 from camgate.serve.rtsp.timing import SessionClock
 from camgate.serve.rtsp.udp import UdpPorts
 from camgate.wire.rtsp.errors import printable
@@ -109,7 +109,7 @@ class Connection:
         self._service = service
         self._guest = guest
         self._udp = udp
-        self._pace = Pace(TURNS_PER_S, TURNS_BURST, trio.current_time())
+        self._pace = Budget(TURNS_BURST, TURNS_PER_S)
         self._wanting = ExitStack()
         self._holding = ExitStack()
         self._described: dict[str, DescribedCamera] = {}
@@ -141,7 +141,7 @@ class Connection:
                     await self._handle(event, nursery)
             await self._flush()
             turns = 1 + self._server.requests_received - requests
-            if pause_s := self._pace.pause_s(turns, trio.current_time()):
+            if pause_s := self._pace.spend(trio.current_time(), turns):
                 await trio.sleep(pause_s)
 
     async def _receive(self) -> None:

@@ -7,12 +7,13 @@ from functools import partial
 
 import trio
 
+from camgate.base.budget import Budget
 from camgate.base.log import get_logger
+from camgate.base.network import network_of
 from camgate.base.place import place
 from camgate.serve.rtsp.connection import Connection, UdpSide
 from camgate.serve.rtsp.guests import Guest
 from camgate.serve.rtsp.service import RtspService
-from camgate.serve.rtsp.strangers import Pace, network_of
 from camgate.serve.rtsp.udp import UdpPorts
 from camgate.wire.rtsp.server import RtspServer, ServerPolicies
 
@@ -34,11 +35,11 @@ class PacedListener(trio.abc.Listener[trio.SocketStream]):
 
     def __init__(self, listener: trio.SocketListener, per_s: float) -> None:
         self._listener = listener
-        self._pace = Pace(per_s, per_s, trio.current_time())
+        self._pace = Budget(per_s, per_s)
 
     async def accept(self) -> trio.SocketStream:
         """Accept the next connection, when its time has come."""
-        await trio.sleep(self._pace.pause_s(1, trio.current_time()))
+        await trio.sleep(self._pace.spend(trio.current_time()))
         return await self._listener.accept()
 
     async def aclose(self) -> None:

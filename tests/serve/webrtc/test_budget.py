@@ -3,7 +3,6 @@
 import random
 from collections.abc import Iterable
 
-from camgate.base.budget import Budget
 from camgate.serve.webrtc.budget import (
     CHECK_BURST,
     GARBAGE_BURST,
@@ -18,29 +17,6 @@ from camgate.serve.webrtc.budget import (
 
 NACK_BYTES = 46
 """SRTCP of one NACK of one item, as Chromium sends it."""
-
-
-def test_a_burst_and_then_the_rate() -> None:
-    budget = Budget(5, 2)
-    assert sum(budget.take(100.0) for _ in range(20)) == 5
-    assert budget.refused == 15
-    assert [budget.take(100.0 + i / 4) for i in range(1, 5)] == [False, True, False, True]
-
-
-def test_what_is_not_used_does_not_pile_up() -> None:
-    budget = Budget(5, 2)
-    assert budget.take(0.0)
-    assert sum(budget.take(1e6) for _ in range(20)) == 5
-
-
-def test_large_actions_take_more_and_are_refused_whole() -> None:
-    budget = Budget(10, 1)
-    assert budget.take(0.0, 7)
-    assert not budget.take(0.0, 4)
-    assert budget.take(0.0, 3)
-    assert budget.has(1.0)
-    assert not budget.has(1.0, 2)
-    assert budget.refused == 1
 
 
 def test_short_reports_are_charged_as_longer_ones() -> None:
