@@ -142,9 +142,8 @@ class Guard:
 
 def is_offer(scope: Any) -> bool:
     """Whether a request that may pass would start a viewer."""
-    return bool(scope["type"] == "http" and scope["method"] == "POST" and scope["path"].startswith(OFFERS_PATH)) and (
-        IDENTITY in scope
-    )
+    is_post = scope["type"] == "http" and scope["method"] == "POST"
+    return is_post and IDENTITY in scope and scope["path"].startswith(OFFERS_PATH)
 
 
 def refuse_forgery(scope: Any, rules: AccessRules) -> None:

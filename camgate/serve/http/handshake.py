@@ -79,11 +79,8 @@ class _InTurn(trio.abc.Stream):
 
 async def _say_https(stream: trio.SocketStream) -> None:
     problem = Problem(status=400, detail="This port speaks HTTPS only; write https:// in front of the address.")
-    body = problem.body()
-    lines = ["HTTP/1.1 400 Bad Request", f"content-length: {len(body)}", "connection: close"]
-    lines += [f"{name}: {value}" for name, value in problem.header_items()]
     with trio.move_on_after(PLAIN_TIMEOUT_S):
-        await stream.send_all("\r\n".join([*lines, "", ""]).encode() + body)
+        await stream.send_all(problem.raw())
         await stream.send_eof()
         # What is not read would be answered by a reset, which overtakes our words.
         while await stream.receive_some(4096):

@@ -97,8 +97,7 @@ class Sights:
 
 def credentials_untrusted(scope: Any) -> Credentials:
     """Read what a request shows of who sent it. Raises LoginRefused where that is garbled."""
-    client = scope.get("client")
-    address = client[0] if client else ""
+    address = client_address(scope)
     authorization = cookie = None
     for name, value in scope["headers"]:
         match name.lower():

@@ -88,6 +88,17 @@ class Problem:
         """The document as it goes out."""
         return json.dumps(self.members()).encode()
 
+    def raw(self) -> bytes:
+        """The whole answer, for who says no more than that on a connection without a protocol; it closes then."""
+        body = self.body()
+        lines = [
+            f"HTTP/1.1 {int(self.status)} {_phrase(self.status)}",
+            f"content-length: {len(body)}",
+            "connection: close",
+        ]
+        lines += [f"{name}: {value}" for name, value in self.header_items()]
+        return "\r\n".join([*lines, "", ""]).encode() + body
+
     def header_items(self) -> list[tuple[str, str]]:
         """The headers that go with `body()`; Content-Length is the sender's to add."""
         items = [("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *self.headers.items()]

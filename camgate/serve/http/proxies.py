@@ -18,25 +18,37 @@ MAX_PREFIX_CHARS = 200
 _PREFIX = re.compile(r"(?:/[A-Za-z0-9._~-]+)+")
 _SCHEMES = {("http", True): "https", ("http", False): "http", ("websocket", True): "wss", ("websocket", False): "ws"}
 _Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class Networks:
+    """Addresses and networks by name, such as `10.0.0.0/8`."""
+
+    def __init__(self, named: Iterable[str]) -> None:
+        self._networks = tuple(ipaddress.ip_network(each, strict=False) for each in named)
+
+    def __bool__(self) -> bool:
+        return bool(self._networks)
+
+    def __contains__(self, address: _Address) -> bool:
+        return any(address in network for network in self._networks)
 
 
 class TrustedProxies:
     """An ASGI application around another: rewrites what trusted proxies forward as if it had come directly.
 
     From `X-Forwarded-For` the client's address, `-Proto` the scheme, `-Host` the Host, `-Prefix` the path below which
-    the proxy has put us. trusted: addresses and networks.
+    the proxy has put us. trusted: whom to believe.
     """
 
-    def __init__(self, app: ASGIFramework, trusted: Iterable[str]) -> None:
+    def __init__(self, app: ASGIFramework, trusted: "Networks") -> None:
         self._app = app
-        self._trusted: tuple[_Network, ...] = tuple(ipaddress.ip_network(each, strict=False) for each in trusted)
+        self._trusted = trusted
 
     async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: Any) -> None:
         """Hand a request on."""
         client = scope.get("client")
         nearest = address_untrusted(client[0]) if client else None
-        if nearest is not None and self._trusts(nearest):
+        if nearest is not None and nearest in self._trusted:
             scope = scope | self._forwarded_untrusted(scope, nearest)
         await self._app(scope, receive, send)
 
@@ -60,16 +72,13 @@ class TrustedProxies:
     def _farthest(self, hops: list[str], nearest: _Address) -> _Address:
         """Return the nearest address that is no proxy of ours; what is before it anybody may have written."""
         for hop in reversed(hops[-MAX_HOPS:]):
-            if not self._trusts(nearest):
+            if nearest not in self._trusted:
                 break
             address = address_untrusted(hop)
             if address is None:
                 break
             nearest = address
         return nearest
-
-    def _trusts(self, address: _Address) -> bool:
-        return any(address in network for network in self._trusted)
 
 
 class BelowRoot:

@@ -2,6 +2,7 @@
 
 import json
 
+from quart import request
 from quart_trio.wrappers import TrioResponse
 
 from camgate.serve.http.access import AccessRules
@@ -20,6 +21,19 @@ def json_response(value: object, *, content_type: str = "application/json") -> R
     """A JSON answer that nobody stores. NaN is a bug: browsers cannot read it."""
     body = json.dumps(value, allow_nan=False, separators=(",", ":"))
     return Response(body, content_type=content_type, headers={"Cache-Control": "no-store"})
+
+
+def set_cookie(response: Response, name: str, value: str, max_age_s: float) -> None:
+    """Have a browser keep something that no script may read, and that no page of another site has it send along."""
+    response.set_cookie(
+        name,
+        value,
+        max_age=int(max_age_s),
+        path=request.root_path + "/",
+        secure=request.scheme == "https",
+        httponly=True,
+        samesite="Lax",
+    )
 
 
 def problem_response(problem: Problem) -> Response:

@@ -7,7 +7,7 @@ Stopping has an order: accept no more, say goodbye on WebSockets, close what is 
 from collections import Counter
 from collections.abc import Sequence
 from functools import partial
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 
 import trio
@@ -29,7 +29,7 @@ from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.permissions import Permissions
 from camgate.serve.http.problem import Problem
-from camgate.serve.http.proxies import BelowRoot, TrustedProxies
+from camgate.serve.http.proxies import BelowRoot, Networks, TrustedProxies
 from camgate.serve.http.rates import Rates
 from camgate.serve.http.redirect import Redirect
 from camgate.serve.listeners import addresses, are_all_loopback
@@ -79,10 +79,11 @@ async def serve_http(
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
     gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
-    if settings.trusted_proxies:
-        gate = TrustedProxies(gate, settings.trusted_proxies)
+    proxies = Networks(settings.trusted_proxies)
+    if proxies:
+        gate = TrustedProxies(gate, proxies)
     connections = Connections(
-        gate, max_connections, tls, max_per_address=limits.max_connections_per_address, exempt=settings.trusted_proxies
+        gate, max_connections, tls, max_per_address=limits.max_connections_per_address, exempt=proxies
     )
     grace_s = settings.shutdown_deadline_s * GRACE_SHARE
     async with trio.open_nursery() as nursery:
@@ -108,11 +109,11 @@ class Connections:
         tls: ServerTls | None = None,
         *,
         max_per_address: int = 0,
-        exempt: Sequence[str] = (),
+        exempt: Networks | None = None,
     ) -> None:
-        """max_per_address: 0 for no limit. exempt: addresses and networks of proxies, which speak for many."""
+        """max_per_address: 0 for no limit. exempt: proxies, which speak for many."""
         self._max_per_address = max_per_address
-        self._exempt = [ip_network(each, strict=False) for each in exempt]
+        self._exempt = exempt or Networks(())
         self._by_network: Counter[str] = Counter()
         self._app = app
         self._max = max_connections
@@ -162,9 +163,7 @@ class Connections:
             host = stream.socket.getpeername()[0]
         except OSError:
             return None
-        if any(ip_address(host.partition("%")[0]) in network for network in self._exempt):
-            return None
-        return network_of(host)
+        return None if ip_address(host.partition("%")[0]) in self._exempt else network_of(host)
 
     async def _serve_counted(self, stream: trio.SocketStream) -> None:
         if len(self._open) + self._shaking_hands >= self._max:
@@ -195,10 +194,6 @@ class Connections:
             # An answer would need a handshake, which is what we have no room for.
             await trio.aclose_forcefully(stream)
             return
-        problem = Problem.of_status(503, connection="close")
-        body = problem.body()
-        lines = ["HTTP/1.1 503 Service Unavailable", f"content-length: {len(body)}"]
-        lines += [f"{name}: {value}" for name, value in problem.header_items()]
         with trio.move_on_after(REFUSAL_TIMEOUT_S):
-            await stream.send_all("\r\n".join([*lines, "", ""]).encode() + body)
+            await stream.send_all(Problem.of_status(503).raw())
         await trio.aclose_forcefully(stream)

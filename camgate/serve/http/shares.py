@@ -20,7 +20,7 @@ from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import SHARE_COOKIE, asking
 from camgate.serve.http.pages import WebFiles, set_page_policy
 from camgate.serve.http.permissions import needs, open_to_all
-from camgate.serve.http.responses import Response, json_response
+from camgate.serve.http.responses import Response, json_response, set_cookie
 
 MAX_SECRET_CHARS = 256
 SHARES = "/api/v1/cameras/<name>/shares"
@@ -85,15 +85,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
         share, cookie = access.open_share(secret_untrusted(await _json_body()))
         response = json_response({"camera": share.camera, "until": share.ends_s})
         response.headers["Cache-Control"] = "no-store"
-        response.set_cookie(
-            SHARE_COOKIE,
-            cookie,
-            max_age=max(1, math.ceil(share.ends_s - clock())),
-            path=request.root_path + "/",
-            secure=request.scheme == "https",
-            httponly=True,
-            samesite="Lax",
-        )
+        set_cookie(response, SHARE_COOKIE, cookie, max(1, math.ceil(share.ends_s - clock())))
         return response
 
 

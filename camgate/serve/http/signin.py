@@ -19,10 +19,10 @@ from camgate.auth.errors import ForeignPage, LoginRefused
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
 from camgate.serve.http.access import AccessRules
-from camgate.serve.http.identity import SESSION_COOKIE, credentials_untrusted, identify_or_nobody, session_in_untrusted
+from camgate.serve.http.identity import SESSION_COOKIE, client_address, identify_or_nobody, session_in_untrusted
 from camgate.serve.http.pages import CONTENT_TYPES, WebFiles, set_page_policy
 from camgate.serve.http.permissions import open_to_all
-from camgate.serve.http.responses import Response, json_response
+from camgate.serve.http.responses import Response, json_response, set_cookie
 
 MAX_CHARS = 1024
 """Of a name or a password."""
@@ -136,7 +136,7 @@ class Signing:
         response = Response(status=204)
         if request.mimetype == FORM:  # which has no script that goes on by itself
             response = _redirection(f"{request.root_path}/signin")
-        _set_cookie(response, "", 0)
+        set_cookie(response, SESSION_COOKIE, "", 0)
         return response
 
     def in_words(self, identity: Identity) -> Response:
@@ -150,12 +150,12 @@ class Signing:
     async def _begin(self, name: str, password: str) -> tuple[Identity, str, float]:
         if self._access.is_open:
             raise LoginRefused("nobody needs to sign in here, as there are no users")
-        address = credentials_untrusted({**request.scope, "headers": [], "query_string": b""}).address
+        address = client_address(request.scope)
         identity = await self._access.sign_in(name, password, address)
         return identity, *self._access.start_session(identity, password, address)
 
     def _giving(self, response: Response, session: str) -> Response:
-        _set_cookie(response, session, self._access.session_s)
+        set_cookie(response, SESSION_COOKIE, session, self._access.session_s)
         return response
 
     def _refuse_foreign_page(self) -> None:
@@ -224,15 +224,3 @@ def _go_on() -> Response:
 
 def _redirection(path: str) -> Response:
     return Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path, "Cache-Control": "no-store"})
-
-
-def _set_cookie(response: Response, session: str, max_age_s: float) -> None:
-    response.set_cookie(
-        SESSION_COOKIE,
-        session,
-        max_age=int(max_age_s),
-        path=request.root_path + "/",
-        secure=request.scheme == "https",
-        httponly=True,
-        samesite="Lax",
-    )

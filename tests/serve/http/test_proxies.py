@@ -8,7 +8,7 @@ import pytest
 
 from camgate.config.model import ServerSettings
 from camgate.serve.http.pages import web_directory
-from camgate.serve.http.proxies import MAX_HOPS, TrustedProxies, address_untrusted, prefix_untrusted
+from camgate.serve.http.proxies import MAX_HOPS, Networks, TrustedProxies, address_untrusted, prefix_untrusted
 from tests.fakes.accounts import access_for
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import LOOPBACK, Server, running_server
@@ -34,7 +34,7 @@ async def seen(trusted: tuple[str, ...], headers: list[tuple[str, str]], client:
 
     pairs = [(name.encode(), value.encode()) for name, value in headers]
     scope = {"type": "http", "scheme": "http", "client": (client, 5), "headers": pairs, "root_path": "", "path": "/"}
-    await TrustedProxies(app, trusted)(scope, None, None)  # type: ignore[arg-type]
+    await TrustedProxies(app, Networks(trusted))(scope, None, None)  # type: ignore[arg-type]
     return scopes[0]
 
 
