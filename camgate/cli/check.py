@@ -19,7 +19,9 @@ from camgate.config.errors import key_in_words
 from camgate.config.exposure import exposures, is_open_behind_proxy
 from camgate.config.load import find_config_file, load
 from camgate.config.model import (
+    AUTO,
     BUILT_IN_ROLES,
+    STUN,
     AuthSettings,
     CameraSettings,
     LoggingSettings,
@@ -28,7 +30,6 @@ from camgate.config.model import (
 )
 from camgate.config.schema import CAMERAS
 
-AUTO = "auto"
 LEAST_WIDTH = 80
 NAME_WIDTH, URL_WIDTH = 12, 32
 """So many characters stay on one line in a terminal of 80."""
@@ -69,7 +70,7 @@ def warnings_of(settings: Settings) -> Iterator[str]:
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
     for index, name in enumerate(settings.webrtc.advertise):
-        if name != AUTO and not _resolves(name.strip("[]")):
+        if name not in (AUTO, STUN) and not _resolves(name.strip("[]")):
             yield f"webrtc.advertise[{index}]: {name} does not resolve; viewers will not be told of it"
     directory = settings.logging.directory
     if settings.logging.output != "console" and (reason := why_unwritable(directory)):

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from camgate.wire.rtsp.auth import Ha1s
 
+AUTO = "auto"
+"""In `webrtc.advertise`: all addresses that this machine has itself."""
 STUN = "stun"
-"""In `webrtc.advertise`: the address by which STUN servers see this machine."""
+"""There, too: the address by which STUN servers see this machine."""
 
 
 class Transport(Enum):
@@ -81,7 +83,7 @@ class WebRtcSettings:
     """UDP port of all media, and TCP port of the same number; 0 takes a free one."""
     tcp: bool = True
     """Whether viewers whose network lets no UDP through may connect by TCP."""
-    advertise: tuple[str, ...] = ("auto",)
+    advertise: tuple[str, ...] = (AUTO,)
     """Addresses or names by which viewers reach this machine; `auto` stands for its own addresses, `stun` for what STUN
     servers see."""
     stun: tuple[str, ...] = ()

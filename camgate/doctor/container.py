@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from camgate.config.model import Settings
+from camgate.config.model import AUTO, Settings
 from camgate.doctor.finding import OK, WARNING, Finding
 
 CONTAINER = "Container"
@@ -55,7 +55,7 @@ def judge_container(kind: str | None, settings: Settings, *, is_bridged: bool) -
         return Finding(CONTAINER, OK, f"{kind}, with the network of its host or one of its own")
     port = settings.webrtc.port
     what = f"{kind}, behind a bridge: viewers reach only published ports, and are told addresses inside the bridge"
-    has_name = any(name != "auto" for name in settings.webrtc.advertise)
+    has_name = any(name != AUTO for name in settings.webrtc.advertise)
     if has_name:
         return Finding(CONTAINER, OK, f"{what}, beside those in webrtc.advertise")
     to_do = (

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.exposure import exposures
-from camgate.config.model import STUN, Settings
+from camgate.config.model import AUTO, STUN, Settings
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding, many
 
 EXPOSURE, OTHERS, ELSEWHERE = "Listening beyond this machine", "Browsers on this network", "Browsers on other networks"
-AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)

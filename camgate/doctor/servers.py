@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import trio
 
-from camgate.config.model import STUN, Settings
+from camgate.config.model import AUTO, STUN, Settings
 from camgate.doctor.finding import OK, WARNING, Finding
 from camgate.doctor.reach import CHECK_TRIES, CHECK_WAIT_S, Reply, knock_tcp
 from camgate.wire.ice import stun
@@ -89,5 +89,7 @@ def judge_servers(settings: Settings, asked: list[Asked]) -> Iterator[Finding]:
     advertise = settings.webrtc.advertise
     if addresses and STUN not in advertise and not addresses & set(advertise):
         named = ", ".join(sorted(addresses))
-        to_do = f'write webrtc.advertise = ["auto", "{STUN}"], or the address, and forward port {settings.webrtc.port}'
+        to_do = (
+            f'write webrtc.advertise = ["{AUTO}", "{STUN}"], or the address, and forward port {settings.webrtc.port}'
+        )
         yield Finding(SERVERS, WARNING, f"viewers are not told of {named}, by which the Internet sees us", to_do)

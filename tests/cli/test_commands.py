@@ -207,7 +207,10 @@ MISSING_TLS = '[rtsp_server]\nlisten = "127.0.0.1:0"\ntls_certificate = "missing
 
 def test_check_warns_of_what_will_not_work_here(tmp_path: Path, config: Path) -> None:
     (tmp_path / "logs").touch()
-    text = CONFIG.replace("port = 0", 'port = 0\nadvertise = ["auto", "localhost", "192.0.2.1", "nosuch.invalid"]')
+    text = CONFIG.replace(
+        "port = 0",
+        'port = 0\nadvertise = ["auto", "localhost", "192.0.2.1", "nosuch.invalid", "stun"]\nstun = ["stun:127.0.0.1"]',
+    )
     config.write_text('[logging]\noutput = "file"\ndirectory = "logs/camgate"\n' + MISSING_TLS + text)
     outcome = camgate("check", directory=tmp_path)
     assert outcome.code == 0

@@ -9,11 +9,10 @@ import ifaddr
 import trio
 
 from camgate.base.log import get_logger
-from camgate.config.model import STUN
+from camgate.config.model import AUTO, STUN
 
 log = get_logger("webrtc.addresses")
 
-AUTO = "auto"
 RESOLVE_TIMEOUT_S = 1.0
 RESOLVE_THREADS = 4
 REMEMBERED_S = 10.0
