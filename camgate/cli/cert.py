@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
-from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes
+from camgate.cli.exits import FAILED, exit_codes, refuse
 from camgate.config.checks import Wrong, host_name
 from camgate.serve.self_signed import FilesExist, found_names, make_self_signed, write_pair
 
@@ -32,13 +32,16 @@ def cert(
     """Make a certificate and its key for HTTPS, and print the lines for the config file."""
     with exit_codes():
         if not self_signed:
-            _refuse("makes certificates that sign themselves only: write --self-signed (docs/tls.md tells of others)")
+            refuse(
+                "cert",
+                "makes certificates that sign themselves only: write --self-signed (docs/tls.md tells of others)",
+            )
         names = _checked(name) if name else _found()
         try:
             made = make_self_signed(names, days)
             certificate, key = write_pair(made, directory.absolute(), force=force)
         except FilesExist as error:
-            _refuse(str(error))
+            refuse("cert", str(error))
         except OSError as error:
             typer.echo(f"camgate cert: cannot write in {directory.absolute()}: {error.strerror}", err=True)
             raise typer.Exit(FAILED) from None
@@ -52,15 +55,10 @@ def _checked(names: list[str]) -> list[str]:
     try:
         return list(dict.fromkeys(host_name(name).strip("[]").rstrip(".") for name in names))
     except Wrong as error:
-        _refuse(f"--name {error}")
+        refuse("cert", f"--name {error}")
 
 
 def _found() -> list[str]:
     from camgate.serve.webrtc.addresses import local_addresses  # with trio, which nothing else here needs
 
     return found_names(local_addresses())
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"camgate cert: {sentence}", err=True)
-    raise typer.Exit(BAD_USAGE)

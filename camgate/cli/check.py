@@ -14,7 +14,7 @@ from rich.table import Table
 from camgate.auth.identity import GROUP_PREFIX, Action, Grant
 from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
-from camgate.cli.exits import exit_codes
+from camgate.cli.exits import CONFIG_HELP, exit_codes
 from camgate.config.errors import key_in_words
 from camgate.config.exposure import exposures, is_open_behind_proxy
 from camgate.config.load import find_config_file, load
@@ -42,9 +42,7 @@ DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 
 
 def check(
-    file: Annotated[
-        Path | None, typer.Argument(help="Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]")
-    ] = None,
+    file: Annotated[Path | None, typer.Argument(help=CONFIG_HELP)] = None,
 ) -> None:
     """Say what is wrong with a config file, line by line, or what would run with it."""
     with exit_codes():

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from camgate.base.secrets import register_secret
 from camgate.cli.check import warnings_of
-from camgate.cli.exits import BAD_CONFIG, FAILED, exit_codes
+from camgate.cli.exits import BAD_CONFIG, CONFIG_HELP, FAILED, exit_codes
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.load import find_config_file, load
 from camgate.config.model import Settings
@@ -33,7 +33,7 @@ TOKEN_VARIABLE = "CAMGATE_TOKEN"
 def doctor(
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", help="Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]"),
+        typer.Option("--config", "-c", help=CONFIG_HELP),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_cameras: Annotated[bool, typer.Option("--no-cameras", help="Leave the cameras alone.")] = False,

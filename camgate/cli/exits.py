@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
+from typing import NoReturn
 
 import typer
 
@@ -13,6 +14,7 @@ from camgate.base.log import get_logger
 from camgate.base.secrets import mask
 from camgate.config.errors import CONFIG_FILE, ConfigError, StartError
 
+CONFIG_HELP = "Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]"
 FAILED = 1
 BAD_CONFIG = BAD_USAGE = 2
 
@@ -34,6 +36,12 @@ def exit_codes(config: Path | None = None, *, options: Mapping[str, str] = Mappi
         if isinstance(cause, StartError):
             cause = StartError(options.get(cause.key, cause.key), cause.sentence, cause.remedy)
         raise typer.Exit(_tell(cause, config)) from None
+
+
+def refuse(command: str, sentence: str) -> NoReturn:
+    """Say what is wrong with how a command was called, without repeating what it was given, and end."""
+    typer.echo(f"camgate {command}: {sentence}", err=True)
+    raise typer.Exit(BAD_USAGE)
 
 
 def _tell(error: BaseException, config: Path | None) -> int:

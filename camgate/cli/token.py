@@ -3,9 +3,8 @@
 import os
 import sys
 import time
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
@@ -15,7 +14,7 @@ from camgate.auth.revoked import REVOKED_FILE, Revoked
 from camgate.auth.signing import Signer
 from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, make_token, seconds_of
 from camgate.cli.commands import SETTINGS
-from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes
+from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
 from camgate.config.checks import Wrong, pattern
 from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.config.load import find_config_file, load
@@ -23,20 +22,10 @@ from camgate.config.model import Settings
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory
 
-CONFIG_HELP = "Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]"
 STDIN = "-"
 MAX_READ_CHARS = 16_384
 
 token = typer.Typer(help="Tokens for tools, pages of other sites, and players.", **SETTINGS)
-
-
-class Kind(StrEnum):
-    """The actions, as the command line names them."""
-
-    VIEW = "view"
-    PLAYBACK = "playback"
-    CONTROL = "control"
-    ADMIN = "admin"
 
 
 @token.callback(invoke_without_command=True)
@@ -47,7 +36,7 @@ def make(
         typer.Option(metavar="PATTERN", help="Cameras that it is for: a name, front*, group:NAME; may be given again."),
     ] = None,
     action: Annotated[
-        list[Kind] | None, typer.Option(help="What it allows with them; may be given again.  [default: view]")
+        list[Action] | None, typer.Option(help="What it allows with them; may be given again.  [default: view]")
     ] = None,
     expires: Annotated[str, typer.Option(metavar="SPAN", help="When it ends: 90s, 30m, 12h or 7d from now.")] = "1h",
     user: Annotated[
@@ -61,9 +50,9 @@ def make(
         return
     span_s = seconds_of(expires)
     if span_s is None:
-        _refuse(f"--expires is no span of time; write 90s, 30m, 12h or 7d, {MAX_LIFE_S / 86_400:.0f}d at most")
+        refuse("token", f"--expires is no span of time; write 90s, 30m, 12h or 7d, {MAX_LIFE_S / 86_400:.0f}d at most")
     if not camera and (user is None or action):
-        _refuse("name cameras, with --camera front or --camera '*'; or a user alone, for all that the user may")
+        refuse("token", "name cameras, with --camera front or --camera '*'; or a user alone, for all that the user may")
     patterns = _patterns(camera or [])
     with exit_codes():
         file = find_config_file(config)
@@ -73,7 +62,7 @@ def make(
         ends_s = now_s + span_s
         grants = None
         if patterns:
-            grants = tuple(Grant(Action(each.value), patterns) for each in dict.fromkeys(action or [Kind.VIEW]))
+            grants = tuple(Grant(each, patterns) for each in dict.fromkeys(action or [Action.VIEW]))
         new = NewToken(grants=grants, ends_s=ends_s, user=user)
         text, token_id = make_token(Signer(_key(settings, file)), new, now_s)
     what = f"all that {user} may"
@@ -96,7 +85,10 @@ def revoke(
         token_id = id_of_untrusted(sys.stdin.readline(MAX_READ_CHARS).strip()) or ""
     if not token_id or token_id.count("."):
         # An argument can be read in the process list; what is there shall not be a token.
-        _refuse("that is no id of a token; camgate told it when the token was made, or reads the token itself with -")
+        refuse(
+            "token",
+            "that is no id of a token; camgate told it when the token was made, or reads the token itself with -",
+        )
     with exit_codes():
         file = find_config_file(config)
         settings = load(file, os.environ)
@@ -110,7 +102,7 @@ def _patterns(given: list[str]) -> tuple[str, ...]:
     try:
         return tuple(pattern(each) for each in given)
     except Wrong as error:
-        _refuse(f"--camera {error}")
+        refuse("token", f"--camera {error}")
 
 
 def _check_user(settings: Settings, file: Path, user: str | None) -> None:
@@ -134,8 +126,3 @@ def _key(settings: Settings, file: Path) -> bytes:
     except KeyUnusable as error:
         sentence = f"{error}; run this as the user that camgate runs as"
         raise ConfigError((Problem(str(file), sentence, key=STATE_KEY),)) from None
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"camgate token: {sentence}", err=True)
-    raise typer.Exit(BAD_USAGE)

@@ -1,12 +1,12 @@
 """`camgate user …`: what the config keeps of a user."""
 
 import sys
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 
 from camgate.cli.commands import SETTINGS
-from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes
+from camgate.cli.exits import FAILED, exit_codes, refuse
 from camgate.config.checks import Wrong, plain_name, user_name
 from camgate.config.model import BUILT_IN_ROLES
 from camgate.config.password_hash import hash_password
@@ -38,14 +38,14 @@ def make_hash(
     """Ask for a password and print its argon2id hash, which is what a config file holds of it."""
     with exit_codes():
         if context.args:
-            _refuse("takes a NAME and nothing else; the password is asked for, or read with --stdin")
+            refuse("user hash", "takes a NAME and nothing else; the password is asked for, or read with --stdin")
         roles = role or ["viewer"]
         _check(name, roles)
         password = _from_stdin() if stdin else _asked_for()
         if not password.strip():
-            _refuse("an empty password is none")
+            refuse("user hash", "an empty password is none")
         if len(password) > MAX_CHARS:
-            _refuse(f"a password has {MAX_CHARS} characters at most")
+            refuse("user hash", f"a password has {MAX_CHARS} characters at most")
         if len(password) < SHORT_CHARS:
             typer.echo(f"camgate: a password of less than {SHORT_CHARS} characters is soon guessed", err=True)
         kept = hash_password(password)
@@ -59,12 +59,12 @@ def _check(name: str | None, roles: list[str]) -> None:
         if name is not None:
             user_name(name)
     except Wrong as error:
-        _refuse(f"NAME {error}")
+        refuse("user hash", f"NAME {error}")
     try:
         for each in roles:
             plain_name(each)
     except Wrong as error:
-        _refuse(f"--role {error}")
+        refuse("user hash", f"--role {error}")
 
 
 def _from_stdin() -> str:
@@ -74,7 +74,7 @@ def _from_stdin() -> str:
 
 def _asked_for() -> str:
     if not sys.stdin.isatty():
-        _refuse("there is no terminal to ask at; hand the password over with --stdin")
+        refuse("user hash", "there is no terminal to ask at; hand the password over with --stdin")
     for _ in range(TRIES):
         first, second = (
             str(typer.prompt(text, default="", show_default=False, hide_input=True, err=True))
@@ -84,8 +84,3 @@ def _asked_for() -> str:
             return first
         typer.echo("These are not the same.", err=True)
     raise typer.Exit(FAILED)
-
-
-def _refuse(sentence: str) -> NoReturn:
-    typer.echo(f"camgate user hash: {sentence}", err=True)
-    raise typer.Exit(BAD_USAGE)

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 from camgate.base.secrets import register_login, register_secret
 from camgate.config.checks import Wrong, camera_name, section
-from camgate.config.environment import expand
+from camgate.config.environment import expand, expand_secret
 from camgate.config.errors import KeyPath, key_in_words
 from camgate.config.model import CameraSettings, Transport
 from camgate.config.report import Report
@@ -119,7 +119,7 @@ class CameraReader:
             return in_url
         if in_url is not None:
             self._report.add((*path, "username"), "is given, and the url has a user name too; write it in one place")
-        return self._report.attempt((*path, "username"), self._expand_secret, values["username"])
+        return self._report.attempt((*path, "username"), expand_secret, values["username"], self._environ)
 
     def _password(self, path: KeyPath, values: Mapping[str, str], url: RtspUrl | None) -> str | None:
         in_url = url.password if url else None
@@ -132,14 +132,8 @@ class CameraReader:
             self._report.add((*path, given[0]), "is given, and the url has a password too; write it in one place")
         value = values[given[0]]
         if given[0] == "password":
-            return self._report.attempt((*path, "password"), self._expand_secret, value)
+            return self._report.attempt((*path, "password"), expand_secret, value, self._environ)
         return self._report.attempt((*path, "password_file"), read_password_file, self._directory / value)
-
-    def _expand_secret(self, value: str) -> str:
-        text, used = expand(value, self._environ)
-        for secret in used:
-            register_secret(secret)
-        return text
 
     def _check_alike(self, names: list[str]) -> None:
         """Names that differ only in case are mixed up by people, and by file systems."""

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from camgate.base.secrets import register_secret
 from camgate.config.checks import Wrong
 
 _REFERENCE = re.compile(r"\$\$\{|\$\{(?P<name>[^}]*)(?P<end>\}?)")
@@ -25,6 +26,14 @@ def expand(value: str, environ: Mapping[str, str], *, quote: Callable[[str], str
         return quote(used[-1])
 
     return _REFERENCE.sub(replacement, value), used
+
+
+def expand_secret(value: str, environ: Mapping[str, str]) -> str:
+    """As `expand`, for what is secret: what of the environment goes into it is registered as such."""
+    text, used = expand(value, environ)
+    for secret in used:
+        register_secret(secret)
+    return text
 
 
 def _value_of(name: str, environ: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from camgate.base.secrets import register_login, register_secret
 from camgate.config.cameras import read_password_file
 from camgate.config.checks import Wrong, plain_name, section
-from camgate.config.environment import expand
+from camgate.config.environment import expand_secret
 from camgate.config.errors import KeyPath
 from camgate.config.model import TurnSettings
 from camgate.config.report import Report
@@ -85,9 +85,7 @@ class TurnReader:
         if key.endswith("_file"):
             secret = read_password_file(self._directory / value)
         else:
-            secret, used = expand(value, self._environ)
-            for part in used:
-                register_secret(part)
+            secret = expand_secret(value, self._environ)
         if not secret.isascii():  # It would have to stand in a header.
             raise Wrong("holds characters beyond ASCII, which a Link header cannot carry; choose another")
         return secret

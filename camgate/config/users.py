@@ -9,7 +9,7 @@ from pathlib import Path
 from camgate.base.secrets import register_login, register_secret
 from camgate.config.cameras import read_password_file
 from camgate.config.checks import section, user_name
-from camgate.config.environment import expand
+from camgate.config.environment import expand_secret
 from camgate.config.errors import KeyPath
 from camgate.config.report import Report
 from camgate.config.schema import USER_KEYS
@@ -61,16 +61,10 @@ class UserReader:
                     register_secret(digits)
                 return dict(value)
             case "password", str():
-                password = self._report.attempt((*path, key), self._expand_secret, value)
+                password = self._report.attempt((*path, key), expand_secret, value, self._environ)
             case _:
                 password = self._report.attempt((*path, key), read_password_file, self._directory / str(value))
         if password is None:
             return None
         register_login(name, password)
         return hash_password(name, password)
-
-    def _expand_secret(self, value: str) -> str:
-        text, used = expand(value, self._environ)
-        for secret in used:
-            register_secret(secret)
-        return text

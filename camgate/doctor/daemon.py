@@ -42,6 +42,14 @@ class Answer:
             return None
 
 
+def trusting_context() -> ssl.SSLContext:
+    """Take any certificate, for a look at what stands behind one that is judged by itself."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    return context
+
+
 @dataclass(frozen=True, slots=True)
 class Server:
     """Where to ask.

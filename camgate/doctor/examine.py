@@ -5,7 +5,6 @@ table, and costs no other.
 """
 
 import os
-import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,7 +18,7 @@ from camgate.config.model import Settings
 from camgate.config.state import state_directory
 from camgate.doctor import certificates, clock, container, machine, network, outside, ports, reach, servers, versions
 from camgate.doctor.cameras import look_at_cameras
-from camgate.doctor.daemon import Server, Told, ask_all
+from camgate.doctor.daemon import Server, Told, ask_all, trusting_context
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding
 from camgate.doctor.ports import Port
 from camgate.doctor.sockets import Bound, Holder, bound_sockets, holders_of
@@ -136,7 +135,8 @@ async def _look_at_running(case: Case, served: Served, findings: list[Finding]) 
     settings = case.settings
     host, port = split_listen(settings.server.listen)
     addresses = _addresses_of(host)
-    tls = _trusting_context() if settings.server.tls_certificate else None
+    # The certificate is judged by its file, and the addresses here are this machine's own.
+    tls = trusting_context() if settings.server.tls_certificate else None
     server = Server(addresses[0], port, _host_header(settings, port), tls, token=_token_for(case, served.holder))
     knocks = await reach.knock_on_pages(server, addresses)
     findings.append(reach.judge_pages(port, knocks))
@@ -167,14 +167,6 @@ def _addresses_of(host: str) -> list[str]:
     return [host]
 
 
-def _trusting_context() -> ssl.SSLContext:
-    """Take any certificate: this machine's is judged by its file, and the addresses here are this machine's own."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    return context
-
-
 def _host_header(settings: Settings, port: int) -> str:
     """Return a name that the running camgate goes by."""
     if settings.server.allowed_hosts:
@@ -184,13 +176,12 @@ def _host_header(settings: Settings, port: int) -> str:
 
 def _machine(case: Case) -> list[Finding]:
     settings = case.settings
-    is_state_needed = bool(settings.auth.users)
     looks: Iterable[tuple[str, Callable[[], Finding | list[Finding]]]] = (
         (network.BUFFERS, network.look_at_buffers),
         (network.GSO, network.look_at_gso),
         (machine.FILES, lambda: machine.look_at_files(settings)),
         (machine.MEMORY, lambda: machine.look_at_memory(settings)),
-        (machine.STATE, lambda: machine.look_at_state(settings, case.environ, is_needed=is_state_needed)),
+        (machine.STATE, lambda: machine.look_at_state(settings, case.environ, is_needed=bool(settings.auth.users))),
         (machine.LOG_DIRECTORY, lambda: machine.look_at_logs(settings.logging)),
         (clock.CLOCK, clock.look_at_clock),
         (clock.ZONE, clock.look_at_zone),

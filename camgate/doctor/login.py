@@ -3,18 +3,18 @@
 Whoever may read that key may do anything with camgate; the doctor asks for no more than to look, for a minute.
 """
 
-import secrets
 from collections.abc import Mapping
 
+from camgate.auth.identity import Action, Grant
 from camgate.auth.keys import FILE, KeyUnusable, load_or_make_key
 from camgate.auth.signing import Signer
-from camgate.auth.tokens import TOKEN
+from camgate.auth.tokens import NewToken, make_token
 from camgate.base.secrets import register_secret
 from camgate.config.model import Settings
 from camgate.config.state import state_directory
 
 LIFE_S = 60
-GRANTS = {"view": ["*"], "control": ["*"]}
+GRANTS = (Grant(Action.VIEW), Grant(Action.CONTROL))
 """What `/api/v1/cameras` and `/api/v1/server` want."""
 
 
@@ -29,7 +29,7 @@ def own_token(settings: Settings, environ: Mapping[str, str], now_s: float) -> s
         key = load_or_make_key(directory)
     except (KeyUnusable, OSError):
         return ""
-    claims = {"sub": "camgate doctor", "jti": secrets.token_hex(8), "exp": int(now_s) + LIFE_S, "grants": GRANTS}
-    token = Signer(key).sign(TOKEN, claims)
+    new = NewToken(grants=GRANTS, ends_s=now_s + LIFE_S, name="camgate doctor")
+    token, _ = make_token(Signer(key), new, now_s)
     register_secret(token)
     return token

@@ -16,7 +16,7 @@ from camgate.base.errors import RemoteError
 from camgate.base.place import place
 from camgate.doctor import reach
 from camgate.doctor.certificates import judge_certificate
-from camgate.doctor.daemon import NoAnswer, Server
+from camgate.doctor.daemon import NoAnswer, Server, trusting_context
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding, many
 
 NAME, PAGES, CERTIFICATE, LOGIN, JOIN = "Name", "Pages", "Certificate", "Login", "Joining a camera"
@@ -117,10 +117,7 @@ def _is_loopback(host: str) -> bool:
 
 async def _look_at_tls(there: Where, address: str, findings: list[Finding]) -> ssl.SSLContext:
     """Say what a browser would say of the certificate; return what to go on with."""
-    trusting = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    trusting.check_hostname = False
-    trusting.verify_mode = ssl.CERT_NONE
-    strict = ssl.create_default_context()
+    trusting, strict = trusting_context(), ssl.create_default_context()
     try:
         refusal = await trio.to_thread.run_sync(_handshake, there, address, strict, abandon_on_cancel=True)
         shown = await trio.to_thread.run_sync(_handshake, there, address, trusting, abandon_on_cancel=True)
