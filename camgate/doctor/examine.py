@@ -181,7 +181,7 @@ def _machine(case: Case) -> list[Finding]:
         (network.GSO, network.look_at_gso),
         (machine.FILES, lambda: machine.look_at_files(settings)),
         (machine.MEMORY, lambda: machine.look_at_memory(settings)),
-        (machine.STATE, lambda: machine.look_at_state(settings, case.environ, is_needed=bool(settings.auth.users))),
+        (machine.STATE, lambda: machine.look_at_state(settings, case.environ, is_needed=settings.auth.is_on)),
         (machine.LOG_DIRECTORY, lambda: machine.look_at_logs(settings.logging)),
         (clock.CLOCK, clock.look_at_clock),
         (clock.ZONE, clock.look_at_zone),
