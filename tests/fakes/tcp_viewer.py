@@ -2,10 +2,10 @@
 
 import socket
 from collections import deque
-from itertools import pairwise
 
-from camgate.bench.viewer import Viewer, ViewerSettings
+from camgate.bench.viewer import ViewerSettings
 from camgate.wire.ice.framing import Deframer, framed
+from tests.fakes.visitors import Watcher
 
 
 class FramedSocket:
@@ -43,7 +43,7 @@ class FramedSocket:
         self._connection.close()
 
 
-class TcpViewer(Viewer):
+class TcpViewer(Watcher):
     """A viewer that only knows TCP, on `port`."""
 
     port = 0
@@ -53,16 +53,3 @@ class TcpViewer(Viewer):
         host = self.sock.getsockname()[0]
         self.sock.close()
         self.sock = FramedSocket((host, self.port))  # type: ignore[assignment]
-        self.sequences: list[int] = []
-        """Of all packets of video, as they came."""
-        self._take = self.reception.receive_packet
-        self.reception.receive_packet = self._note  # type: ignore[method-assign]
-
-    def _note(self, packet: bytes, arrival_s: float) -> None:
-        self.sequences.append(packet[2] << 8 | packet[3])
-        self._take(packet, arrival_s)
-
-    @property
-    def gaps(self) -> int:
-        """How often a packet did not follow the one before it."""
-        return sum((later - earlier) & 0xFFFF != 1 for earlier, later in pairwise(self.sequences))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import trio
 import trio.lowlevel
@@ -12,6 +13,31 @@ from camgate.serve.webrtc.dtls import Certificate
 HANG_S = 60.0
 
 
+class Watcher(Viewer):
+    """A viewer that notes which packets of video come, and when."""
+
+    def __init__(self, settings: ViewerSettings) -> None:
+        super().__init__(settings)
+        self.packets: list[tuple[int, float]] = []
+        """Sequence number and time of arrival in seconds, of each as it came."""
+        self._take = self.reception.receive_packet
+        self.reception.receive_packet = self._note  # type: ignore[method-assign]
+
+    def _note(self, packet: bytes, arrival_s: float) -> None:
+        self.packets.append((packet[2] << 8 | packet[3], arrival_s))
+        self._take(packet, arrival_s)
+
+    @property
+    def gaps(self) -> int:
+        """How often a packet did not follow the one before it."""
+        return sum((later[0] - earlier[0]) & 0xFFFF != 1 for earlier, later in pairwise(self.packets))
+
+    @property
+    def longest_pause_s(self) -> float:
+        """The longest time between two packets."""
+        return max((later[1] - earlier[1] for earlier, later in pairwise(self.packets)), default=0.0)
+
+
 class Visitors:
     """All visitors of one camera, who share a certificate."""
 
@@ -20,11 +46,11 @@ class Visitors:
         self._url = url
         self._certificate = Certificate()
 
-    def viewer(self, kind: type[Viewer] = Viewer) -> Viewer:
-        """Make a viewer with a socket of its own, who has asked for nothing yet."""
+    def viewer(self, kind: type[Viewer] = Viewer, *, full: bool = False) -> Viewer:
+        """Make a viewer with a socket of its own, who has asked for nothing yet. full: it reads every frame."""
         self.count += 1
         return kind(
-            ViewerSettings(url=self._url, camera=0, number=self.count, full=False, certificate=self._certificate)
+            ViewerSettings(url=self._url, camera=0, number=self.count, full=full, certificate=self._certificate)
         )
 
     async def visit(self) -> None:

@@ -10,8 +10,7 @@ import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field, replace
-from itertools import pairwise
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -19,22 +18,15 @@ import trio
 import trio.lowlevel
 
 from camgate.auth.access import Access
-from camgate.bench.viewer import Viewer, ViewerSettings
-from camgate.config.model import CameraSettings, LimitSettings, Settings, WebRtcSettings
-from camgate.engine import Engine
-from camgate.relay.registry import Registry
-from camgate.relay.source import CameraState, Source
-from camgate.serve.webrtc.endpoint import Endpoint
-from camgate.wire.codec.frame import Frame
+from camgate.config.model import LimitSettings
 from tests.fakes.accounts import access_for, basic
-from tests.fakes.frames import VIDEO_FORMAT, make_frame
-from tests.fakes.h264 import PPS, SPS
-from tests.fakes.http import Server, running_server
-from tests.fakes.visitors import Visitors, reading
+from tests.fakes.house import HOST, open_house
+from tests.fakes.http import Server
+from tests.fakes.visitors import Watcher, reading
 
 pytestmark = pytest.mark.interop
 
-HOST, OTHER_HOST = "127.0.0.1", "127.0.0.2"
+OTHER_HOST = "127.0.0.2"
 PATIENCE_S = 60.0
 FLOOD_S = 1.0
 FPS = 25
@@ -49,35 +41,12 @@ UPGRADE = (
 )
 
 
-class Watcher(Viewer):
-    """A viewer that takes every packet, and notes which and when."""
-
-    def __init__(self, settings: ViewerSettings) -> None:
-        super().__init__(replace(settings, full=True))
-        self.packets: list[tuple[int, float]] = []
-        self._take = self.reception.receive_packet
-        self.reception.receive_packet = self._note  # type: ignore[method-assign]
-
-    def _note(self, packet: bytes, arrival_s: float) -> None:
-        self.packets.append((packet[2] << 8 | packet[3], arrival_s))
-        self._take(packet, arrival_s)
-
-    @property
-    def gaps(self) -> int:
-        return sum((later[0] - earlier[0]) & 0xFFFF != 1 for earlier, later in pairwise(self.packets))
-
-    @property
-    def longest_pause_s(self) -> float:
-        return max((later[1] - earlier[1] for earlier, later in pairwise(self.packets)), default=0.0)
-
-
 @dataclass
-class House:
+class WatchedHouse:
     """The server, and the one who watches its camera."""
 
     http: Server
     watcher: Watcher
-    refused: list[str] = field(default_factory=list)
 
     async def ask_from_elsewhere(self) -> int:
         """Return the status that somebody else is answered."""
@@ -88,50 +57,29 @@ class House:
 
 
 @asynccontextmanager
-async def open_house(web: Path, access: Access | None = None) -> AsyncIterator[House]:
-    source, registry, endpoint = Source("front"), Registry(), Endpoint()
-    registry.add(source)
-    source.begin_session()
-    source.set_format(VIDEO_FORMAT)
-    source.set_state(CameraState.LIVE)
-    settings = Settings(
-        cameras={"front": CameraSettings(name="front", url="rtsp://192.0.2.1/")},
-        webrtc=WebRtcSettings(advertise=(HOST,)),
-        limits=LimitSettings(max_load=2, max_lag_s=60, max_delay_s=60),
-    )
+async def open_watched_house(web: Path, access: Access | None = None) -> AsyncIterator[WatchedHouse]:
+    limits = LimitSettings(max_load=2, max_lag_s=60, max_delay_s=60)
+    with trio.fail_after(PATIENCE_S):
+        async with open_house(web, access=access, limits=limits) as house, trio.open_nursery() as nursery:
 
-    async def film() -> None:
-        number, began_s = 0, trio.current_time()
-        while True:
-            is_key = number % FPS == 0
-            frame = make_frame(number, key=is_key, size=20_000 if is_key else 2_000)
-            nals = (SPS, PPS, *frame.nals) if is_key else frame.nals
-            source.publish(Frame(nals, frame.rtp_time, trio.current_time(), is_key))
-            number += 1
-            await trio.sleep_until(began_s + number / FPS)
+            async def film() -> None:
+                began_s = trio.current_time()
+                while True:
+                    house.film(1)
+                    await trio.sleep_until(began_s + house.number / FPS)
 
-    endpoint.bind(0)
-    try:
-        with trio.fail_after(PATIENCE_S):
-            async with trio.open_nursery() as nursery:
-                await nursery.start(endpoint.run)
-                nursery.start_soon(film)
-                engine = Engine(settings, registry, endpoint)
-                async with running_server(engine, web, access=access, limits=settings.limits) as http:
-                    authorization = basic("victor")["Authorization"] if access else None
-                    visitors = Visitors(f"http://{HOST}:{http.port}/whep/front")
-                    watcher = visitors.viewer(Watcher)
-                    assert isinstance(watcher, Watcher)
-                    watcher.settings = replace(watcher.settings, authorization=authorization)
-                    async with reading(watcher):
-                        await watcher.join()
-                        yield House(http, watcher)
-                nursery.cancel_scope.cancel()
-    finally:
-        endpoint.close()
+            nursery.start_soon(film)
+            watcher = house.visitors.viewer(Watcher, full=True)
+            assert isinstance(watcher, Watcher)
+            authorization = basic("victor")["Authorization"] if access else None
+            watcher.settings = replace(watcher.settings, authorization=authorization)
+            async with reading(watcher):
+                await watcher.join()
+                yield WatchedHouse(house.http, watcher)
+            nursery.cancel_scope.cancel()
 
 
-async def stays_undisturbed(house: House, flood: Callable[[], Awaitable[object]]) -> None:
+async def stays_undisturbed(house: WatchedHouse, flood: Callable[[], Awaitable[object]]) -> None:
     """Run a flood for a while; nothing may be missing, before, amid or behind it."""
     await trio.sleep(0.5)
     began_s = time.monotonic()
@@ -161,7 +109,7 @@ async def test_ten_thousand_idle_connections(tmp_path: Path) -> None:
                 await trio.lowlevel.checkpoint()
 
     try:
-        async with open_house(tmp_path) as house:
+        async with open_watched_house(tmp_path) as house:
             await stays_undisturbed(house, flood)
     finally:
         for sock in held:
@@ -179,7 +127,7 @@ async def test_ten_thousand_idle_connections(tmp_path: Path) -> None:
     ids=["half a head", "half a body"],
 )
 async def test_requests_that_never_end(tmp_path: Path, said: bytes) -> None:
-    async with open_house(tmp_path) as house, trio.open_nursery() as nursery:
+    async with open_watched_house(tmp_path) as house, trio.open_nursery() as nursery:
 
         async def speak_slowly() -> None:
             stream = await trio.open_tcp_stream(HOST, house.http.port)
@@ -200,7 +148,7 @@ async def test_requests_that_never_end(tmp_path: Path, said: bytes) -> None:
 
 
 async def test_a_flood_of_pings(tmp_path: Path) -> None:
-    async with open_house(tmp_path) as house:
+    async with open_watched_house(tmp_path) as house:
 
         async def flood() -> None:
             stream = await trio.open_tcp_stream(HOST, house.http.port)
@@ -223,7 +171,7 @@ async def test_a_flood_of_pings(tmp_path: Path) -> None:
 
 async def test_a_flood_of_logins(tmp_path: Path) -> None:
     access = access_for({"victor": "viewer"}, tmp_path)
-    async with open_house(tmp_path, access) as house:
+    async with open_watched_house(tmp_path, access) as house:
         statuses: list[int] = []
 
         async def guess(number: int) -> None:
@@ -253,7 +201,7 @@ BOMBS = {
 @pytest.mark.parametrize("bomb", BOMBS.values(), ids=BOMBS)
 async def test_offers_that_are_bombs(tmp_path: Path, bomb: bytes) -> None:
     assert 50_000 < len(bomb) <= 64 * 1024
-    async with open_house(tmp_path) as house:
+    async with open_watched_house(tmp_path) as house:
         statuses: list[int] = []
 
         async def throw() -> None:

@@ -21,17 +21,9 @@ from camgate.bench.processes import usage
 from camgate.bench.server import BenchServer, open_server
 from camgate.bench.signaling import Access, build_offer
 from camgate.bench.viewer import Viewer
-from camgate.config.model import CameraSettings, Settings, WebRtcSettings
-from camgate.engine import Engine
-from camgate.relay.registry import Registry
-from camgate.relay.source import CameraState, Source
-from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.peer import SILENCE_TIMEOUT_S
-from camgate.wire.codec.frame import Frame
 from tests.fakes.command import camgate
-from tests.fakes.frames import VIDEO_FORMAT, make_frame
-from tests.fakes.h264 import PPS, SPS
-from tests.fakes.http import Server, running_server
+from tests.fakes.house import House, open_house
 from tests.fakes.visitors import Visitors, reading
 
 pytestmark = pytest.mark.interop
@@ -96,14 +88,14 @@ def leaping_clock() -> trio.testing.MockClock:
     return trio.testing.MockClock(rate=1.0)
 
 
-class House:
-    """The server's parts in this process, where what they keep can be counted."""
+class ComingAndGoing:
+    """Ways of joining and leaving a server in this process, where what it keeps can be counted."""
 
-    def __init__(self, endpoint: Endpoint, http: Server, clock: trio.testing.MockClock) -> None:
-        self._endpoint = endpoint
-        self._http = http
+    def __init__(self, house: House, clock: trio.testing.MockClock) -> None:
+        self._endpoint = house.endpoint
+        self._http = house.http
+        self._visitors = house.visitors
         self._clock = clock
-        self._visitors = Visitors(f"http://127.0.0.1:{http.port}/whep/front")
 
     async def watch_and_leave(self) -> None:
         """As most do."""
@@ -152,32 +144,6 @@ class Deaf(Viewer):
             self.sock.recv(2048)
 
 
-@asynccontextmanager
-async def _house(web: Path, clock: trio.testing.MockClock) -> AsyncIterator[House]:
-    source, registry, endpoint = Source("front"), Registry(), Endpoint()
-    registry.add(source)
-    source.begin_session()
-    source.set_format(VIDEO_FORMAT)
-    source.set_state(CameraState.LIVE)
-    key = make_frame(0, key=True, size=20_000)
-    source.publish(Frame((SPS, PPS, *key.nals), key.rtp_time, key.arrival_s, key.is_key))
-    for number in range(1, 10):
-        source.publish(make_frame(number, size=2_000))
-    settings = Settings(
-        cameras={"front": CameraSettings(name="front", url="rtsp://192.0.2.1/")},
-        webrtc=WebRtcSettings(advertise=(HOST,)),
-    )
-    endpoint.bind(0)
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(endpoint.run)
-            async with running_server(Engine(settings, registry, endpoint), web) as http:
-                yield House(endpoint, http, clock)
-            nursery.cancel_scope.cancel()
-    finally:
-        endpoint.close()
-
-
 def _census() -> Counter[str]:
     """Count objects by class, but for what Python itself keeps: isinstance has a cache for each abstract class."""
     gc.collect()
@@ -190,14 +156,16 @@ async def test_nobody_who_left_or_never_came_is_remembered(
 ) -> None:
     # pytest keeps what is logged, a line for each who did not connect.
     caplog.set_level(logging.ERROR, "camgate.webrtc")
-    async with _house(tmp_path, leaping_clock) as house:
+    async with open_house(tmp_path) as house:
+        house.film(10)
+        ways = ComingAndGoing(house, leaping_clock)
 
         async def cycle() -> None:
             for way in (
-                house.watch_and_leave,
-                house.ask_and_never_come,
-                house.fall_deaf_amid_the_handshake,
-                house.drop_the_websocket,
+                ways.watch_and_leave,
+                ways.ask_and_never_come,
+                ways.fall_deaf_amid_the_handshake,
+                ways.drop_the_websocket,
             ):
                 with trio.fail_after(PATIENCE_S):
                     await way()
@@ -205,7 +173,7 @@ async def test_nobody_who_left_or_never_came_is_remembered(
         async def come_and_go() -> int:
             for _ in range(CYCLES):
                 await cycle()
-            await house.wait_empty()
+            await ways.wait_empty()
             gc.collect()
             return tracemalloc.get_traced_memory()[0]
 
