@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from camgate.base import secrets
+from tests.fakes.accounts import Clock
 
 # No deadlines: a test must not fail because the machine is busy. In CI the same inputs each time.
 settings.register_profile(
@@ -14,6 +15,12 @@ settings.register_profile(
 )
 settings.register_profile("full", settings.get_profile("camgate"), max_examples=2000, derandomize=False)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "camgate"))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    """The Unix time that logins, tokens and links go by."""
+    return Clock()
 
 
 @pytest.fixture(autouse=True)

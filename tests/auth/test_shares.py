@@ -10,21 +10,9 @@ from camgate.auth.access import Access, Credentials
 from camgate.auth.errors import SharingIsOff
 from camgate.auth.identity import EVERYBODY, Action, Grant, Identity, Way
 from camgate.auth.shares import ShareGone, Shares, TooManyShares, UnknownShare, identity_of_share
-from tests.fakes.accounts import access_for, auth_settings
+from tests.fakes.accounts import Clock, access_for, auth_settings
 
 FILE = "shares.json"
-
-
-class Clock:
-    now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

@@ -19,23 +19,16 @@ from camgate.auth.identity import Action, Grant, Identity, Way
 from camgate.auth.revoked import REVOKED_FILE, Revoked
 from camgate.auth.signing import ISSUER, Signer
 from camgate.auth.tokens import TOKEN, NewToken, id_of_untrusted, make_token, seconds_of
-from tests.fakes.accounts import access_for
+from tests.fakes.accounts import Clock, access_for
 
 KEY = bytes(range(32))
 NOW_S = 1_800_000_000.0
 FRONT = (Grant(Action.VIEW, ("front",)),)
 
 
-class Clock:
-    now_s = NOW_S
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW_S)
 
 
 @pytest.fixture

@@ -23,6 +23,16 @@ ROLES = {
 }
 
 
+class Clock:
+    """A Unix time that stands still until a test moves it, in seconds."""
+
+    def __init__(self, now_s: float = 1_000_000.0) -> None:
+        self.now_s = now_s
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
 def auth_settings(users: Mapping[str, str], session_days: float = 30.0) -> AuthSettings:
     """Return settings with these users (name -> role); each one's password is the name backwards."""
     accounts = {

@@ -14,6 +14,7 @@ from camgate.relay.source import CameraState, Source
 from camgate.serve.http.server import NO_LIMITS
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.wire.codec.frame import Frame
+from tests.fakes.endpoint import running_endpoint
 from tests.fakes.frames import VIDEO_FORMAT, make_frame
 from tests.fakes.h264 import PPS, SPS
 from tests.fakes.http import Server, running_server
@@ -49,7 +50,7 @@ async def open_house(
     web: Path, *, tcp: bool = False, access: Access | None = None, limits: LimitSettings = NO_LIMITS
 ) -> AsyncIterator[House]:
     """Run the server until the end. `access` None: everybody may do everything."""
-    source, registry, endpoint = Source("front"), Registry(), Endpoint()
+    source, registry = Source("front"), Registry()
     registry.add(source)
     source.begin_session()
     source.set_format(VIDEO_FORMAT)
@@ -59,13 +60,7 @@ async def open_house(
         webrtc=WebRtcSettings(advertise=(HOST,)),
         limits=limits,
     )
-    endpoint.bind(0, tcp=tcp)
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(endpoint.run)
-            engine = Engine(settings, registry, endpoint)
-            async with running_server(engine, web, access=access, limits=limits) as http:
-                yield House(source, endpoint, http)
-            nursery.cancel_scope.cancel()
-    finally:
-        endpoint.close()
+    async with running_endpoint(tcp=tcp) as endpoint:
+        engine = Engine(settings, registry, endpoint)
+        async with running_server(engine, web, access=access, limits=limits) as http:
+            yield House(source, endpoint, http)

@@ -9,11 +9,17 @@ from typing import Any
 
 import h11
 import trio
+from quart_trio import QuartTrio
 from trio_websocket import WebSocketConnection, wrap_client_stream
 
 from camgate.auth.access import Access
 from camgate.config.model import LimitSettings, ServerSettings
+from camgate.serve.http.access import AccessRules
+from camgate.serve.http.application import build_application
 from camgate.serve.http.engine import MediaEngine
+from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.pages import WebFiles
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.server import NO_LIMITS, serve_http
 from camgate.serve.listeners import open_listeners
 from camgate.serve.tls import ServerTls
@@ -133,6 +139,20 @@ class Server:
         async with self.client() as client:
             await client.stream.send_all(data)
             return await client.reply()
+
+
+def application(engine: MediaEngine, web: Path) -> QuartTrio:
+    """Build what is served, without anything in front of it, for looks at its routes."""
+    return build_application(
+        engine,
+        ServerSettings(),
+        AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True),
+        CameraFeed(engine),
+        WebFiles(web),
+        Access(),
+        Rates(LimitSettings()),
+        trio.Event(),
+    )
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import base64
 import json
 import re
 import time
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
@@ -86,44 +87,39 @@ def test_cookies() -> None:
     reach.check()
 
 
+def look_for_logins(
+    reach: Reach,
+    read_untrusted: Callable[[bytes], tuple[str, str]],
+    bodies: st.SearchStrategy[bytes],
+    begin: bytes,
+) -> None:
+    @given(st.binary(max_size=40) | bodies)
+    def fuzz(body: bytes) -> None:
+        try:
+            name, password = read_untrusted(body)
+        except BadLogin:
+            reach.seen(body.startswith(begin))
+        else:
+            reach.seen(True)
+            assert name
+            assert password
+
+    fuzz()
+    reach.check()
+
+
 def test_sign_ins() -> None:
-    reach = Reach("sign-in")
     fields = st.fixed_dictionaries(
         {"name": st.text(max_size=5) | st.none(), "password": st.text(max_size=5) | st.integers()}
     )
-
-    @given(st.binary(max_size=40) | fields.map(lambda value: json.dumps(value).encode()))
-    def fuzz(body: bytes) -> None:
-        try:
-            name, password = login_untrusted(body)
-        except BadLogin:
-            reach.seen(body.startswith(b"{"))
-        else:
-            reach.seen(True)
-            assert name
-            assert password
-
-    fuzz()
-    reach.check()
+    bodies = fields.map(lambda value: json.dumps(value).encode())
+    look_for_logins(Reach("sign-in"), login_untrusted, bodies, b"{")
 
 
 def test_sign_ins_by_form() -> None:
-    reach = Reach("sign-in form")
     fields = st.fixed_dictionaries({"name": st.text(max_size=5), "password": st.text(max_size=5)})
-
-    @given(st.binary(max_size=40) | fields.map(lambda value: urlencode(value, errors="surrogatepass").encode()))
-    def fuzz(body: bytes) -> None:
-        try:
-            name, password = login_form_untrusted(body)
-        except BadLogin:
-            reach.seen(body.startswith(b"name="))
-        else:
-            reach.seen(True)
-            assert name
-            assert password
-
-    fuzz()
-    reach.check()
+    bodies = fields.map(lambda value: urlencode(value, errors="surrogatepass").encode())
+    look_for_logins(Reach("sign-in form"), login_form_untrusted, bodies, b"name=")
 
 
 def test_where_to_go_after_signing_in() -> None:

@@ -5,36 +5,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import trio
-
-from camgate.auth.access import Access
-from camgate.config.model import LimitSettings, ServerSettings
-from camgate.serve.http.access import AccessRules
-from camgate.serve.http.application import build_application
-from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.openapi import openapi_document
-from camgate.serve.http.pages import WebFiles
-from camgate.serve.http.rates import Rates
 from tests.fakes.engine import FakeEngine, camera_facts
-from tests.fakes.http import Server
+from tests.fakes.http import Server, application
 
 METHODS = {"get", "post", "patch", "delete", "options", "put"}
 
 
 def routes(engine: FakeEngine, web: Path) -> set[tuple[str, str]]:
-    rules = AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True)
-    app = build_application(
-        engine,
-        ServerSettings(),
-        rules,
-        CameraFeed(engine),
-        WebFiles(web),
-        Access(),
-        Rates(LimitSettings()),
-        trio.Event(),
-    )
     found = set()
-    for rule in app.url_map.iter_rules():
+    for rule in application(engine, web).url_map.iter_rules():
         path = re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule)
         found |= {(path, method.lower()) for method in rule.methods or () if method != "HEAD"}
     return found

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 import trio
-from quart_trio import QuartTrio
 from trio_websocket import ConnectionRejected
 
 from camgate.auth.access import SESSION, Access
@@ -16,12 +15,8 @@ from camgate.auth.identity import Action, Way
 from camgate.auth.signing import Signer
 from camgate.auth.tokens import TOKEN
 from camgate.auth.users import fingerprint, identity_of_user
-from camgate.config.model import LimitSettings, ServerSettings
-from camgate.serve.http.access import AccessRules
-from camgate.serve.http.application import build_application
-from camgate.serve.http.feed import CameraFeed
+from camgate.config.model import ServerSettings
 from camgate.serve.http.identity import IDENTITY
-from camgate.serve.http.pages import WebFiles
 from camgate.serve.http.permissions import (
     NEEDED,
     NOTHING,
@@ -33,12 +28,11 @@ from camgate.serve.http.permissions import (
     needs_of_routes,
     open_to_all,
 )
-from camgate.serve.http.rates import Rates
 from camgate.serve.http.whep import FRAGMENT, SDP
 from camgate.wire.ice.servers import IceServer
 from tests.fakes.accounts import access_for, basic
 from tests.fakes.engine import FakeEngine
-from tests.fakes.http import Server, running_server
+from tests.fakes.http import Server, application, running_server
 
 USERS = {
     "alice": "admin",
@@ -92,20 +86,6 @@ EXPECTED = {
     "DELETE /whep/<camera>/<session>": SEES_FRONT,
 }
 """Who may, for the camera `front`, which is in the group `outside`. (A GET of /ws is answered 426.)"""
-
-
-def application(engine: FakeEngine, web: Path) -> QuartTrio:
-    rules = AccessRules(cors_origins=(), allowed_hosts=(), loopback_only=True)
-    return build_application(
-        engine,
-        ServerSettings(),
-        rules,
-        CameraFeed(engine),
-        WebFiles(web),
-        Access(),
-        Rates(LimitSettings()),
-        trio.Event(),
-    )
 
 
 NOW_S = 1_000_000.0

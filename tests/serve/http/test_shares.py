@@ -9,25 +9,13 @@ import pytest
 import trio
 
 from camgate.auth.access import Access
-from tests.fakes.accounts import access_for, basic
+from tests.fakes.accounts import Clock, access_for, basic
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Reply, Server, running_server
 
 JSON = {"Content-Type": "application/json"}
 FROM_OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
 SHARES = "/api/v1/cameras/front/shares"
-
-
-class Clock:
-    now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

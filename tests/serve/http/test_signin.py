@@ -17,23 +17,11 @@ from camgate.auth.renewal import TAKEN_AWAY
 from camgate.config.model import ServerSettings, UserSettings
 from camgate.serve.http.pages import web_directory
 from camgate.serve.http.signin import next_path_untrusted
-from tests.fakes.accounts import CHEAP, ROLES, access_for, auth_settings, basic
+from tests.fakes.accounts import CHEAP, ROLES, Clock, access_for, auth_settings, basic
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import LOOPBACK, Reply, Server, running_server
 
 JSON = {"Content-Type": "application/json"}
-
-
-class Clock:
-    now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
 
 
 @pytest.fixture

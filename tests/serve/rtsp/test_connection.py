@@ -99,6 +99,12 @@ def numbers(frames: list[Frame]) -> list[int]:
     return [int(frame.nals[-1][3:11]) for frame in frames]
 
 
+async def asked(stream: trio.abc.Stream, method: str, url: str, *headers: str) -> str:
+    """Send a request, and return the answer."""
+    await stream.send_all("\r\n".join([f"{method} {url} RTSP/1.0", "CSeq: 1", *headers, "", ""]).encode())
+    return bytes(await stream.receive_some()).decode("latin-1")
+
+
 async def read_to_the_end(stream: trio.abc.ReceiveStream) -> None:
     while await stream.receive_some(65_536):
         pass
@@ -472,11 +478,7 @@ async def test_what_is_asked_in_between_does_not_change_what_is_played(autojump_
     scene.publish()
     client_end, server_end = memory_stream_pair()
     scene.connect(server_end)
-
-    async def ask(method: str, url: str, *headers: str) -> str:
-        await client_end.send_all("\r\n".join([f"{method} {url} RTSP/1.0", "CSeq: 1", *headers, "", ""]).encode())
-        return (await client_end.receive_some()).decode("latin-1")
-
+    ask = partial(asked, client_end)
     answer = await ask("SETUP", f"{URL}/track0", "Transport: RTP/AVP/TCP;unicast")
     session = "Session: " + answer.partition("Session: ")[2].partition(";")[0]
     assert "200 OK" in await ask("DESCRIBE", URL.replace("front-door", "garden"))
@@ -491,11 +493,7 @@ async def test_a_track_that_the_camera_sends_no_more_is_not_played(autojump_cloc
     scene.publish()
     client_end, server_end = memory_stream_pair()
     scene.connect(server_end)
-
-    async def ask(method: str, url: str, *headers: str) -> str:
-        await client_end.send_all("\r\n".join([f"{method} {url} RTSP/1.0", "CSeq: 1", *headers, "", ""]).encode())
-        return (await client_end.receive_some()).decode("latin-1")
-
+    ask = partial(asked, client_end)
     answer = await ask("SETUP", f"{URL}/track1", "Transport: RTP/AVP/TCP;unicast;interleaved=0-1")
     session = "Session: " + answer.partition("Session: ")[2].partition(";")[0]
     scene.source.begin_audio(None)

@@ -28,18 +28,10 @@ from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtsp.errors import UnexpectedStatus
 from camgate.wire.rtsp.server_login import hash_password
-from tests.fakes.accounts import access_for
+from tests.fakes.accounts import Clock, access_for
 from tests.fakes.camera import KEY_SLICE, PPS, SPS
 from tests.fakes.certificates import make_certificate
 from tests.fakes.rtsp_player import RtspPlayer
-
-
-class Clock:
-    now_s = 1_000_000.0
-
-    def __call__(self) -> float:
-        return self.now_s
-
 
 Dial = Callable[[int], Awaitable[trio.SocketStream]]
 

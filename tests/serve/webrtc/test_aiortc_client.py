@@ -36,6 +36,7 @@ from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.sender import Sender
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
+from tests.fakes.endpoint import running_endpoint
 from tests.fakes.engine import server_facts
 from tests.fakes.tone import TONE_HZ, TONE_LEVEL, pitch_hz, tone
 
@@ -90,22 +91,17 @@ class Scene:
 
 @pytest.fixture
 async def scene() -> AsyncIterator[Scene]:
-    camera, registry, endpoint = Camera(), Registry(), Endpoint()
+    camera, registry = Camera(), Registry()
     registry.add(camera.source)
     registry.add(Source("away"))
     settings = Settings(
         cameras={"front": CameraSettings(name="front", url="rtsp://192.0.2.1/")},
         webrtc=WebRtcSettings(advertise=("127.0.0.1",)),
     )
-    endpoint.bind(0)
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(endpoint.run)
-            nursery.start_soon(camera.run)
-            yield Scene(Engine(settings, registry, endpoint), camera, endpoint)
-            nursery.cancel_scope.cancel()
-    finally:
-        endpoint.close()
+    async with running_endpoint() as endpoint, trio.open_nursery() as nursery:
+        nursery.start_soon(camera.run)
+        yield Scene(Engine(settings, registry, endpoint), camera, endpoint)
+        nursery.cancel_scope.cancel()
 
 
 async def _watch(scene: Scene, pictures: int) -> list[int]:

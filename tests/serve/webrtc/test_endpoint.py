@@ -4,7 +4,6 @@ import gc
 import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
 
 import pytest
 import trio
@@ -24,6 +23,7 @@ from camgate.serve.webrtc.peer import (
     PeerState,
 )
 from camgate.wire.ice import stun
+from tests.fakes.endpoint import running_endpoint
 from tests.fakes.frames import H265_FORMAT
 from tests.fakes.receiver import Receiver
 
@@ -31,19 +31,6 @@ REMOTE = IceCredentials("viewer", "v" * 24)
 FINGERPRINTS = (("sha-256", ":".join(["AB"] * 32)),)
 HANG_S = 10
 Connect = Callable[..., Awaitable["Client"]]
-
-
-@asynccontextmanager
-async def _endpoint() -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint()
-    endpoint.bind(0)
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(endpoint.run)
-            yield endpoint
-            nursery.cancel_scope.cancel()
-    finally:
-        endpoint.close()
 
 
 @pytest.fixture
@@ -113,7 +100,7 @@ async def _settle() -> None:
 
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 async def test_a_check_is_answered_and_checked_back(connect: Connect, family: int) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         client = await connect(endpoint, family)
         transaction_id = await client.check(peer)
@@ -131,7 +118,7 @@ async def test_a_check_is_answered_and_checked_back(connect: Connect, family: in
 
 async def test_each_check_is_answered_from_the_address_that_it_was_sent_to(connect: Connect) -> None:
     """A viewer tries all our addresses from one of its own; an answer from another one of ours counts for nothing."""
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         client = await connect(endpoint)
         for host in ("127.0.0.2", "127.0.0.1", "127.0.0.3", "127.0.0.1", "127.0.0.2"):
@@ -146,7 +133,7 @@ async def test_each_check_is_answered_from_the_address_that_it_was_sent_to(conne
 
 
 async def test_strangers_get_no_answer_and_are_counted(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         client = await connect(endpoint)
         await client.check(peer, password="not the password at all")
@@ -166,7 +153,7 @@ async def test_strangers_get_no_answer_and_are_counted(connect: Connect) -> None
 
 
 async def test_an_address_that_another_viewer_uses_cannot_be_claimed(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         victim, attacker = _add(endpoint), _add(endpoint)
         client = await connect(endpoint)
         await client.check(victim)
@@ -179,7 +166,7 @@ async def test_an_address_that_another_viewer_uses_cannot_be_claimed(connect: Co
 
 
 async def test_a_viewer_who_wanders_keeps_its_newest_addresses_and_the_one_in_use(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         home = await connect(endpoint)
         await home.check(peer)
@@ -196,7 +183,7 @@ async def test_a_viewer_who_wanders_keeps_its_newest_addresses_and_the_one_in_us
 
 
 async def test_checks_have_a_budget(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer, other = _add(endpoint), _add(endpoint)
         watcher = await connect(endpoint)
         check = stun.build_binding_request(
@@ -214,7 +201,7 @@ CLIENT_HELLO = bytes((22,)) + bytes(40)
 
 
 async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         home, elsewhere = await connect(endpoint), await connect(endpoint)
         await home.check(peer)
@@ -239,7 +226,7 @@ async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> 
 
 
 async def test_an_answer_counts_however_often_the_viewer_has_checked_meanwhile(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         home, elsewhere = await connect(endpoint), await connect(endpoint)
         await home.check(peer)
@@ -256,7 +243,7 @@ async def test_an_answer_counts_however_often_the_viewer_has_checked_meanwhile(c
 
 
 async def test_a_forged_check_during_the_handshake_turns_nothing_on_a_bystander(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         viewer, bystander = await connect(endpoint), await connect(endpoint)
         await viewer.check(peer)
@@ -269,7 +256,7 @@ async def test_a_forged_check_during_the_handshake_turns_nothing_on_a_bystander(
 
 
 async def test_the_handshake_is_answered_where_it_comes_from(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         first, second = await connect(endpoint), await connect(endpoint)
         await first.check(peer)
@@ -282,7 +269,7 @@ async def test_the_handshake_is_answered_where_it_comes_from(connect: Connect) -
 async def test_garbage_in_place_of_srtcp_is_dropped_within_a_budget(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         client = await connect(endpoint)
         await client.check(peer)
@@ -296,7 +283,7 @@ async def test_garbage_in_place_of_srtcp_is_dropped_within_a_budget(
 
 
 async def test_a_failed_task_says_so(caplog: pytest.LogCaptureFixture) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         peer._dtls.handshake = None  # type: ignore[method-assign, assignment]
         assert await peer.wait_closed() == "internal error"
@@ -310,7 +297,7 @@ class _StandIn:
 
 
 async def test_ice_restart_takes_new_and_present_credentials_but_no_older_ones(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         client = await connect(endpoint)
         ufrags = [peer.local]
@@ -326,7 +313,7 @@ async def test_ice_restart_takes_new_and_present_credentials_but_no_older_ones(c
 
 
 async def test_leaving_and_shutdown_give_a_reason_and_forget_the_viewer() -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         first, second = _add(endpoint), _add(endpoint)
         await _settle()
         first.leave("the viewer left")
@@ -342,7 +329,7 @@ async def test_leaving_and_shutdown_give_a_reason_and_forget_the_viewer() -> Non
 async def test_a_viewer_who_left_is_freed_at_once(connect: Connect) -> None:
     gc.disable()
     try:
-        async with _endpoint() as endpoint:
+        async with running_endpoint() as endpoint:
             peer = _add(endpoint)
             await (await connect(endpoint)).check(peer)
             await _settle()
@@ -357,7 +344,7 @@ async def test_a_viewer_who_left_is_freed_at_once(connect: Connect) -> None:
 
 
 async def test_viewers_leave_when_their_stream_ends(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         stream = Stream("front")
         peer = endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS)
         endpoint.sender(stream).add(Receiver(peer.ssrc).viewer)
@@ -370,7 +357,7 @@ async def test_viewers_leave_when_their_stream_ends(connect: Connect) -> None:
 async def test_a_bug_that_one_datagram_finds_disturbs_nobody(
     connect: Connect, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         broken, watcher = _add(endpoint), _add(endpoint)
         client, other = await connect(endpoint), await connect(endpoint)
         broken.receive_check_untrusted = None  # type: ignore[method-assign, assignment]
@@ -381,7 +368,7 @@ async def test_a_bug_that_one_datagram_finds_disturbs_nobody(
 
 
 async def test_silence_ends_a_viewer() -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         now = trio.current_time()
         peer.check_silence(now + SILENCE_TIMEOUT_S - 1)
@@ -391,7 +378,7 @@ async def test_silence_ends_a_viewer() -> None:
 
 
 async def test_a_sender_at_rest_ends_with_its_camera(autojump_clock: trio.testing.MockClock) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         stream = Stream("front")
         endpoint.sender(stream)
         await trio.sleep(5)
@@ -403,7 +390,7 @@ async def test_a_sender_at_rest_ends_with_its_camera(autojump_clock: trio.testin
 
 
 async def test_what_is_kept_shows_in_statistics(connect: Connect) -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         assert endpoint.statistics().tasks_to_start > 0
         await _settle()
@@ -436,7 +423,7 @@ async def test_a_taken_port_is_an_oserror() -> None:
 
 
 async def test_viewers_whose_stream_becomes_what_they_did_not_ask_for_are_closed() -> None:
-    async with _endpoint() as endpoint:
+    async with running_endpoint() as endpoint:
         stream = Stream("front")
         peers = [endpoint.add_peer("front", stream, HeaderProfile(96), REMOTE, FINGERPRINTS) for _ in range(2)]
         peers[0].misfit = lambda video: f"it sends {video.label} now"

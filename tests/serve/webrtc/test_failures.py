@@ -16,25 +16,13 @@ from camgate.serve.webrtc.failures import GIVEN_UP_S, Failure, Failures, in_word
 from camgate.serve.webrtc.packets import HeaderProfile
 from camgate.serve.webrtc.peer import IceCredentials, Peer
 from camgate.wire.ice import stun
+from tests.fakes.endpoint import running_endpoint
 
 REMOTE = IceCredentials("viewer", "v" * 24)
 FINGERPRINTS = (("sha-256", ":".join(["AB"] * 32)),)
 HANG_S = 10
 LATE_S = HANDSHAKE_TIMEOUT_S + 1
 CLIENT_HELLO = bytes([22, 254, 253]) + bytes(10)
-
-
-@asynccontextmanager
-async def running() -> AsyncIterator[Endpoint]:
-    endpoint = Endpoint()
-    endpoint.bind(0)
-    try:
-        async with trio.open_nursery() as nursery:
-            await nursery.start(endpoint.run)
-            yield endpoint
-            nursery.cancel_scope.cancel()
-    finally:
-        endpoint.close()
 
 
 def add(endpoint: Endpoint) -> Peer:
@@ -82,7 +70,7 @@ def counted(endpoint: Endpoint) -> dict[str, int]:
 async def test_who_never_checks_is_told_of_with_the_port_and_what_it_was_told(
     mock_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with running() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = add(endpoint)
         with caplog.at_level(logging.WARNING):
             await end(peer, mock_clock)
@@ -94,7 +82,7 @@ async def test_who_never_checks_is_told_of_with_the_port_and_what_it_was_told(
 
 
 async def test_who_checks_and_begins_no_handshake(mock_clock: MockClock) -> None:
-    async with running() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = add(endpoint)
         async with Checked.of(endpoint, peer):
             await end(peer, mock_clock)
@@ -102,7 +90,7 @@ async def test_who_checks_and_begins_no_handshake(mock_clock: MockClock) -> None
 
 
 async def test_who_begins_a_handshake_and_does_not_end_it(mock_clock: MockClock) -> None:
-    async with running() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = add(endpoint)
         async with Checked.of(endpoint, peer) as viewer:
             await viewer.send(CLIENT_HELLO)
@@ -111,7 +99,7 @@ async def test_who_begins_a_handshake_and_does_not_end_it(mock_clock: MockClock)
 
 
 async def test_who_has_another_certificate_than_its_offer() -> None:
-    async with running() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = add(endpoint)
         certificate = Certificate().current()
         async with Checked.of(endpoint, peer) as viewer, trio.open_nursery() as nursery:
@@ -146,7 +134,7 @@ async def test_who_has_another_certificate_than_its_offer() -> None:
 async def test_a_page_that_gives_up_counts_and_one_that_is_just_closed_does_not(
     mock_clock: MockClock, after_s: float, count: int
 ) -> None:
-    async with running() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = add(endpoint)
         await trio.testing.wait_all_tasks_blocked()
         mock_clock.jump(after_s)
@@ -157,7 +145,7 @@ async def test_a_page_that_gives_up_counts_and_one_that_is_just_closed_does_not(
 
 
 async def test_who_is_sent_away_has_not_failed(mock_clock: MockClock) -> None:
-    async with running() as endpoint:
+    async with running_endpoint() as endpoint:
         peer = add(endpoint)
         mock_clock.jump(GIVEN_UP_S + 1)
         peer.leave("the stream ended")
