@@ -5,7 +5,7 @@ import { appAddress } from "./addresses.js";
 /** So often a session is looked at, which the server prolongs once half of it is over: an hour is its least length. */
 const LOOK_MS = 15 * 60_000;
 
-/** @returns {Promise<{name: string, can_sign_out: boolean} | null | undefined>} null for nobody, undefined if unknown */
+/** @returns {Promise<object | null | undefined>} what `GET api/v1/session` tells; null for nobody, undefined if unknown */
 export async function whoAmI() {
   try {
     const response = await fetch(appAddress("api/v1/session"), { cache: "no-store" });

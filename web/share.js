@@ -1,5 +1,7 @@
 /** The page behind a share link: a press of its button uses the link up, and leads to the camera. */
 
+import { postJson } from "./post.js";
+
 const [form, problem, button] = ["form", "problem", "open"].map((id) => document.getElementById(id));
 // Not in the address any longer than needed: it is shown, stored in the history, and copied.
 const secret = location.hash.slice(1);
@@ -11,26 +13,14 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (button.disabled) return;
   button.disabled = true;
-  let response;
-  try {
-    response = await fetch("share", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ secret }),
-    });
-  } catch {
-    say("The server does not answer. It is down, or the network to it is.");
-    button.disabled = false;
-    return;
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (response.ok) {
+  const { ok, status, answer, words } = await postJson("share", { secret });
+  if (ok) {
     location.replace(`camera/${encodeURIComponent(answer.camera)}`);
     return;
   }
-  say(answer.detail ?? `The server answered with status ${response.status}.`);
-  // Nothing that is tried again would end otherwise, unless the server was at fault.
-  if (response.status >= 500) button.disabled = false;
+  say(words);
+  // Nothing that is tried again would end otherwise, unless the server was at fault, or did not answer.
+  button.disabled = status < 500;
 });
 
 function say(words) {

@@ -1,6 +1,8 @@
 /** The button of a camera's page that makes a share link, for those who control the camera. */
 
-import { appAddress, sharesAddress } from "./addresses.js";
+import { sharesAddress } from "./addresses.js";
+import { postJson } from "./post.js";
+import { whoAmI } from "./session.js";
 
 const SPANS = [
   [3_600, "1 hour"],
@@ -11,8 +13,7 @@ const SPANS = [
 
 /** Adds the button at the end of the bar, where one may share the camera. */
 export async function offerSharing(bar, camera) {
-  const session = await fetch(appAddress("api/v1/session"), { cache: "no-store" }).catch(() => null);
-  const { way, grants } = (session?.ok && (await session.json())) || {};
+  const { way, grants } = (await whoAmI()) ?? {};
   // Where everybody may see everything, a link would let nobody in who is not in already.
   if (way === "open" || (!grants?.control.length && !grants?.admin.length)) return;
   const mine = await fetch(sharesAddress(camera)).catch(() => null);
@@ -52,18 +53,8 @@ function shareDialog(camera) {
 }
 
 async function makeShare(camera, seconds, label) {
-  let response;
-  try {
-    response = await fetch(sharesAddress(camera), {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ seconds, label }),
-    });
-  } catch {
-    return { words: "The server does not answer. It is down, or the network to it is." };
-  }
-  const answer = await response.json().catch(() => ({}));
-  if (!response.ok) return { words: answer.detail ?? `The server answered with status ${response.status}.` };
+  const { ok, answer, words } = await postJson(sharesAddress(camera), { seconds, label });
+  if (!ok) return { words };
   const copied = await navigator.clipboard?.writeText(answer.url).then(() => true, () => false);
   const until = new Date(answer.until * 1000).toLocaleString();
   return { url: answer.url, words: `${copied ? "Copied. " : ""}It works once, until ${until}. It is not shown again.` };

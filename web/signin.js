@@ -1,5 +1,7 @@
 /** The sign-in page: sends name and password once, says in words what is wrong, and goes where one wanted to go. */
 
+import { postJson } from "./post.js";
+
 const [form, problem, button, nameField, passwordField] = ["form", "problem", "submit", "name", "password"].map((id) =>
   document.getElementById(id),
 );
@@ -32,31 +34,20 @@ addEventListener("pageshow", ({ persisted }) => persisted && countDown(0));
 
 /** @returns {Promise<number | null>} how long to wait before the next try; null where this one was right */
 async function signIn() {
-  let response;
-  try {
-    response = await fetch("signin", {
-      method: "POST",
-      headers: { "Content-Type": "application/json" },
-      body: JSON.stringify({ name: nameField.value, password: passwordField.value }),
-    });
-  } catch {
-    say("The server does not answer. It is down, or the network to it is.");
-    return 0;
-  }
-  if (response.ok) {
+  const login = { name: nameField.value, password: passwordField.value };
+  const { ok, status, words, waitMs } = await postJson("signin", login);
+  if (ok) {
     location.replace(destination());
     return null;
   }
-  const { detail } = await response.json().catch(() => ({}));
-  const waitMs = Number(response.headers.get("Retry-After") ?? 0) * 1000;
-  if (response.status === 401) {
+  if (status === 401) {
     say("The name or the password is wrong.");
     passwordField.focus();
     passwordField.select();
-  } else if (response.status === 429) {
+  } else if (status === 429) {
     say("Too many sign-ins have failed. The next one has to wait.");
   } else {
-    say(detail ?? `The server answered with status ${response.status}.`);
+    say(words);
   }
   return waitMs;
 }

@@ -121,6 +121,17 @@ def test_a_wrong_login_is_one_sentence(new_page: Callable[[], Viewer]) -> None:
     viewer.forgive("401")
 
 
+def test_the_button_can_be_read_under_the_pointer(new_page: Callable[[], Viewer]) -> None:
+    page = new_page().open("/signin").page
+    page.emulate_media(reduced_motion="reduce")
+    button = page.get_by_role("button", name="Sign in")
+    colors = "button => [getComputedStyle(button).backgroundColor, getComputedStyle(button).color]"
+    at_rest = button.evaluate(colors)
+    button.hover()
+    assert button.evaluate("button => button.matches(':hover')")
+    assert button.evaluate(colors) == at_rest
+
+
 def test_signing_out_ends_it_here_and_in_the_other_tab(new_page: Callable[[], Viewer]) -> None:
     first = sign_in(new_page(), "ben", "/camera/front")
     first.assert_plays()

@@ -1,0 +1,23 @@
+/** How the pages' forms are sent. */
+
+/**
+ * @returns {Promise<{ok: boolean, status?: number, answer: object, words: string, waitMs: number}>} no status where the
+ *   server does not answer; words: why it was refused; waitMs: how long to wait before the next try
+ */
+export async function postJson(address, fields) {
+  let response;
+  try {
+    response = await fetch(address, {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify(fields),
+    });
+  } catch {
+    const words = "The server does not answer. It is down, or the network to it is.";
+    return { ok: false, answer: {}, words, waitMs: 0 };
+  }
+  const { ok, status, headers } = response;
+  const answer = await response.json().catch(() => ({}));
+  const words = answer.detail ?? `The server answered with status ${status}.`;
+  return { ok, status, answer, words, waitMs: Number(headers.get("Retry-After") ?? 0) * 1000 };
+}
