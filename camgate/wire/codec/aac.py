@@ -150,7 +150,7 @@ class AacReader:
         headers = self._headers
         units: list[tuple[int, int]] = []
         place = 0
-        while bits.left > padding:
+        while (left := bits.left) > padding:
             size = bits.bits(headers.size)
             if units:
                 # 3.2.1.1: AU-Index-delta is the number of AUs that lie between this one and its predecessor.
@@ -161,6 +161,8 @@ class AacReader:
                 if field and bits.flag():
                     bits.bits(field)
             bits.bits(headers.random_access + headers.stream_state)
+            if units and bits.left == left:
+                raise AudioMalformed("its AU headers are longer than the first, and the others have no bits")
             units.append((size, place))
         return units
 

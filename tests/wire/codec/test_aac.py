@@ -152,6 +152,14 @@ def test_what_cannot_be_read_is_said(payload: bytes, reason: str | None) -> None
         read(reader, payload)
 
 
+def test_headers_of_no_bits_are_not_read_for_ever() -> None:
+    headers = AuHeaders.of_fmtp_untrusted({"constantsize": "3", "indexlength": "4"})
+    reader = AacReader(headers, TICKS)
+    assert read(reader, b"\0\x04\x00abc") == ((b"abc", 0),)
+    with pytest.raises(AudioMalformed, match="have no bits"):
+        read(reader, b"\0\x08\x00abcdef")
+
+
 def test_a_unit_that_is_too_long_is_not_collected() -> None:
     headers = AuHeaders(size=20, index=0, index_delta=0)
     with pytest.raises(AudioMalformed, match="are accepted"):
