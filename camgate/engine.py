@@ -41,6 +41,7 @@ from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.ice_servers import IceServers
 from camgate.serve.webrtc.interfaces import watch_interfaces
 from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.path import OfferCredit
 from camgate.serve.webrtc.peer import IceCredentials, Peer, Sound
 from camgate.serve.webrtc.public_address import PublicAddress
 from camgate.transcode.pool import TranscoderPool
@@ -133,7 +134,14 @@ class Engine:
                 nursery.start_soon(self._public.run)
 
     async def answer_offer(
-        self, camera: str, offer_sdp: str, *, identity: Identity = EVERYBODY, host: str | None, wait_s: float | None
+        self,
+        camera: str,
+        offer_sdp: str,
+        *,
+        identity: Identity = EVERYBODY,
+        client: str = "",
+        host: str | None,
+        wait_s: float | None,
     ) -> Answer:
         """Start a viewer of `camera`; see `serve.http.engine.MediaEngine`."""
         source = self._registry.get(camera)
@@ -156,7 +164,8 @@ class Engine:
                 # Others may have come while we waited.
                 self._check_room(camera, identity)
                 self.load.admission.admit(trio.current_time())
-                return self._add_viewer(camera, offer, video, choice, addresses, identity)
+                credit = OfferCredit(client, len(offer_sdp))
+                return self._add_viewer(camera, offer, video, choice, addresses, identity, credit)
 
     def _check_room(self, camera: str, identity: Identity) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission
@@ -186,6 +195,7 @@ class Engine:
         choice: Choice,
         addresses: list[str],
         identity: Identity,
+        credit: OfferCredit,
     ) -> Answer:
         codec = choice.codec
         heard = wanted_audio(offer, video)
@@ -203,6 +213,7 @@ class Engine:
             IceCredentials(offer.ice_ufrag, offer.ice_pwd),
             offer.fingerprints,
             sound,
+            credit,
         )
         tracks = {video.mid: SentTrack(codec, peer.ssrc, camera, extensions)}
         if heard is not None and audio_codec is not None and sound is not None:

@@ -8,12 +8,20 @@ IPV6_NETWORK_BITS = 64
 
 def network_of(host: str) -> str:
     """Return what counts as one address: an IPv4 address, or the /64 of an IPv6 address; what is neither, as it is."""
+    host = unmapped(host.partition("%")[0])
     try:
-        address = ipaddress.ip_address(host.partition("%")[0])
+        address = ipaddress.ip_address(host)
     except ValueError:
         return host
     if isinstance(address, ipaddress.IPv6Address):
-        if address.ipv4_mapped is None:
-            return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
-        address = address.ipv4_mapped
+        return str(ipaddress.ip_network((address, IPV6_NETWORK_BITS), strict=False))
     return str(address)
+
+
+def unmapped(host: str) -> str:
+    """Return an IPv4 address that is written as one of IPv6 (RFC 4291 section 2.5.5.2) as IPv4; all else as it is."""
+    try:
+        mapped = ipaddress.IPv6Address(host).ipv4_mapped
+    except ValueError:
+        return host
+    return host if mapped is None else str(mapped)

@@ -148,10 +148,14 @@ def judge_media(check: str, port: int, knocks: list[Knock]) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A viewer's session without a viewer. udp, tcp: where the answer says that media come from."""
+    """A viewer's session without a viewer. own_password: ours, password: camgate's.
+
+    udp, tcp: where the answer says that media come from.
+    """
 
     session: str
     ufrag: str
+    own_password: str
     password: str
     udp: tuple[tuple[str, int], ...]
     tcp: tuple[tuple[str, int], ...]
@@ -172,7 +176,7 @@ async def join(server: Server, camera: str) -> Joined:
     said = parse_answer_untrusted(text)
     session = answer.headers.get("location", "").rpartition("/")[2]
     udp, tcp = (candidates_untrusted(text, protocol) for protocol in ("udp", "tcp"))
-    return Joined(session, f"{said.ufrag}:{own.ufrag}", said.pwd, udp, tcp)
+    return Joined(session, f"{said.ufrag}:{own.ufrag}", own.pwd, said.pwd, udp, tcp)
 
 
 def candidates_untrusted(text: str, protocol: str) -> tuple[tuple[str, int], ...]:
@@ -230,11 +234,15 @@ async def _is_answered(sock: trio.socket.SocketType, joined: Joined) -> bool:
     with trio.move_on_after(CHECK_WAIT_S):
         while True:
             try:
-                answer = stun.parse_stun_untrusted(await sock.recv(stun.MAX_MESSAGE_BYTES))
+                message = stun.parse_stun_untrusted(await sock.recv(stun.MAX_MESSAGE_BYTES))
             except stun.StunMalformed:
                 continue
-            if answer.message_type == stun.BINDING_SUCCESS and answer.transaction_id == transaction_id:
+            if message.message_type == stun.BINDING_SUCCESS and message.transaction_id == transaction_id:
                 return True
+            if message.message_type == stun.BINDING_REQUEST and message.has_integrity(joined.own_password.encode()):
+                # Who answers no check may be somebody whose address is forged, and gets no answer.
+                host, port = sock.getsockname()[:2]
+                await sock.send(stun.build_binding_success(message, (host, port), joined.own_password.encode()))
     return False
 
 

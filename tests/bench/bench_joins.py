@@ -5,12 +5,14 @@ Run: python -m tests.bench.bench_joins [--against CHECKOUT] [--rounds 7] [--join
 One built-in camera of 2 Mbit/s with a key frame each 2 s, and one viewer who watches all the time, so that neither the
 camera nor its sender starts or stops with a join. A round takes the CPU time of the server's process with that viewer
 alone, then for as long with joins, one each SLOT_S: WHEP POST over a new connection, ICE, DTLS, the burst, HOLD_S of
-watching, leaving. The difference over the number of joins is printed: the median, and all rounds in their order. With
-`--against` the servers of both versions run all the time and are joined by turns, so that what disturbs the machine for
-longer than a join disturbs both alike; the ratio of each round is printed too, and is what to go by.
+watching, leaving. The difference over the number of joins is printed: the median, and all rounds in their order; and
+the times from POST to the keys. With `--against` the servers of both versions run all the time and are joined by turns,
+so that what disturbs the machine for longer than a join disturbs both alike; the ratio of each round is printed too,
+and is what to go by.
 """
 
 import argparse
+import statistics
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -46,6 +48,8 @@ class Measured:
     server: Server
     idle_share: list[float] = field(default_factory=list)
     join_ms: list[float] = field(default_factory=list)
+    connected_ms: list[float] = field(default_factory=list)
+    """From each POST to the keys."""
 
 
 def main() -> None:
@@ -91,7 +95,7 @@ async def _measure(servers: Sequence[Measured], joins: int) -> None:
     async with trio.open_nursery() as nursery:
         for place in range(joins * len(servers)):
             await trio.sleep_until(began_s + place * SLOT_S)
-            nursery.start_soon(_join_and_leave, servers[place % len(servers)].server)
+            nursery.start_soon(_join_and_leave, servers[place % len(servers)])
         await trio.sleep_until(began_s + window_s)
     joins_s, joins_cpu_s = trio.current_time() - began_s, _since(before_s, servers)
     for each, idle, joining in zip(servers, idle_cpu_s, joins_cpu_s, strict=True):
@@ -108,9 +112,11 @@ def _since(before_s: Sequence[float], servers: Sequence[Measured]) -> list[float
     return [now_s - then_s for now_s, then_s in zip(_cpu_s(servers), before_s, strict=True)]
 
 
-async def _join_and_leave(server: Server) -> None:
+async def _join_and_leave(measured: Measured) -> None:
     async with trio.open_nursery() as nursery:
-        viewer = await nursery.start(_view, server)
+        viewer = await nursery.start(_view, measured.server)
+        assert viewer.connected_s is not None
+        measured.connected_ms.append(1000 * (viewer.connected_s - viewer.requested_s))
         await trio.sleep(HOLD_S)
         deadline_s = trio.current_time() + KEY_FRAME_TIMEOUT_S
         while viewer.reception.key_frame_s is None:
@@ -153,6 +159,8 @@ async def _read(viewer: Viewer) -> None:
 def _report(measured: Sequence[Measured]) -> None:
     for each, name in zip(measured, ("this version", "the other"), strict=False):
         print(f"{name}: CPU a join, ms: {median_and_spread(each.join_ms)}")
+        p50, p95 = (statistics.quantiles(each.connected_ms, n=20)[twentieth - 1] for twentieth in (10, 19))
+        print(f"{name}: from POST to the keys, ms: p50 {p50:.1f}, p95 {p95:.1f}")
         print(f"{name}: one viewer, % of a core: {median_and_spread(each.idle_share)}")
     if len(measured) == 2:
         here, there = measured

@@ -125,7 +125,7 @@ def test_plain_http_is_warned_of_beyond_this_machine() -> None:
     ],
 )
 def test_roads(udp: Reply, tcp: Reply | None, expected: list[Verdict]) -> None:
-    joined = Joined("s", "a:b", "p", (("192.0.2.7", 8108),), (("192.0.2.7", 8108),))
+    joined = Joined("s", "a:b", "o", "p", (("192.0.2.7", 8108),), (("192.0.2.7", 8108),))
     knocks = [] if tcp is None else [Knock("192.0.2.7", tcp)]
     assert [finding.verdict for finding in judge_roads(joined, [Knock("192.0.2.7", udp)], knocks)] == expected
 

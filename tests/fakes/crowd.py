@@ -87,6 +87,7 @@ class Person:
 
         self.peer._dtls.handshake = shake_hands  # type: ignore[method-assign]
         self.send(self.check())
+        self.answer_checks()
         # The first of a handshake's datagrams settles the address that media go to.
         self.send(CLIENT_HELLO)
 
@@ -106,6 +107,14 @@ class Person:
             use_candidate=True,
             controlling=True,
         )
+
+    def answer_checks(self) -> None:
+        """Answer the endpoint's checks that have come, and leave all else to be read."""
+        for _, datagram in tuple(self._port.inboxes[self.address]):
+            if datagram[0] < 4:
+                message = stun.parse_stun_untrusted(datagram)
+                if message.message_type == stun.BINDING_REQUEST:
+                    self.send(stun.build_binding_success(message, self.address, REMOTE.pwd.encode()))
 
     def seal(self, packet: bytes) -> bytes:
         """Make SRTCP of RTCP; never twice the same."""

@@ -21,6 +21,7 @@ class FakeViewer:
 
     camera: str
     offer_sdp: str
+    client: str
     host: str | None
     wait_s: float | None
     identity: Identity
@@ -50,7 +51,7 @@ class FakeEngine:
         self._numbers = count(1)
 
     async def answer_offer(
-        self, camera: str, offer_sdp: str, *, identity: Identity, host: str | None, wait_s: float | None
+        self, camera: str, offer_sdp: str, *, identity: Identity, client: str, host: str | None, wait_s: float | None
     ) -> Answer:
         self._maybe_fail()
         await self.answering.wait()
@@ -59,7 +60,7 @@ class FakeEngine:
         if self.refusal:
             raise self.refusal
         session_id = f"session-{next(self._numbers)}"
-        self.viewers[session_id] = FakeViewer(camera, offer_sdp, host, wait_s, identity)
+        self.viewers[session_id] = FakeViewer(camera, offer_sdp, client, host, wait_s, identity)
         return Answer(session_id, ANSWER_SDP, "etag-1", "H264")
 
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
@@ -255,7 +256,13 @@ def server_facts() -> dict[str, object]:
         "at_limit": [],
         "joins_admitted": 0,
         "joins_refused": {},
-        "connects_failed": {"no-check": 0, "no-handshake": 0, "handshake-stalled": 0, "handshake-refused": 0},
+        "connects_failed": {
+            "no-check": 0,
+            "no-handshake": 0,
+            "no-answer": 0,
+            "handshake-stalled": 0,
+            "handshake-refused": 0,
+        },
         "sheds": 0,
         "rtsp": None,
         "queues": {

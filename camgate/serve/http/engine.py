@@ -47,10 +47,11 @@ class MediaEngine(Protocol):
     """Cameras in, viewers out. Every failure that is the viewer's to know is a `camgate.relay.errors.ViewerError`."""
 
     async def answer_offer(
-        self, camera: str, offer_sdp: str, *, identity: Identity, host: str | None, wait_s: float | None
+        self, camera: str, offer_sdp: str, *, identity: Identity, client: str, host: str | None, wait_s: float | None
     ) -> Answer:
         """Start a viewer of `camera`, for as long as `identity` holds; whether it may view is asked before.
 
+        `client` is the address that the offer came from, without port; empty where there is none.
         `host` is the name or address by which the browser reached us: no port, no brackets; None when it sent none.
         `wait_s` is how long to wait for a camera that is not live. None: not at all, but for a camera on demand as long
         as a dial takes.

@@ -76,7 +76,7 @@ class OfferLane:
                 return _problem(Problem.of_status(HTTPStatus.REQUEST_TIMEOUT))
             if body is None:
                 return None
-            answer = await start_session(self._engine, camera, body, scope[IDENTITY], host=header(scope, b"host"))
+            answer = await start_session(self._engine, camera, body, scope)
         except RemoteError as error:
             return _problem(Problem.of_error(error))
         except Exception as error:

@@ -218,7 +218,12 @@ class SignalingSocket:
                 raise UnknownCamera(offer.camera)
             self._rates.take_offer(self._address, self._identity.account)
             answer = await self._engine.answer_offer(
-                offer.camera, offer.sdp, identity=self._identity, host=self._host, wait_s=offer.wait_s
+                offer.camera,
+                offer.sdp,
+                identity=self._identity,
+                client=self._address,
+                host=self._host,
+                wait_s=offer.wait_s,
             )
             viewer.session_id = answer.session_id
         if viewer.session_id is None:

@@ -8,17 +8,19 @@ import math
 import re
 from collections.abc import Iterable
 from http import HTTPStatus
+from typing import Any
 
 from quart import request
 from quart_trio import QuartTrio
 from werkzeug.datastructures import Headers
 from werkzeug.http import parse_etags
 
-from camgate.auth.identity import Action, Identity
+from camgate.auth.identity import Action
 from camgate.relay.errors import BadOffer, UnknownCamera, UnknownSession, UnprocessableFragment, ViewerError
 from camgate.serve.http.access import parse_authority_untrusted
 from camgate.serve.http.engine import Answer, MediaEngine
-from camgate.serve.http.identity import asking
+from camgate.serve.http.gate import header
+from camgate.serve.http.identity import IDENTITY, asking, client_address
 from camgate.serve.http.permissions import needs
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.responses import Response, problem_response
@@ -74,8 +76,8 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
         check_known(camera)
         if request.mimetype != SDP:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
-        wait, host = request.args.get("wait"), request.headers.get("Host")
-        answer = await start_session(engine, camera, await _body(), asking(), host=host, wait=wait)
+        wait = request.args.get("wait")
+        answer = await start_session(engine, camera, await _body(), request.scope, wait=wait)
         servers = engine.ice_servers(asking())
         headers = Headers(session_headers(request.root_path + request.path, answer, servers))
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
@@ -142,18 +144,17 @@ def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
 
 
 async def start_session(
-    engine: MediaEngine,
-    camera: str,
-    body: bytes,
-    identity: Identity,
-    *,
-    host: str | None,
-    wait: str | None = None,
+    engine: MediaEngine, camera: str, body: bytes, scope: Any, *, wait: str | None = None
 ) -> Answer:
-    """Answer a POST; `host` and `wait` are as it gives them, in its header and query. Raises as the engine does."""
-    offer = offer_untrusted(body)
-    wait_s = None if wait is None else wait_s_untrusted(wait)
-    return await engine.answer_offer(camera, offer, identity=identity, host=host_name(host), wait_s=wait_s)
+    """Answer a POST that the gate has let through; `wait` is as its query gives it. Raises as the engine does."""
+    return await engine.answer_offer(
+        camera,
+        offer_untrusted(body),
+        identity=scope[IDENTITY],
+        client=client_address(scope),
+        host=host_name(header(scope, b"host")),
+        wait_s=None if wait is None else wait_s_untrusted(wait),
+    )
 
 
 def session_headers(path: str, answer: Answer, servers: Iterable[IceServer]) -> list[tuple[str, str]]:

@@ -23,6 +23,7 @@ from camgate.serve.webrtc.dtls import Certificate
 from camgate.serve.webrtc.failures import Failures, in_words
 from camgate.serve.webrtc.flood import FloodWatch
 from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.path import OfferCredit
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
 from camgate.serve.webrtc.public_address import StunQuestions
 from camgate.serve.webrtc.sender import Sender, SenderStatistics
@@ -210,11 +211,14 @@ class Endpoint:
         remote: IceCredentials,
         fingerprints: tuple[tuple[str, str], ...],
         sound: Sound | None = None,
+        offer: OfferCredit | None = None,
     ) -> Peer:
-        """Take in a viewer and start its task; it has the handshake's time to connect."""
-        peer = Peer(
-            camera, self.sender(stream), profile, remote, fingerprints, self._certificate.current(), self.turns, sound
-        )
+        """Take in a viewer and start its task; it has the handshake's time to connect.
+
+        offer: what its offer allows us to send before its address is proven.
+        """
+        certificate = self._certificate.current()
+        peer = Peer(camera, self.sender(stream), profile, remote, fingerprints, certificate, self.turns, sound, offer)
         self._by_session[peer.session_id] = peer
         self._by_ufrag[peer.local.ufrag] = peer
         self._starting.send_nowait(lambda: self._run_peer(peer))

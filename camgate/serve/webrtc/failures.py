@@ -14,6 +14,8 @@ class Failure(Enum):
     """No valid STUN check of it arrived."""
     NO_HANDSHAKE = "no-handshake"
     """Checks came, and nothing of DTLS."""
+    NO_ANSWER = "no-answer"
+    """DTLS began, but no check of ours was answered: nothing proves that the viewer is where it says."""
     HANDSHAKE_STALLED = "handshake-stalled"
     """DTLS began and did not end."""
     HANDSHAKE_REFUSED = "handshake-refused"
@@ -30,6 +32,10 @@ def in_words(failure: Failure, port: str, waited_s: float) -> str:
             seen = f"no STUN check arrived in {waited_s:.0f} s: {port} not reachable from that browser"
         case Failure.NO_HANDSHAKE:
             seen = f"checks arrived, but no DTLS in {waited_s:.0f} s: our answers do not reach that browser"
+        case Failure.NO_ANSWER:
+            seen = (
+                f"DTLS began, but none of our checks was answered in {waited_s:.0f} s: its player is no full ICE agent"
+            )
         case Failure.HANDSHAKE_STALLED:
             seen = f"DTLS began and did not end in {waited_s:.0f} s: larger packets are lost on the way (MTU, VPN)"
         case Failure.HANDSHAKE_REFUSED:

@@ -24,6 +24,7 @@ from camgate.serve.webrtc.dtls import DtlsFailed, DtlsSession, sha256_fingerprin
 from camgate.serve.webrtc.failures import GIVEN_UP_S, Failure
 from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
 from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.path import OfferCredit, Path
 from camgate.serve.webrtc.sender import Sender
 from camgate.serve.webrtc.turns import Turns
 from camgate.serve.webrtc.viewer import Viewer, ViewerStatistics
@@ -111,20 +112,6 @@ def _nothing() -> None:
     return None
 
 
-class Path:
-    """One way between an address of the viewer's and one of ours, found by a check of the viewer's.
-
-    check_id: transaction id of our own checks to it: one for all of them, so that an answer counts however long it
-    takes and however often the viewer checks meanwhile.
-    """
-
-    __slots__ = ("check_id", "route")
-
-    def __init__(self, route: Route) -> None:
-        self.route = route
-        self.check_id = secrets.token_bytes(stun.TRANSACTION_ID_BYTES)
-
-
 class Peer:
     """One viewer of one camera.
 
@@ -145,6 +132,7 @@ class Peer:
         certificate: RTCCertificate,
         turns: Turns | None = None,
         sound: Sound | None = None,
+        offer: OfferCredit | None = None,
     ) -> None:
         self.session_id = secrets.token_urlsafe(18)
         self.camera = camera
@@ -165,7 +153,9 @@ class Peer:
         self._sound = sound
         self._listener: Listener | None = None
         self._profile = profile
+        self._offer = offer or OfferCredit()
         self._path: Path | None = None
+        """The one in use, which is proven."""
         self._wanted: Path | None = None
         self._is_pinned = False
         self._dtls = DtlsSession(certificate, fingerprints, self._send, turns=turns)
@@ -265,9 +255,11 @@ class Peer:
             return Failure.HANDSHAKE_REFUSED
         if self.age_s < GIVEN_UP_S:
             return None
-        if self._path is None:
+        if self._path is None and not self.paths:
             return Failure.NO_CHECK
-        return Failure.HANDSHAKE_STALLED if self._is_pinned else Failure.NO_HANDSHAKE
+        if self._is_pinned:
+            return Failure.HANDSHAKE_STALLED
+        return Failure.NO_ANSWER if any(path.early for path in self.paths.values()) else Failure.NO_HANDSHAKE
 
     def check_format(self, video: VideoFormat | None) -> None:
         """End the session where the stream has become what the viewer did not ask for; no more is sent to it."""
@@ -308,11 +300,9 @@ class Peer:
 
     @property
     def address(self) -> str | None:
-        """Where the viewer is reached, as text."""
-        if self._path is None:
-            return None
-        host, port = self._path.route.address[:2]
-        return place(host, port)
+        """Where the viewer is reached, or was heard from last, as text."""
+        path = self._path or next(reversed(self.paths.values()), None)
+        return None if path is None else place(*path.route.address[:2])
 
     @property
     def etag(self) -> str:
@@ -355,15 +345,15 @@ class Peer:
         if not message.has_integrity(local.pwd.encode()):
             return None
         self._heard_s = now
-        path = known or Path(make_route())
+        path = known or Path(make_route(), self._offer)
+        path.count_received(len(message.data))
+        self._consider(path, is_nominated=message.use_candidate)
         host, port = path.route.address[:2]
-        path.route.send(stun.build_binding_success(message, (host, port), local.pwd.encode()))
-        # RFC 8445 section 7.3.2: the pair that the controlling agent nominates is the one to send on; until one is,
-        # the first that works.
-        if message.use_candidate or self._path is None:
-            self._use(path)
-        elif self.viewer is None:
-            self._check(path)
+        answer = stun.build_binding_success(message, (host, port), local.pwd.encode())
+        if path is self._wanted or (self.viewer is None and not path.is_answered):
+            path.send_answer_and_check(answer, self._build_check(path))
+        else:
+            path.send_answer(answer)
         if self.state is PeerState.NEW:
             self._move(PeerState.CHECKED)
         return path
@@ -377,34 +367,47 @@ class Peer:
         return None
 
     def receive_check_answer_untrusted(self, message: stun.StunMessage, path: Path) -> None:
-        """Take the answer to a check of ours: the viewer really is at an address that it wants to move to."""
-        expected = message.message_type == stun.BINDING_SUCCESS and message.transaction_id == path.check_id
-        if expected and path is self._wanted and message.has_integrity(self._remote.pwd.encode()):
+        """Take the answer to a check of ours: the viewer really is at that address."""
+        if message.message_type != stun.BINDING_SUCCESS or message.transaction_id != path.check_id:
+            return
+        if path.is_answered and path is not self._wanted:
+            return
+        if not self._allowance.take_check(trio.current_time(), is_new_path=False):
+            self._say_dropping()
+            return
+        if not message.has_integrity(self._remote.pwd.encode()):
+            return
+        path.prove()
+        if path is self._wanted:
             self._path, self._wanted = path, None
             if self.viewer is not None:
                 self.viewer.route = path.route
+                log.debug("viewer moved", camera=self.camera, session=self.label, address=self.address)
             if self._listener is not None:
                 self._listener.route = path.route
-            log.debug("viewer moved", camera=self.camera, session=self.label, address=self.address)
-
-    def _use(self, path: Path) -> None:
-        if not self._is_pinned:
+        elif self._path is None:
             self._path = path
-        self._wanted = None if path is self._path else path
-        if self.viewer is None or self._wanted is not None:
-            self._check(path)
+        early, path.early = path.early, []
+        for datagram in early:
+            self._take_dtls(datagram, path)
 
-    def _check(self, path: Path) -> None:
-        # An ICE-lite agent need not send checks (RFC 8445 section 2.5). One makes pion-based viewers connect in 7 ms
-        # instead of 207: they wait for it before they look at their own answers.
-        path.route.send(
-            stun.build_binding_request(
-                path.check_id,
-                f"{self._remote.ufrag}:{self.local.ufrag}",
-                self._remote.pwd.encode(),
-                priority=_CHECK_PRIORITY,
-                tie_breaker=self._tie_breaker,
-            )
+    def _consider(self, path: Path, *, is_nominated: bool) -> None:
+        """Use a path that was checked, if it is the one to send on: at once, or when it has answered."""
+        # RFC 8445 section 7.3.2: that is the pair that the controlling agent nominates; until it does, the first one.
+        if path.is_proven and not self._is_pinned and (is_nominated or self._path is None):
+            self._path = path
+        if is_nominated:
+            self._wanted = None if path is self._path else path
+
+    def _build_check(self, path: Path) -> bytes:
+        # An ICE-lite agent need not send checks (RFC 8445 section 2.5). Whoever answers is where it says to be; and
+        # pion-based viewers connect in 7 ms instead of 207: they wait for it before they look at their own answers.
+        return stun.build_binding_request(
+            path.check_id,
+            f"{self._remote.ufrag}:{self.local.ufrag}",
+            self._remote.pwd.encode(),
+            priority=_CHECK_PRIORITY,
+            tie_breaker=self._tie_breaker,
         )
 
     def receive_dtls_untrusted(self, data: bytes, path: Path) -> None:
@@ -412,10 +415,19 @@ class Peer:
         if not self._allowance.take_record(trio.current_time()):
             self._say_dropping()
             return
+        if path.is_proven:
+            self._take_dtls(data, path)
+            return
+        path.count_received(len(data))
+        if path.early and not self.closed_reason:
+            # The viewer repeats itself, so it has got our answer: it is our check that was lost.
+            path.send(self._build_check(path))
+        path.keep_early(data)
+
+    def _take_dtls(self, data: bytes, path: Path) -> None:
         if not self._is_pinned:
-            # A check's source address can be forged. Who finishes the handshake has got our part of it, so the first
-            # address that asks for it gets it all; from now on another one must answer a check of ours before media
-            # go there. Else a viewer could turn them on a bystander.
+            # Of all addresses that are proven the first that asks for the handshake gets it all. From now on another
+            # one must answer a check of ours, and be nominated, before media go there.
             self._is_pinned = True
             self._path = path
         self._dtls.receive_datagram(data)

@@ -14,6 +14,7 @@ from camgate.serve.datagrams import Route, UdpSocket
 from camgate.serve.webrtc.budget import CHECK_BURST
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.packets import HeaderProfile
+from camgate.serve.webrtc.path import OfferCredit
 from camgate.serve.webrtc.peer import (
     MAX_PATHS,
     SILENCE_TIMEOUT_S,
@@ -29,6 +30,7 @@ from tests.fakes.receiver import Receiver
 
 REMOTE = IceCredentials("viewer", "v" * 24)
 FINGERPRINTS = (("sha-256", ":".join(["AB"] * 32)),)
+OFFER_BYTES = 100_000
 HANG_S = 10
 Connect = Callable[..., Awaitable["Client"]]
 
@@ -82,6 +84,13 @@ class Client:
         await self.sock.sendto(request, self.to)
         return transaction_id
 
+    async def join(self, peer: Peer, *, nominate: bool = True) -> None:
+        """Check, and answer the check that comes back."""
+        await self.check(peer, nominate=nominate)
+        assert (await self.receive()).message_type == stun.BINDING_SUCCESS
+        await self.answer(await self.receive())
+        await _settle()
+
     async def receive(self) -> stun.StunMessage:
         with trio.fail_after(HANG_S):
             return stun.parse_stun_untrusted(await self.sock.recv(2048))
@@ -90,8 +99,10 @@ class Client:
         await self.sock.sendto(stun.build_binding_success(request, self.to, REMOTE.pwd.encode()), self.to)
 
 
-def _add(endpoint: Endpoint) -> Peer:
-    return endpoint.add_peer("front", Stream("front"), HeaderProfile(96), REMOTE, FINGERPRINTS)
+def _add(endpoint: Endpoint, host: str = "127.0.0.1") -> Peer:
+    """Add a viewer whose offer came from `host`."""
+    offer = OfferCredit(host, OFFER_BYTES)
+    return endpoint.add_peer("front", Stream("front"), HeaderProfile(96), REMOTE, FINGERPRINTS, offer=offer)
 
 
 async def _settle() -> None:
@@ -101,8 +112,8 @@ async def _settle() -> None:
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 async def test_a_check_is_answered_and_checked_back(connect: Connect, family: int) -> None:
     async with running_endpoint() as endpoint:
-        peer = _add(endpoint)
         client = await connect(endpoint, family)
+        peer = _add(endpoint, client.to[0])
         transaction_id = await client.check(peer)
         answer = await client.receive()
         assert answer.message_type == stun.BINDING_SUCCESS
@@ -169,8 +180,7 @@ async def test_a_viewer_who_wanders_keeps_its_newest_addresses_and_the_one_in_us
     async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         home = await connect(endpoint)
-        await home.check(peer)
-        await home.receive()
+        await home.join(peer)
         for _ in range(MAX_PATHS + 4):
             client = await connect(endpoint)
             await client.check(peer, nominate=False)
@@ -204,8 +214,7 @@ async def test_media_moves_only_to_an_address_that_answers(connect: Connect) -> 
     async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         home, elsewhere = await connect(endpoint), await connect(endpoint)
-        await home.check(peer)
-        await home.receive()
+        await home.join(peer)
         await home.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
         await _settle()
         peer.viewer = _StandIn()  # type: ignore[assignment]
@@ -229,7 +238,7 @@ async def test_an_answer_counts_however_often_the_viewer_has_checked_meanwhile(c
     async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         home, elsewhere = await connect(endpoint), await connect(endpoint)
-        await home.check(peer)
+        await home.join(peer)
         await home.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
         await _settle()
         peer.viewer = _StandIn()  # type: ignore[assignment]
@@ -246,7 +255,7 @@ async def test_a_forged_check_during_the_handshake_turns_nothing_on_a_bystander(
     async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         viewer, bystander = await connect(endpoint), await connect(endpoint)
-        await viewer.check(peer)
+        await viewer.join(peer)
         await viewer.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
         await _settle()
         await bystander.check(peer)
@@ -259,8 +268,8 @@ async def test_the_handshake_is_answered_where_it_comes_from(connect: Connect) -
     async with running_endpoint() as endpoint:
         peer = _add(endpoint)
         first, second = await connect(endpoint), await connect(endpoint)
-        await first.check(peer)
-        await second.check(peer, nominate=False)
+        await first.join(peer)
+        await second.join(peer, nominate=False)
         await second.sock.sendto(CLIENT_HELLO, ("127.0.0.1", endpoint.port))
         await _settle()
         assert peer.address == second.address

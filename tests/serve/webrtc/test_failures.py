@@ -40,15 +40,18 @@ class Checked:
 
     @classmethod
     @asynccontextmanager
-    async def of(cls, endpoint: Endpoint, peer: Peer) -> AsyncIterator["Checked"]:
+    async def of(cls, endpoint: Endpoint, peer: Peer, *, answers: bool = True) -> AsyncIterator["Checked"]:
         with trio.socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
             await sock.bind(("127.0.0.1", 0))
             viewer = cls(sock, endpoint)
             username = f"{peer.local.ufrag}:{REMOTE.ufrag}"
             pwd = peer.local.pwd.encode()
             await viewer.send(stun.build_binding_request(bytes(12), username, pwd, priority=1, tie_breaker=1))
-            while stun.parse_stun_untrusted(await sock.recv(2048)).message_type != stun.BINDING_SUCCESS:
-                pass
+            check = stun.parse_stun_untrusted(await sock.recv(2048))
+            assert check.message_type == stun.BINDING_REQUEST
+            if answers:
+                await viewer.send(stun.build_binding_success(check, ("127.0.0.1", 1), REMOTE.pwd.encode()))
+                assert stun.parse_stun_untrusted(await sock.recv(2048)).message_type == stun.BINDING_SUCCESS
             yield viewer
 
     async def send(self, datagram: bytes) -> None:
@@ -87,6 +90,15 @@ async def test_who_checks_and_begins_no_handshake(mock_clock: MockClock) -> None
         async with Checked.of(endpoint, peer):
             await end(peer, mock_clock)
         assert counted(endpoint) == {"no-handshake": 1}
+
+
+async def test_who_answers_no_check(mock_clock: MockClock) -> None:
+    async with running_endpoint() as endpoint:
+        peer = add(endpoint)
+        async with Checked.of(endpoint, peer, answers=False) as viewer:
+            await viewer.send(CLIENT_HELLO)
+            await end(peer, mock_clock)
+        assert counted(endpoint) == {"no-answer": 1}
 
 
 async def test_who_begins_a_handshake_and_does_not_end_it(mock_clock: MockClock) -> None:
