@@ -14,7 +14,8 @@ Task tree (each line is owned by the one above it):
       snapshots     hands key frames to a worker process          (transcode.Snapshots.run)
       health        looks at every camera each few seconds         (relay.watch_health)
       intake        reads the sockets of all cameras               (ingest.open_intake)
-      cameras       a supervisor each                              (ingest.run_camera)
+      cameras       a supervisor each                              (ingest.Cameras.run)
+      reload        waits for SIGHUP, and for the file to change   (reload.triggers)
 
 Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify),
 RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
@@ -40,12 +41,13 @@ from camgate.config.model import RtspServerSettings, ServerSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory
 from camgate.engine import Engine
+from camgate.ingest.cameras import Cameras
 from camgate.ingest.intake import open_intake
-from camgate.ingest.onvif_keyframes import ask_for_key_frames
-from camgate.ingest.supervisor import run_camera
 from camgate.relay.health_watch import watch_health
 from camgate.relay.registry import Registry
-from camgate.relay.source import Source
+from camgate.reload.reloader import ConfigSource, Parts, Reloader
+from camgate.reload.triggers import reload_on_change, reload_on_hangup
+from camgate.serve.http.rates import Rates
 from camgate.serve.http.server import serve_http
 from camgate.serve.listeners import open_listeners
 from camgate.serve.rtsp.guests import Guests
@@ -59,9 +61,13 @@ log = get_logger("app")
 
 
 async def run(
-    settings: Settings, *, insecure: bool = False, task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED
+    settings: Settings,
+    *,
+    source: ConfigSource | None = None,
+    insecure: bool = False,
+    task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run camgate until cancelled.
+    """Run camgate until cancelled. source: where it has the settings from, and will have others from.
 
     Started with the URL to open, once all listeners are up. Raises StartError for what stands against a start: a port
     in use, a listener beyond loopback without `insecure`.
@@ -78,8 +84,18 @@ async def run(
         # The parts stop in our order, not all at once: cancellation reaches them by `stopping`.
         with trio.CancelScope(shield=True) as parts:
             nursery.start_soon(_set_deadline, parts, stopping, settings.server.shutdown_deadline_s)
-            await _run_parts(settings, Sockets(http, endpoint, rtsp), stopping, task_status)
+            begin = Beginning(settings, source, insecure=insecure)
+            await _run_parts(begin, Sockets(http, endpoint, rtsp), stopping, task_status)
         nursery.cancel_scope.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a run begins with; see `run`."""
+
+    settings: Settings
+    source: ConfigSource | None
+    insecure: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,50 +127,36 @@ class Sockets:
 
 
 async def _run_parts(
-    settings: Settings, sockets: Sockets, stopping: trio.Event, task_status: trio.TaskStatus[str]
+    begin: Beginning, sockets: Sockets, stopping: trio.Event, task_status: trio.TaskStatus[str]
 ) -> None:
+    settings = begin.settings
     registry = Registry()
     endpoint = sockets.endpoint
     guests = _guests(settings.rtsp_server) if sockets.rtsp else None
     access = _access(settings)
+    rates = Rates(settings.limits)
     engine = Engine(settings, registry, endpoint, guests, access.leases)
-    serve = partial(
-        serve_http,
-        engine,
-        settings.server,
-        sockets.http.listeners,
-        tls=sockets.http.tls,
-        redirect=sockets.http.redirect,
-        access=access,
-        limits=settings.limits,
-        stopping=stopping,
-    )
     async with open_intake() as intake, trio.open_nursery() as nursery:
+        cameras = Cameras(registry, intake)
+        parts = Parts(cameras=cameras, access=access, engine=engine, rates=rates, guests=guests)
+        reloader = Reloader(begin.source, parts, insecure=begin.insecure)
         await nursery.start(endpoint.run)
         nursery.start_soon(access.run)
         nursery.start_soon(engine.load.run)
         nursery.start_soon(engine.watch_addresses)
-        nursery.start_soon(watch_health, registry, settings.health)
+        nursery.start_soon(watch_health, registry, lambda: engine.settings.health)
         nursery.start_soon(engine.snapshots.run)
         nursery.start_soon(engine.transcoders.run)
         nursery.start_soon(engine.sounds.run)
+        nursery.start_soon(cameras.run)
         for camera in settings.cameras.values():
-            source = Source(camera.name, title=camera.title, expected_fps=camera.expected_fps)
-            if camera.sub is not None:
-                sub = Source(camera.sub.name)
-                source.attach_sub(sub)
-                nursery.start_soon(run_camera, camera.sub, sub, intake)
-                nursery.start_soon(ask_for_key_frames, camera.sub, sub.stream)
-            registry.add(source)
-            nursery.start_soon(run_camera, camera, source, intake)
-            nursery.start_soon(ask_for_key_frames, camera, source.stream)
+            cameras.add(camera)
         if sockets.rtsp and guests:
-            users = settings.rtsp_server.users
-            # In clear only, so where it cannot be overheard.
+            # Their own login in clear only, so where it cannot be overheard.
             takes_tokens = sockets.rtsp.tls is not None and not access.is_open
             service = RtspService(
                 registry=registry,
-                access=lambda _path: users if users or takes_tokens else None,
+                access=lambda _path: engine.settings.rtsp_server.users or ({} if takes_tokens else None),
                 admit_login=access.admit_player if takes_tokens else None,
                 leases=access.leases,
                 admit=engine.admit_reader,
@@ -162,6 +164,21 @@ async def _run_parts(
                 tls=sockets.rtsp.tls,
             )
             await nursery.start(partial(serve_rtsp, sockets.rtsp.listeners, service, udp=sockets.rtsp.udp))
+        if begin.source is not None:
+            await nursery.start(reload_on_hangup, reloader)
+            nursery.start_soon(reload_on_change, reloader, begin.source.file, lambda: engine.settings.reload.watch)
+        serve = partial(
+            serve_http,
+            engine,
+            settings.server,
+            sockets.http.listeners,
+            tls=sockets.http.tls,
+            redirect=sockets.http.redirect,
+            access=access,
+            rates=rates,
+            control=reloader,
+            stopping=stopping,
+        )
         async with trio.open_nursery() as http:
             url = _url((await http.start(serve))[0], "http" if sockets.http.tls is None else "https")
             log.info("ready", url=url, cameras=len(settings.cameras), webrtc_port=endpoint.port, **_rtsp_facts(sockets))

@@ -23,6 +23,7 @@ from camgate.relay.audio import AudioStream
 from camgate.relay.errors import (
     BadOffer,
     CameraFull,
+    CameraOffline,
     PreconditionFailed,
     TooManyJoins,
     TooManyOfUser,
@@ -63,6 +64,8 @@ from camgate.wire.sdp.fragment import Fragment, FragmentMalformed, build_fragmen
 from camgate.wire.sdp.offer import Offer, OfferedCodec, OfferedMedia, OfferMalformed, parse_offer_untrusted
 
 FULL_RETRY_S = 10.0
+AGAIN_S = 1.0
+"""For a camera whose configuration was changed while somebody joined."""
 
 SNAPSHOT_WAIT_S = 2.0
 """For a camera that is just being dialled."""
@@ -123,7 +126,19 @@ class Engine:
         self.transcoders = TranscoderPool(settings.transcode)
         self.sounds = SoundPool()
         """All four run by the app."""
-        self._deriver = self.transcoders if self.transcoders.is_on else None
+
+    @property
+    def settings(self) -> Settings:
+        """Those of now."""
+        return self._settings
+
+    def apply(self, settings: Settings) -> None:
+        """Take other settings; viewers go on as they are."""
+        before, self._settings = self._settings, settings
+        if settings.webrtc != before.webrtc:
+            self._ice_servers = IceServers(settings.webrtc)
+        self.load.admission.apply(settings.limits)
+        self.transcoders.apply(settings.transcode)
 
     async def watch_addresses(self) -> None:
         """Keep what viewers are told of our addresses true; run by the app."""
@@ -158,14 +173,28 @@ class Engine:
         if wait_s is None:
             wait_s = 0.0 if source.demand is None else ON_DEMAND_WAIT_S
         with source.want():
-            choice = await choose(source, video, wait_s, self._deriver)
+            choice = await self._choose(source, video, wait_s)
             with choice.stream.wants.hold():
                 addresses = await self._addresses.candidates(host)
-                # Others may have come while we waited.
+                # Others may have come while we waited, and the camera may be gone.
+                self._check_there(source)
                 self._check_room(camera, identity)
                 self.load.admission.admit(trio.current_time())
                 credit = OfferCredit(client, len(offer_sdp))
                 return self._add_viewer(camera, offer, video, choice, addresses, identity, credit)
+
+    async def _choose(self, source: Source, video: OfferedMedia, wait_s: float) -> Choice:
+        deriver = self.transcoders if self.transcoders.is_on else None
+        try:
+            return await choose(source, video, wait_s, deriver)
+        except CameraOffline:
+            self._check_there(source)
+            raise
+
+    def _check_there(self, source: Source) -> None:
+        """Raise UnknownCamera where a camera was removed; CameraOffline where there is another one of its name."""
+        if self._registry.get(source.name) is not source:
+            raise CameraOffline(source.name, "it has just been configured anew", retry_after_s=AGAIN_S)
 
     def _check_room(self, camera: str, identity: Identity) -> None:
         limit, admission = self._settings.server.max_viewers, self.load.admission

@@ -11,9 +11,10 @@ from camgate.auth.identity import Action, Grant, Identity, Way
 from camgate.auth.leases import Leases
 from camgate.config.model import Settings
 from camgate.engine import MAX_STEP_WAIT_S, MAX_WAITING_STEPS, ON_DEMAND_WAIT_S, Engine
-from camgate.relay.errors import BadOffer, CameraOffline, TooManyJoins
+from camgate.relay.errors import BadOffer, CameraOffline, TooManyJoins, UnknownCamera
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
+from camgate.serve.webrtc.addresses import AddressBook
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.wire.codec.format import AudioFormat
 from tests.fakes.frames import H265_FORMAT, VIDEO_FORMAT
@@ -138,3 +139,46 @@ async def test_a_viewer_ends_with_the_right_to_watch(autojump_clock: MockClock) 
         await engine.wait_viewer_closed(answers["ben"].session_id)
         assert len(leases) == 0
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize("comes_again", [False, True])
+async def test_an_offer_for_a_camera_that_is_removed_while_it_waits(
+    autojump_clock: MockClock, *, comes_again: bool
+) -> None:
+    registry = Registry()
+    registry.add(Source("front"))
+    engine = Engine(Settings(cameras={}), registry, Endpoint())
+    async with trio.open_nursery() as nursery:
+
+        async def join() -> None:
+            with pytest.raises(CameraOffline if comes_again else UnknownCamera) as refused:
+                await engine.answer_offer("front", OFFER, host=None, wait_s=10)
+            assert not comes_again or "configured anew" in str(refused.value)
+
+        nursery.start_soon(join)
+        await trio.sleep(1)
+        registry.remove("front")
+        if comes_again:
+            registry.add(Source("front"))
+    assert trio.current_time() == 1
+
+
+async def test_a_camera_that_is_another_one_once_addresses_are_looked_up_gets_no_viewer(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry, endpoint, source = Registry(), Endpoint(), Source("front")
+    source.begin_session()
+    source.set_format(VIDEO_FORMAT)
+    source.set_state(CameraState.LIVE)
+    registry.add(source)
+    engine = Engine(Settings(cameras={}), registry, endpoint)
+
+    async def look_up(_self: AddressBook, _host: str | None) -> list[str]:
+        registry.remove("front")
+        registry.add(Source("front"))
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(AddressBook, "candidates", look_up)
+    with pytest.raises(CameraOffline, match="configured anew"):
+        await engine.answer_offer("front", OFFER, host="localhost", wait_s=0)
+    assert endpoint.viewer_count == 0

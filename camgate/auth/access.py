@@ -23,7 +23,7 @@ from camgate.auth.issuers import Issuers
 from camgate.auth.keys import load_or_make_key
 from camgate.auth.leases import Lease, Leases
 from camgate.auth.passwords import Passwords
-from camgate.auth.renewal import TAKEN_AWAY, why_over
+from camgate.auth.renewal import CHANGED, TAKEN_AWAY, why_over
 from camgate.auth.revoked import REVOKED_FILE, Revoked
 from camgate.auth.shares import Share, Shares, identity_of_share
 from camgate.auth.signing import Signer, TokenRefused, check_times
@@ -282,8 +282,12 @@ class Access:
         the listeners' rules hang on it; other issuers and another callback do too.
         """
         self._settings = settings
-        gone = set() if cameras is None else self._cameras.keys() - cameras.keys()
-        self._cameras = self._cameras if cameras is None else dict(cameras)
+        gone: set[str] = set()
+        are_regrouped = False
+        if cameras is not None:
+            gone = self._cameras.keys() - cameras.keys()
+            are_regrouped = any(self._cameras.get(name, groups) != groups for name, groups in cameras.items())
+            self._cameras = dict(cameras)
         if self._open:
             return 0
         self._issuers.apply(settings)
@@ -292,6 +296,8 @@ class Access:
         ended = 0
         for lease in self.leases.held():
             reason = TAKEN_AWAY if lease.camera in gone else self._why_over(lease)
+            if reason is None and are_regrouped and lease.camera is None and lease.identity.goes_by_groups:
+                reason = CHANGED
             if reason is not None:
                 self.leases.end(lease, reason)
                 ended += 1

@@ -109,6 +109,12 @@ class Identity:
         """Whether there can be a camera with which they may do this."""
         return self._all(lambda grant: grant.action in (action, Action.ADMIN))
 
+    @property
+    def goes_by_groups(self) -> bool:
+        """Whether what they may do depends on the groups that cameras are in."""
+        patterns = (pattern for grant in (*self.grants, *(self.within or ())) for pattern in grant.patterns)
+        return any(pattern.startswith(GROUP_PREFIX) for pattern in patterns)
+
     def _all(self, is_enough: Callable[[Grant], bool]) -> bool:
         return any(map(is_enough, self.grants)) and (self.within is None or any(map(is_enough, self.within)))
 

@@ -79,6 +79,12 @@ class Leases:
         self._end_those(ended, reason)
         return len(ended)
 
+    def end_of_camera(self, camera: str, reason: str) -> int:
+        """End what is held of a camera; returns how many that were."""
+        ended = [lease for lease in self._held if lease.camera == camera]
+        self._end_those(ended, reason)
+        return len(ended)
+
     def end(self, lease: Lease, reason: str) -> None:
         """End one; does nothing when it has ended, or was given back."""
         if lease in self._held:

@@ -157,7 +157,8 @@ def request(url: str, *, body: bytes | None = None, authorization: str | None = 
             content: bytes = response.read(MAX_ANSWER_BYTES)
             return content
     except urllib.error.HTTPError as error:
-        said = error.read(_PROBLEM_CHARACTERS).decode(errors="replace")
+        with error:  # it holds the connection
+            said = error.read(_PROBLEM_CHARACTERS).decode(errors="replace")
         raise SignalingFailed(f"{error.code} {error.reason}: {said}") from error
     except (OSError, HTTPException) as error:
         raise SignalingFailed(str(error)) from error

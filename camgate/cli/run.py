@@ -27,7 +27,9 @@ def run(
         settings = load(file, os.environ)
     from camgate import app  # takes most of a second: a mistake in the config is told before
     from camgate.cli.serve import serve
+    from camgate.reload.reloader import ConfigSource
 
     with setup_logging(settings.logging), exit_codes(file):
         facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
-        serve(partial(app.run, settings, insecure=insecure), **facts)
+        source = ConfigSource(file, lambda: load(file, os.environ))
+        serve(partial(app.run, settings, source=source, insecure=insecure), **facts)

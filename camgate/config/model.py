@@ -280,6 +280,14 @@ class LoggingSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReloadSettings:
+    """When the config file is read anew, other than when somebody says so."""
+
+    watch: bool = False
+    """Whether a file that has changed is read by itself."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSettings:
     """One camera. `url` never holds credentials: `load` moves them to `username` and `password`."""
 
@@ -335,3 +343,4 @@ class Settings:
     transcode: TranscodeSettings = TranscodeSettings()
     health: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()
+    reload: ReloadSettings = ReloadSettings()

@@ -43,6 +43,7 @@ from camgate.config.model import (
     HealthSettings,
     LimitSettings,
     LoggingSettings,
+    ReloadSettings,
     RtspServerSettings,
     ServerSettings,
     TranscodeSettings,
@@ -157,6 +158,7 @@ SECTIONS: Mapping[str, Section] = {
             "max_age_days": whole_number(0, 100_000),
         },
     ),
+    "reload": Section(ReloadSettings, {"watch": yes_or_no}),
 }
 
 USER_KEYS: Mapping[str, Check[Any]] = {

@@ -75,14 +75,21 @@ async def run_camera(
     random: where the jitter of delays comes from; by default seeded by the camera's name, so that cameras differ and
     runs repeat.
     """
-    supervisor = _Supervisor(settings, source, intake, random or Random(settings.name))
     try:
-        if settings.on_demand:
-            await run_on_demand(supervisor, source, settings.linger_s)
-        while True:
-            await supervisor.try_once()
+        await keep_supplied(settings, source, intake, random=random)
     finally:
         source.set_state(CameraState.STOPPED)
+
+
+async def keep_supplied(
+    settings: CameraSettings, source: Source, intake: Intake, *, random: Random | None = None
+) -> Never:
+    """As `run_camera`, but leave the state as it is in the end: somebody goes on from there."""
+    supervisor = _Supervisor(settings, source, intake, random or Random(settings.name))
+    if settings.on_demand:
+        await run_on_demand(supervisor, source, settings.linger_s)
+    while True:
+        await supervisor.try_once()
 
 
 class _Supervisor:

@@ -75,15 +75,24 @@ class Admission:
 
     def __init__(self, settings: LimitSettings, memory_allowed_bytes: int, rng: random.Random | None = None) -> None:
         self._rng = rng or random.Random()
-        most_memory = settings.max_memory_mb * 1e6 or memory_allowed_bytes * MEMORY_SHARE
-        self._load = _Limit("max_load", "processor load", settings.max_load)
-        self._lag = _Limit("max_lag_s", "waiting for the processor, in seconds,", settings.max_lag_s)
-        self._delay = _Limit("max_delay_s", "delay of pictures, in seconds,", settings.max_delay_s)
-        self._memory = _Limit("max_memory_mb", "memory, in MB,", most_memory / 1e6)
+        self._memory_allowed_bytes = memory_allowed_bytes
+        self._load = _Limit("max_load", "processor load", 0.0)
+        self._lag = _Limit("max_lag_s", "waiting for the processor, in seconds,", 0.0)
+        self._delay = _Limit("max_delay_s", "delay of pictures, in seconds,", 0.0)
+        self._memory = _Limit("max_memory_mb", "memory, in MB,", 0.0)
+        self.apply(settings)
         self._sending_share = 0.0
         self._fresh: deque[float] = deque()
         self._admitted = 0
         self._refused: Counter[str] = Counter()
+
+    def apply(self, settings: LimitSettings) -> None:
+        """Take other limits; they count from the next figures on."""
+        most_memory = settings.max_memory_mb * 1e6 or self._memory_allowed_bytes * MEMORY_SHARE
+        self._load.most = settings.max_load
+        self._lag.most = settings.max_lag_s
+        self._delay.most = settings.max_delay_s
+        self._memory.most = most_memory / 1e6
 
     def judge(self, load: Load, now: float) -> None:
         """Take the newest figures."""

@@ -3,7 +3,7 @@
 Raised by whoever answers viewers (registry, WebRTC engine), turned into problem documents by HTTP and WebSocket.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import ClassVar
 
@@ -17,11 +17,13 @@ class ViewerError(RemoteError):
     """Root of what a viewer's request can fail with. `str()` is one sentence for a person.
 
     title: the kind of problem in a few words, the same for every error of the class.
-    retry_after_s: when trying again can help; None where it cannot.
+    retry_after_s: when trying again can help; None where it cannot. errors: what is wrong one by one, where several
+    things may be.
     """
 
     title: ClassVar[str] = "Bad request"
     retry_after_s: float | None = None
+    errors: Sequence[Mapping[str, object]] = ()
 
 
 class UnknownCamera(ViewerError):

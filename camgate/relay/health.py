@@ -63,6 +63,11 @@ class HealthJudge:
         self._misses = 0
         self.health = Health()
 
+    def expect(self, rules: HealthSettings, expected_fps: float | None) -> None:
+        """Judge by these from now on; what was seen before still counts."""
+        self._rules = rules
+        self._configured_fps = expected_fps
+
     def look(self, seen: Observation, now: float) -> Health:
         """Take one look, and return the verdict."""
         if seen.is_idle:

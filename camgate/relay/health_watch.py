@@ -1,5 +1,6 @@
 """`watch_health`: the task that looks at every camera in turn, each `health.period_s` seconds."""
 
+from collections.abc import Callable
 from typing import Never
 
 import trio
@@ -16,11 +17,12 @@ LOOKS_AT_A_TIME = 20
 """Cameras looked at before other tasks get their turn: below a millisecond's work."""
 
 
-async def watch_health(registry: Registry, rules: HealthSettings) -> Never:
-    """Keep each camera's `health` up to date until cancelled."""
+async def watch_health(registry: Registry, current: Callable[[], HealthSettings]) -> Never:
+    """Keep each camera's `health` up to date until cancelled. current: tells the rules of now, which may change."""
     judges: dict[Source, HealthJudge] = {}
     due_s = trio.current_time()
     while True:
+        rules = current()
         due_s += rules.period_s
         await trio.sleep_until(due_s)
         sources = registry.sources()
@@ -28,6 +30,7 @@ async def watch_health(registry: Registry, rules: HealthSettings) -> Never:
         for number, (source, judge) in enumerate(judges.items()):
             if number % LOOKS_AT_A_TIME == 0:
                 await trio.lowlevel.checkpoint()
+            judge.expect(rules, source.expected_fps)
             _note(source, judge.look(source.observe(), trio.current_time()))
         due_s = max(due_s, trio.current_time() - rules.period_s)
 

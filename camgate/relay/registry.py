@@ -1,5 +1,6 @@
 """All cameras by name, and one counter that rises whenever one of them changes."""
 
+from collections.abc import Sequence
 from functools import partial
 
 from camgate.base.errors import LocalError
@@ -9,7 +10,7 @@ from camgate.relay.source import Source
 
 
 class Registry:
-    """The cameras that exist now, in the order in which they were added.
+    """The cameras that exist now, in the order in which they were added or `sort` put them.
 
     `revision` rises when a camera is added or removed, and at each change of a camera's state, error or format.
     """
@@ -39,6 +40,10 @@ class Registry:
         source.close()
         self._changes.announce()
 
+    def sort(self, names: Sequence[str]) -> None:
+        """Put the cameras, whose names these are, in this order."""
+        self._sources = {name: self._sources[name] for name in names}
+
     def has(self, name: str) -> bool:
         """Say whether there is a camera of that name."""
         return name in self._sources
@@ -51,7 +56,7 @@ class Registry:
             raise UnknownCamera(name) from None
 
     def sources(self) -> list[Source]:
-        """Return all cameras, in the order in which they were added."""
+        """Return all cameras, in their order."""
         return list(self._sources.values())
 
     def changed_since(self, revision: int) -> list[str]:

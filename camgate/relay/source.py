@@ -193,6 +193,33 @@ class Source:
         self.sub = sub
         sub.on_change = self._announce
 
+    def detach_sub(self) -> None:
+        """Have no sub-stream any more: its readers' subscriptions end."""
+        if self.sub is not None:
+            sub, self.sub = self.sub, None
+            sub.on_change = None
+            sub.close()
+            self._announce()
+
+    def set_title(self, title: str | None) -> None:
+        """Say what people call it; None for its name."""
+        if self.title != (title or self.name):
+            self.title = title or self.name
+            self._announce()
+
+    def begin_anew(self) -> None:
+        """From now on it is another camera, or reached in another way: what was known of the last one counts no more.
+
+        Readers keep their subscriptions. Nobody begins with the last one's pictures.
+        """
+        self.next_try_s = -math.inf
+        self._is_reconnecting = False
+        self.stream.forget_pictures()
+        self.demand = self.last_error = self.needs_attention = None
+        self.state = CameraState.CONNECTING
+        self.changed_at_s = trio.current_time()
+        self._announce()
+
     def begin_session(self) -> None:
         """A new camera session delivers from now on; call it before its first frame."""
         self.sessions += 1

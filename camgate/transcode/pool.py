@@ -29,6 +29,10 @@ class TranscoderPool:
         self._evicted = trio.Event()
         self.refused = 0
 
+    def apply(self, settings: TranscodeSettings) -> None:
+        """Take other settings; what is being made goes on as it is."""
+        self._settings = settings
+
     @property
     def is_on(self) -> bool:
         """Whether anything may be transcoded at all."""

@@ -1,9 +1,12 @@
 """What becomes of what somebody holds, when the settings are other ones."""
 
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import pytest
 
+from camgate.auth.access import Access
 from camgate.auth.identity import Action, Grant, Identity, Way
 from camgate.auth.leases import Lease
 from camgate.auth.renewal import CHANGED, TAKEN_AWAY, why_over
@@ -84,3 +87,14 @@ def test_an_issuers_token_has_the_roles_of_now() -> None:
     assert over(held) is None
     assert over(held, replace(OLD, issuers={})) == TAKEN_AWAY
     assert over(held, replace(OLD, roles={})) == TAKEN_AWAY
+
+
+def test_who_hears_of_cameras_by_their_groups_begins_anew_when_these_are_others(tmp_path: Path) -> None:
+    access = Access(OLD, tmp_path, cameras=CAMERAS, clock=lambda: 0.0, monotonic=lambda: 0.0)
+    ended: dict[str, str] = {}
+    for name in ("anna", "ben"):
+        access.leases.take(user(name), partial(ended.__setitem__, name), None)
+    access.apply(OLD, {**CAMERAS, "gate": ("outside",)})
+    assert not ended, "one more camera is told of as such"
+    access.apply(OLD, {"front": (), "yard": ()})
+    assert ended == {"ben": CHANGED}

@@ -76,6 +76,7 @@ class FakeCamera:
     audio: its sound as in a=rtpmap, such as `PCMA/8000`; None for none. It leads the description, as Foscam's does.
     audio_set_up: status that SETUP of the sound is answered with; 0 and None as in `answers`.
     sends_audio: a packet of sound goes out with each picture while true. spoils_audio: it is garbage.
+    lingers_s: how long it keeps its end of a connection open once ours is closed.
     clock_s: its wall clock, in Unix time at time 0; it sends reports each second where it is given.
     encoding_s: how much longer a picture takes from the lens to the network than sound does.
     """
@@ -102,6 +103,7 @@ class FakeCamera:
         self.audio_set_up: int | None = 200
         self.sends_audio = True
         self.spoils_audio = False
+        self.lingers_s = 0.0
         self.clock_s: float | None = None
         self.encoding_s = 0.0
         self.dialled: list[tuple[str, int]] = []
@@ -194,6 +196,7 @@ class Connection:
                 self.camera.requests.append(request)
                 if not await self._answer(request):
                     return
+        await trio.sleep(self.camera.lingers_s)
 
     def _requests(self) -> Iterator[Request]:
         while self.buffer:

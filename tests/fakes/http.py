@@ -16,6 +16,7 @@ from camgate.auth.access import Access
 from camgate.config.model import LimitSettings, ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
+from camgate.serve.http.control import Control, NoControl
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles
@@ -151,6 +152,7 @@ def application(engine: MediaEngine, web: Path) -> QuartTrio:
         WebFiles(web),
         Access(),
         Rates(LimitSettings()),
+        NoControl(),
         trio.Event(),
     )
 
@@ -165,6 +167,7 @@ async def running_server(
     tls: ServerTls | None = None,
     redirect: Sequence[trio.SocketListener] = (),
     limits: LimitSettings = NO_LIMITS,
+    control: Control | None = None,
 ) -> AsyncIterator[Server]:
     """Serve `engine` on a free loopback port; stopped in order at the end."""
     stopping = trio.Event()
@@ -180,7 +183,8 @@ async def running_server(
                 tls=tls,
                 redirect=redirect,
                 access=access,
-                limits=limits,
+                rates=Rates(limits),
+                control=control,
                 web=web,
                 task_status=task_status,
             )

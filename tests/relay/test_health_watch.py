@@ -20,7 +20,7 @@ async def test_a_verdict_is_told_at_once_and_logged_once(
     registry, source = Registry(), Source("front")
     registry.add(source)
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch_health, registry, RULES)
+        nursery.start_soon(watch_health, registry, lambda: RULES)
         source.set_state(CameraState.BACKOFF, "no route to host")
         revision = registry.revision
         await trio.sleep(19)
@@ -41,7 +41,7 @@ async def test_a_verdict_is_told_at_once_and_logged_once(
 async def test_cameras_come_and_go(autojump_clock: MockClock) -> None:
     registry = Registry()
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(watch_health, registry, RULES)
+        nursery.start_soon(watch_health, registry, lambda: RULES)
         for number in range(50):
             registry.add(Source(f"cam{number}"))
         await trio.sleep(15)

@@ -12,6 +12,7 @@ from camgate.config.model import ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.api import add_api_routes
 from camgate.serve.http.connection import MAX_MESSAGE_BYTES
+from camgate.serve.http.control import Control, add_control_routes
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.pages import WebFiles, add_page_routes
@@ -42,6 +43,7 @@ def build_application(
     files: WebFiles,
     access: Access,
     rates: Rates,
+    control: Control,
     stopping: trio.Event,
 ) -> QuartTrio:
     """Put the routes together. What they need is checked by `gate.Guard`, before them. Raises UndeclaredRoute."""
@@ -55,6 +57,7 @@ def build_application(
     add_whep_routes(app, engine)
     add_signaling_routes(app, engine, feed, access.leases, rates, stopping)
     add_api_routes(app, engine, access)
+    add_control_routes(app, control, access)
     add_snapshot_route(app, engine)
     add_share_routes(app, engine, access, files)
     add_signin_routes(app, access, files, rules)

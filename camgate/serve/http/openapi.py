@@ -203,6 +203,13 @@ def _api_paths() -> dict[str, Any]:
                 {"200": _json("All clients that play", {"type": "array", "items": _rtsp_client_schema()})},
             )
         },
+        "/api/v1/reload": {
+            "post": _operation(
+                "Read the config file anew and take it",
+                {"200": _json("What has changed", {"$ref": "#/components/schemas/Reloaded"})}
+                | _refusals(403, 409, 422),
+            )
+        },
         "/api/v1/openapi.json": {
             "get": _operation("This document", {"200": _json("OpenAPI 3.1", {"type": "object"})}),
         },
@@ -227,6 +234,27 @@ def _wanted_share_schema() -> dict[str, Any]:
             "seconds": {"type": "number", "description": "For how long; either this or `until`."},
             "until": {"type": "number", "description": "Until when, as Unix time."},
             "label": {"type": "string", "maxLength": 100},
+        },
+    }
+
+
+def _reloaded_schema() -> dict[str, Any]:
+    names = {"type": "array", "items": {"type": "string"}}
+    return {
+        "type": "object",
+        "required": ["added", "removed", "changed", "restarted", "settings", "at_next_start", "ended"],
+        "properties": {
+            "added": {**names, "description": "Cameras, by name."},
+            "removed": {**names, "description": "Cameras, by name."},
+            "changed": {
+                "type": "object",
+                "description": "By camera, the keys that differ.",
+                "additionalProperties": names,
+            },
+            "restarted": {**names, "description": "Those that are connected to anew."},
+            "settings": {**names, "description": "Paths of other keys that hold from now on."},
+            "at_next_start": {**names, "description": "Paths of keys that a running camgate cannot change."},
+            "ended": {"type": "integer", "description": "Viewers and others who were cut off, as they may no more."},
         },
     }
 
@@ -293,6 +321,7 @@ def _schemas() -> dict[str, Any]:
                 "expires_at": {**number, "description": "When it ends, as Unix time; null for never."},
             },
         },
+        "Reloaded": _reloaded_schema(),
         "Camera": {
             "type": "object",
             "required": ["name", "state"],
@@ -357,6 +386,11 @@ def _schemas() -> dict[str, Any]:
                 "status": {"type": "integer"},
                 "detail": {"type": "string"},
                 "retry_after": {"type": "number", "description": "Seconds."},
+                "errors": {
+                    "type": "array",
+                    "description": "What is wrong one by one, where several things may be.",
+                    "items": {"type": "object", "properties": {"key": text, "detail": {"type": "string"}}},
+                },
             },
         },
     }

@@ -46,6 +46,8 @@ class Problem:
     kind: str | None = None
     """Last part of `type`; None for `about:blank`."""
     retry_after_s: float | None = None
+    errors: tuple[Mapping[str, object], ...] = ()
+    """What is wrong one by one, where there may be several things: members `key` and `detail` (RFC 9457 section 3)."""
     headers: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -69,6 +71,7 @@ class Problem:
             title=error.title,
             kind=kind_of(type(error)),
             retry_after_s=error.retry_after_s,
+            errors=tuple(error.errors),
             headers={"www-authenticate": CHALLENGE} if error.status == 401 and not is_script else {},
         )
 
@@ -82,6 +85,8 @@ class Problem:
         }
         if self.retry_after_s is not None:
             members["retry_after"] = self.retry_after_s
+        if self.errors:
+            members["errors"] = list(self.errors)
         return members
 
     def body(self) -> bytes:

@@ -38,8 +38,18 @@ class Rates:
     """What has been asked for lately, and by whom. Times are monotonic."""
 
     def __init__(self, limits: LimitSettings) -> None:
+        self.limits = limits
+        """Those of now."""
         self._requests = _Buckets("requests", limits.requests_burst, limits.requests_per_s)
         self._offers = _Buckets("offers", limits.offers_burst, limits.offers_per_s)
+
+    def apply(self, limits: LimitSettings) -> None:
+        """Take other limits; where they are others, everybody begins anew."""
+        before, self.limits = self.limits, limits
+        if (before.requests_burst, before.requests_per_s) != (limits.requests_burst, limits.requests_per_s):
+            self._requests.limit(limits.requests_burst, limits.requests_per_s)
+        if (before.offers_burst, before.offers_per_s) != (limits.offers_burst, limits.offers_per_s):
+            self._offers.limit(limits.offers_burst, limits.offers_per_s)
 
     def take_request(self, address: str) -> None:
         """Count a request, or a WebSocket's handshake. Raises TooManyRequests."""
@@ -64,6 +74,11 @@ class _Buckets:
         self._per_s = per_s
         self._by_key: OrderedDict[str, Budget] = OrderedDict()
         self.refused = 0
+
+    def limit(self, burst: int, per_s: float) -> None:
+        self._burst = burst
+        self._per_s = per_s
+        self._by_key.clear()
 
     def take(self, key: str) -> None:
         if not self._per_s:

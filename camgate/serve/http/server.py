@@ -21,6 +21,7 @@ from camgate.config.model import LimitSettings, ServerSettings
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
 from camgate.serve.http.connection import ByteStream, Connection, hypercorn_config
+from camgate.serve.http.control import Control, NoControl
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
@@ -56,15 +57,16 @@ async def serve_http(
     tls: ServerTls | None = None,
     redirect: Sequence[trio.SocketListener] = (),
     access: Access | None = None,
-    limits: LimitSettings = NO_LIMITS,
+    rates: Rates | None = None,
+    control: Control | None = None,
     web: Path | None = None,
     task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve until `stopping` is set, then finish within a third of the shutdown deadline. Closes the listeners.
 
     Started with the addresses that are listened on. `tls` makes them HTTPS, and `redirect` is where plain HTTP is led
-    there. `access` lets everybody in where it is absent. `limits` bounds what one address may ask for. `web` is where
-    the pages are, if not where they are installed.
+    there. `access` lets everybody in where it is absent. `rates` bounds what one address may ask for. `control` changes
+    what camgate does; nobody does where it is absent. `web` is where the pages are, if not where they are installed.
     """
     rules = AccessRules(
         cors_origins=settings.cors_origins,
@@ -74,17 +76,17 @@ async def serve_http(
     )
     feed = CameraFeed(engine)
     access = Access() if access is None else access
-    rates = Rates(limits)
-    app = build_application(engine, settings, rules, feed, WebFiles(web or web_directory()), access, rates, stopping)
+    rates = Rates(NO_LIMITS) if rates is None else rates
+    control = NoControl() if control is None else control
+    files = WebFiles(web or web_directory())
+    app = build_application(engine, settings, rules, feed, files, access, rates, control, stopping)
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
     gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
     proxies = Networks(settings.trusted_proxies)
     if proxies:
         gate = TrustedProxies(gate, proxies)
-    connections = Connections(
-        gate, max_connections, tls, max_per_address=limits.max_connections_per_address, exempt=proxies
-    )
+    connections = Connections(gate, max_connections, tls, rates=rates, exempt=proxies)
     grace_s = settings.shutdown_deadline_s * GRACE_SHARE
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)
@@ -108,11 +110,11 @@ class Connections:
         max_connections: int,
         tls: ServerTls | None = None,
         *,
-        max_per_address: int = 0,
+        rates: Rates | None = None,
         exempt: Networks | None = None,
     ) -> None:
-        """max_per_address: 0 for no limit. exempt: proxies, which speak for many."""
-        self._max_per_address = max_per_address
+        """rates: knows how many one address may have; None for any number. exempt: proxies, which speak for many."""
+        self._rates = rates
         self._exempt = exempt or Networks(())
         self._by_network: Counter[str] = Counter()
         self._app = app
@@ -143,7 +145,7 @@ class Connections:
         if network is None:
             await self._serve_counted(stream)
             return
-        if self._by_network[network] >= self._max_per_address:
+        if self._by_network[network] >= self._max_per_address():
             log.warning("too many HTTP connections of one address; refused one", network=network)
             await trio.aclose_forcefully(stream)
             return
@@ -157,13 +159,16 @@ class Connections:
 
     def _network(self, stream: trio.SocketStream) -> str | None:
         """Whom a connection counts for; None for nobody."""
-        if not self._max_per_address:
+        if not self._max_per_address():
             return None
         try:
             host = stream.socket.getpeername()[0]
         except OSError:
             return None
         return None if ip_address(host.partition("%")[0]) in self._exempt else network_of(host)
+
+    def _max_per_address(self) -> int:
+        return 0 if self._rates is None else self._rates.limits.max_connections_per_address
 
     async def _serve_counted(self, stream: trio.SocketStream) -> None:
         if len(self._open) + self._shaking_hands >= self._max:

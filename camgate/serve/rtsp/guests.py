@@ -6,7 +6,7 @@ can keep others out. Playing takes one of `max_clients` places, of which one add
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -101,6 +101,19 @@ class Guests:
         self._accepted = self._cut_off = self._refused = 0
         self._past_bytes = self._past_dropped = 0
         self.failed_logins = 0
+
+    def apply(self, *, max_clients: int, max_clients_per_address: int) -> None:
+        """Take other limits; who plays goes on playing."""
+        self._max_clients = max_clients
+        self._max_clients_per_address = max_clients_per_address
+
+    def cut_off(self, is_gone: Callable[[str | None], bool]) -> int:
+        """End the connections of clients whose user is gone; returns how many that were."""
+        gone = [guest for guest in self._clients if is_gone(guest.user)]
+        for guest in gone:
+            log.info("RTSP client cut off: it may play no more", address=guest.place, camera=guest.camera)
+            guest.scope.cancel()
+        return len(gone)
 
     @contextmanager
     def enter(self, guest: Guest) -> Iterator[None]:

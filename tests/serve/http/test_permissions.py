@@ -48,6 +48,7 @@ USERS = {
 SEES_FRONT = {"alice", "olga", "victor", "fred", "olaf", "keith", "a session", "a token"}
 SEES_ANY = SEES_FRONT | {"yuri", "a token for yard"}
 CONTROLS_ALL = {"alice", "olga"}
+ADMINS = {"alice"}
 CONTROLS_FRONT = CONTROLS_ALL | {"keith"}
 REFUSED = {"a wrong password", "a stranger", "an expired token", "a revoked token", "a forged token"}
 """Who is told that the login is wrong, but for a session that is over: that is nobody."""
@@ -76,6 +77,7 @@ EXPECTED = {
     "POST /share": EVERYBODY,
     "GET /api/v1/server": CONTROLS_ALL,
     "GET /api/v1/rtsp/clients": CONTROLS_ALL,
+    "POST /api/v1/reload": ADMINS,
     "GET /ws": EVERYBODY,
     "POST /whep/<camera>": SEES_FRONT,
     "GET /whep/<camera>": SEES_FRONT,
