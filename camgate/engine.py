@@ -399,6 +399,7 @@ class Engine:
         watch = self.load.statistics()
         return {
             "viewers": self._endpoint.viewer_count,
+            "viewers_by_transport": self._endpoint.viewers_by_transport(),
             "load": _rounded(shallow(watch.load)),
             "limits": {"max_viewers": self._settings.server.max_viewers, **watch.limits},
             "at_limit": watch.admission.at_limit,

@@ -243,6 +243,7 @@ def server_facts() -> dict[str, object]:
     """A machine at ease as `server()` tells it."""
     return {
         "viewers": 0,
+        "viewers_by_transport": {"udp": 0, "tcp": 0, "connecting": 0},
         "load": {
             "share": 0.1,
             "sending_share": 0.0,

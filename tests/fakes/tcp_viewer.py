@@ -3,8 +3,11 @@
 import socket
 from collections import deque
 
+import trio.lowlevel
+
 from camgate.bench.viewer import ViewerSettings
 from camgate.wire.ice.framing import Deframer, framed
+from camgate.wire.rtp.rtcp import build_nack
 from tests.fakes.visitors import Watcher
 
 
@@ -53,3 +56,28 @@ class TcpViewer(Watcher):
         host = self.sock.getsockname()[0]
         self.sock.close()
         self.sock = FramedSocket((host, self.port))  # type: ignore[assignment]
+
+
+class MovingViewer(Watcher):
+    """A viewer by UDP, whose network stops letting that through while it watches."""
+
+    def lose_udp(self) -> None:
+        """From now on nothing that is sent to it by UDP arrives."""
+        self._change_socket(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+
+    def connect_by_tcp(self, port: int) -> None:
+        """Connect, and nominate that pair, as a browser does within the session that it has."""
+        assert self._server_address is not None
+        self._change_socket(FramedSocket((self._server_address[0], port)))  # type: ignore[arg-type]
+        self.check_consent()
+
+    def _change_socket(self, sock: socket.socket) -> None:
+        trio.lowlevel.notify_closing(self.sock)
+        self.sock.close()
+        self.sock = sock
+
+    def ask_for_missing(self) -> None:
+        """Send a NACK for all that did not come."""
+        assert self._keys is not None
+        nack = build_nack(1, self.reception.ssrc, self.missing)
+        self._send(self._keys.outbound.protect_rtcp(nack))

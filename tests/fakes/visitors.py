@@ -1,7 +1,7 @@
 """Viewers who come, see a whole key frame, and leave: the benchmark's, one at a time or many."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from itertools import pairwise
 
 import trio
@@ -9,6 +9,7 @@ import trio.lowlevel
 
 from camgate.bench.viewer import Viewer, ViewerSettings
 from camgate.serve.webrtc.dtls import Certificate
+from camgate.wire.rtp.sequence import sequence_delta
 
 HANG_S = 60.0
 
@@ -31,6 +32,13 @@ class Watcher(Viewer):
     def gaps(self) -> int:
         """How often a packet did not follow the one before it."""
         return sum((later[0] - earlier[0]) & 0xFFFF != 1 for earlier, later in pairwise(self.packets))
+
+    @property
+    def missing(self) -> list[int]:
+        """Sequence numbers between the first and the newest one that did not come, not even late."""
+        first = self.packets[0][0]
+        came = {sequence_delta(sequence, first) for sequence, _ in self.packets}
+        return [first + ahead & 0xFFFF for ahead in range(max(came)) if ahead not in came]
 
     @property
     def longest_pause_s(self) -> float:
@@ -78,7 +86,9 @@ async def reading(viewer: Viewer) -> AsyncIterator[tuple[Viewer, trio.Event]]:
 
     async def read() -> None:
         while True:
-            await trio.lowlevel.wait_readable(viewer.sock)
+            # It may change its socket for another one.
+            with suppress(trio.ClosedResourceError):
+                await trio.lowlevel.wait_readable(viewer.sock)
             viewer.drain()
             if viewer.reception.key_frame_s is not None:
                 seen.set()

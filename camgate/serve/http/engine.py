@@ -118,8 +118,8 @@ class MediaEngine(Protocol):
     def server(self) -> dict[str, object]:
         """This machine's load and limits, ready for JSON.
 
-        Keys: viewers, load, limits, at_limit, joins_admitted, joins_refused, connects_failed, sheds, rtsp, queues; see
-        the API's schema.
+        Keys: viewers, viewers_by_transport, load, limits, at_limit, joins_admitted, joins_refused, connects_failed,
+        sheds, rtsp, queues; see the API's schema.
         """
 
     def revision(self) -> int:

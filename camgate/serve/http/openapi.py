@@ -537,8 +537,11 @@ def _server_schema() -> dict[str, Any]:
         "reader": figures("max_bytes", "max_age_s", "bytes", "age_s"),
         "key_frame_cache": figures("max_bytes", "max_age_s", "bytes"),
     }
+    transports = figures("udp", "tcp", "connecting")
+    transports["description"] = "The viewers by what they are reached by; `connecting` have no keys yet."
     properties = {
         "viewers": {"type": "integer"},
+        "viewers_by_transport": transports,
         "load": load,
         "limits": figures("max_viewers", "max_load", "max_lag_s", "max_delay_s", "max_memory_mb"),
         "at_limit": {"type": "array", "items": {"type": "string"}, "description": "Keys of limits that stop joins."},

@@ -154,6 +154,14 @@ class Endpoint:
         """Viewers that are connected or connecting."""
         return len(self._by_session)
 
+    def viewers_by_transport(self) -> dict[str, int]:
+        """Count viewers by what they are reached by; `connecting` are those who have no keys yet."""
+        counts = dict.fromkeys(("udp", "tcp", "connecting"), 0)
+        for peer in self._by_session.values():
+            transport = None if peer.viewer is None else peer.transport
+            counts[transport or "connecting"] += 1
+        return counts
+
     def sender(self, stream: Stream) -> Sender:
         """Return the sender of a stream, started with its first use."""
         sender = self._senders.get(stream)

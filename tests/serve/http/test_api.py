@@ -60,7 +60,7 @@ def test_the_schema_names_what_the_server_tells() -> None:
     schema = openapi_document()["components"]["schemas"]["Server"]
     facts = server_facts()
     assert schema["properties"].keys() == facts.keys()
-    for part in ("load", "limits", "queues"):
+    for part in ("viewers_by_transport", "load", "limits", "queues"):
         told = facts[part]
         assert isinstance(told, dict)
         assert schema["properties"][part]["properties"].keys() == told.keys()
