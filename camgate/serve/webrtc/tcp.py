@@ -197,9 +197,7 @@ class TcpSide:
         self.connections += 1
         try:
             with sock:
-                sock.setblocking(False)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
+                prepare(sock)
                 await self._converse(channel, key)
         except Exception:
             log.exception("internal error: a viewer's TCP connection was dropped", address=place(*address[:2]))
@@ -248,6 +246,13 @@ class TcpSide:
                 # Whoever says anything else first is no viewer.
                 return self._is_proven(key)
         return False
+
+
+def prepare(sock: socket.socket) -> None:
+    """Set an accepted connection up for media: nothing waits for more to come, and little waits in the kernel."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES)
 
 
 def _listen(family: int, host: str, port: int) -> socket.socket:
