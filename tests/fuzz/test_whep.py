@@ -13,6 +13,7 @@ from camgate.config.model import LimitSettings, ServerSettings
 from camgate.relay.errors import BadOffer, BadWidth, UnprocessableFragment
 from camgate.serve.http.access import AccessRules, is_same_origin, parse_authority_untrusted
 from camgate.serve.http.application import build_application
+from camgate.serve.http.control import NoControl
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
 from camgate.serve.http.pages import WebFiles
@@ -187,7 +188,9 @@ def test_whole_requests(tmp_path: Path) -> None:
     rules = AccessRules(cors_origins=("*",), allowed_hosts=(), loopback_only=True)
     web = WebFiles(tmp_path)
     access, rates = Access(), Rates(LimitSettings(requests_per_s=0, offers_per_s=0))
-    app = build_application(engine, ServerSettings(), rules, CameraFeed(engine), web, access, rates, trio.Event())
+    app = build_application(
+        engine, ServerSettings(), rules, CameraFeed(engine), web, access, rates, NoControl(), trio.Event()
+    )
     gate = Gate(app.asgi_app, rules, Guard(access, Permissions(app), engine.groups), rates)
     app.asgi_app = gate.__call__  # type: ignore[method-assign]
 
