@@ -139,6 +139,7 @@ class Connection:
             while events := self._server.events():
                 for event in events:
                     await self._handle(event, nursery)
+            await self._wait_for_guessers()
             await self._flush()
             turns = 1 + self._server.requests_received - requests
             if pause_s := self._pace.spend(trio.current_time(), turns):
@@ -274,9 +275,22 @@ class Connection:
         log.info("RTSP client cut off", address=self._guest.place, camera=self._guest.camera, reason=reason)
         self._guest.scope.cancel()
 
+    async def _wait_for_guessers(self) -> None:
+        """Hold answers back while this address owes pauses: else right logins would be told from wrong ones at once."""
+        guest, brake = self._guest, self._service.brake
+        if guest.camera is not None or not self._server.has_data_to_send:
+            return
+        if brake.is_over(guest.network, trio.current_time()):
+            log.warning("RTSP connection closed: its address tries too many passwords", address=guest.place)
+            guest.scope.cancel()
+        await trio.sleep(brake.wait_s(guest.network, trio.current_time()))
+
     async def _refuse_login(self) -> None:
         guest = self._guest
         self._service.guests.failed_logins += 1
+        if self._service.brake.is_over(guest.network, trio.current_time()):
+            self._server.refuse_login(trio.current_time())
+            return
         pause_s = self._service.brake.pause_s(guest.network, trio.current_time())
         log.warning("RTSP login refused: wrong user name or password", address=guest.place, pause_s=pause_s)
         await trio.sleep(pause_s)

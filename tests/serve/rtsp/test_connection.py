@@ -1,5 +1,6 @@
 """One RTSP client's connection in virtual time, played by camgate's own client."""
 
+import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,12 @@ from camgate.serve.rtsp.connection import DESCRIBE_WAIT_S, TURNS_BURST, TURNS_PE
 from camgate.serve.rtsp.guests import Guest
 from camgate.serve.rtsp.player import REPORT_INTERVAL_S
 from camgate.serve.rtsp.service import RtspService
-from camgate.serve.rtsp.strangers import GUESS_PAUSE_S
+from camgate.serve.rtsp.strangers import GUESS_PAUSE_S, MAX_OWED_S
 from camgate.wire.codec.format import AudioFormat, VideoFormat
 from camgate.wire.codec.frame import Frame
 from camgate.wire.rtp.rtcp import Bye, SenderReport
 from camgate.wire.rtsp.errors import AuthenticationFailed, UnexpectedStatus
-from camgate.wire.rtsp.server import TIMEOUT_GRACE_S, Access, RtspServer, open_to_all
+from camgate.wire.rtsp.server import TIMEOUT_GRACE_S, Access, RtspServer, ServerPolicies, open_to_all
 from camgate.wire.rtsp.server_login import hash_password
 from tests.fakes.camera import PPS, SPS
 from tests.fakes.rtsp_player import RtspPlayer
@@ -61,10 +62,12 @@ class Scene:
             self.publish()
             await trio.sleep(1 / FPS)
 
-    def connect(self, server_end: trio.abc.Stream, *, access: Access = open_to_all) -> Callable[[], None]:
+    def connect(
+        self, server_end: trio.abc.Stream, *, access: Access = open_to_all, policies: ServerPolicies | None = None
+    ) -> Callable[[], None]:
         """Serve one end of a connection; returns what cancels that."""
         scope = trio.CancelScope()
-        server = RtspServer(trio.current_time(), access=access)
+        server = RtspServer(trio.current_time(), access=access, policies=policies)
         guest = Guest("192.0.2.1", f"192.0.2.1:{len(self.guests)}", scope)
         self.guests.append(guest)
         connection = Connection(server_end, server, self.service, guest)
@@ -359,6 +362,79 @@ async def test_a_wrong_password_has_to_wait(autojump_clock: MockClock, scene: Sc
             await RtspPlayer(client_end, URL, username="viewer", password="guess").run()
         assert trio.current_time() - began_s == pytest.approx(GUESS_PAUSE_S)
         assert scene.service.guests.failed_logins == tries
+
+
+LOCKED: Access = {"front-door": {"viewer": hash_password("viewer", "secret")}}.get
+
+
+async def guess(scene: Scene, *passwords: str) -> None:
+    """Try passwords by Basic, each on a connection of its own, and hang up before anything can be told from it."""
+    for password in passwords:
+        client_end, server_end = memory_stream_pair()
+        hang_up = scene.connect(server_end, access=LOCKED, policies=ServerPolicies(offers_basic=True))
+        await client_end.send_all(described_by(password))
+        await trio.testing.wait_all_tasks_blocked()
+        hang_up()
+
+
+def described_by(password: str, accept: str = "application/sdp") -> bytes:
+    login = base64.b64encode(f"viewer:{password}".encode()).decode()
+    lines = [f"DESCRIBE {URL} RTSP/1.0", "CSeq: 1", f"Authorization: Basic {login}", f"Accept: {accept}", "", ""]
+    return "\r\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("password", "accept", "status"),
+    [("secret", "application/sdp", 200), ("secret", "text/plain", 406), ("guess", "application/sdp", 401)],
+)
+async def test_who_hangs_up_on_wrong_passwords_waits_with_the_next_one_right_or_wrong(
+    password: str, accept: str, status: int, autojump_clock: MockClock, scene: Scene
+) -> None:
+    """Else a guesser knows within a round trip that nothing comes, and tries the next one on another connection."""
+    scene.publish()
+    await guess(scene, *map(str, range(5)))
+    assert scene.service.guests.failed_logins == 5
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end, access=LOCKED, policies=ServerPolicies(offers_basic=True))
+    began_s = trio.current_time()
+    await client_end.send_all(described_by(password, accept))
+    answer = bytes(await client_end.receive_some())
+    assert answer.startswith(b"RTSP/1.0 %d " % status)
+    assert trio.current_time() - began_s == pytest.approx((5 + (status == 401)) * GUESS_PAUSE_S)
+
+
+@pytest.mark.parametrize("password", ["secret", "guess"])
+async def test_an_address_that_guesses_too_much_is_told_nothing_until_it_rests(
+    password: str, autojump_clock: MockClock, scene: Scene
+) -> None:
+    scene.publish()
+    await guess(scene, *map(str, range(2 * int(MAX_OWED_S))))
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end, access=LOCKED, policies=ServerPolicies(offers_basic=True))
+    await client_end.send_all(described_by(password))
+    assert await client_end.receive_some() == b""
+    await trio.sleep(MAX_OWED_S)
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end, access=LOCKED, policies=ServerPolicies(offers_basic=True))
+    await client_end.send_all(described_by("secret"))
+    assert bytes(await client_end.receive_some()).startswith(b"RTSP/1.0 200 ")
+
+
+async def test_who_plays_does_not_wait_for_guessers_at_the_same_address(
+    autojump_clock: MockClock, scene: Scene
+) -> None:
+    scene.publish()
+    client_end, server_end = memory_stream_pair()
+    scene.connect(server_end)
+    player = RtspPlayer(client_end, URL)
+    scene.nursery.start_soon(scene.film)
+    scene.nursery.start_soon(player.run)
+    before = numbers(await player.wait_frames(10))
+    await guess(scene, *map(str, range(2 * int(MAX_OWED_S))))
+    began_s = trio.current_time()
+    after = numbers(await player.wait_frames(20))
+    assert after[: len(before)] == before
+    assert trio.current_time() - began_s < 1
 
 
 async def test_another_codec_ends_the_session_so_that_clients_ask_again(
