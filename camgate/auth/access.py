@@ -10,6 +10,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -210,11 +211,12 @@ class Access:
             asker = Asker(user=name, password=password, address=address)
             return await self._of_guessable(self._callback, asker, TO_LOOK)
         password_hash = user.password_hash if user else None
-        now_s = self._monotonic()
         is_right = self._passwords.is_remembered(name, password, password_hash)
         if not is_right:
-            self.throttle.check(address, name, now_s)
-            is_right = await self._passwords.is_right(name, password, password_hash)
+            # Now, and again at its turn: or as many could be tried at once as there is room to wait.
+            check = partial(self._check_throttle, address, name)
+            check()
+            is_right = await self._passwords.is_right(name, password, password_hash, check)
             if is_right:
                 self.throttle.succeeded(address, name)
             else:
@@ -225,6 +227,9 @@ class Access:
             log.warning("login refused: wrong user name or password", address=address)
             raise LoginRefused(WRONG_LOGIN)
         return identity
+
+    def _check_throttle(self, address: str, account: str) -> None:
+        self.throttle.check(address, account, self._monotonic())
 
     def start_session(self, identity: Identity, password: str = "", address: str = "") -> tuple[str, float]:
         """Return the session of somebody who has just signed in, and when it ends (Unix time)."""
@@ -384,7 +389,7 @@ class Access:
 
     async def _of_guessable(self, callback: Callback, asker: Asker, wanted: Wanted) -> Identity:
         account = asker.user or asker.address
-        self.throttle.check(asker.address, account, self._monotonic())
+        self._check_throttle(asker.address, account)
         identity = await self._of_callback(callback, asker, wanted)
         if identity is None:
             self.throttle.failed(asker.address, account, self._monotonic())

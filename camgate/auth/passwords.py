@@ -47,7 +47,8 @@ class Passwords:
         self._clock = clock
         self._key = secrets.token_bytes(32)
         processors = len(os.sched_getaffinity(0))
-        self._threads = trio.CapacityLimiter(max(1, min(MAX_THREADS, processors // 2)))
+        self._turns = trio.CapacityLimiter(max(1, min(MAX_THREADS, processors // 2)))
+        self._threads = trio.CapacityLimiter(self._turns.total_tokens)
         self._checks: dict[bytes, _Check] = {}
         self._remembered: dict[bytes, float] = {}
         self.replace(hashes)
@@ -58,10 +59,13 @@ class Passwords:
         costs = {HashCost.of(each) for each in hashes} or {HashCost()}
         self._decoys = [cost.decoy() for cost in costs]
 
-    async def is_right(self, name: str, password: str, password_hash: str | None) -> bool:
+    async def is_right(
+        self, name: str, password: str, password_hash: str | None, may_try: Callable[[], None] = lambda: None
+    ) -> bool:
         """Whether this is the password of the hash; of None, who is nobody, it never is, and is as slow to tell.
 
-        Raises TooManyLoginsAtOnce.
+        may_try: called when it is this login's turn, as others may have failed since it began to wait; raises where it
+        may not be tried. Raises TooManyLoginsAtOnce.
         """
         digest = self._digest(name, password, password_hash or "")
         if self._is_remembered(digest):
@@ -72,7 +76,7 @@ class Passwords:
                 return check.is_right
         if len(self._checks) >= MAX_WAITING:
             raise TooManyLoginsAtOnce(RETRY_S)
-        is_right = await self._check(digest, name, password_bytes(password), password_hash)
+        is_right = await self._check(digest, name, password_bytes(password), password_hash, may_try)
         if is_right:
             self._remember(digest)
         return is_right
@@ -81,13 +85,17 @@ class Passwords:
         """Whether this login was right some minutes ago, which takes microseconds to tell."""
         return password_hash is not None and self._is_remembered(self._digest(name, password, password_hash))
 
-    async def _check(self, digest: bytes, name: str, password: bytes, password_hash: str | None) -> bool:
+    async def _check(
+        self, digest: bytes, name: str, password: bytes, password_hash: str | None, may_try: Callable[[], None]
+    ) -> bool:
         check = self._checks[digest] = _Check()
         # Nobody's password is as long; to hash all of it would keep us busy.
         expected = password_hash if len(password) <= MAX_PASSWORD_BYTES else None
         tried = expected or self._decoy(name)
         try:
-            fits = await trio.to_thread.run_sync(_fits, tried, password[:MAX_PASSWORD_BYTES], limiter=self._threads)
+            async with self._turns:
+                may_try()
+                fits = await trio.to_thread.run_sync(_fits, tried, password[:MAX_PASSWORD_BYTES], limiter=self._threads)
             check.is_right = fits and expected is not None
             return check.is_right
         finally:

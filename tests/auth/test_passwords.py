@@ -39,7 +39,7 @@ class CountedChecks:
 @asynccontextmanager
 async def all_threads_taken(passwords: Passwords) -> AsyncIterator[trio.Event]:
     """No password is checked until the event is set."""
-    limiter, release = passwords._threads, trio.Event()
+    limiter, release = passwords._turns, trio.Event()
 
     async def take(task_status: trio.TaskStatus[None]) -> None:
         async with limiter:

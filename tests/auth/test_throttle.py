@@ -1,8 +1,14 @@
 """Guessing is slowed down by network and by account, and locks nobody out."""
 
-import pytest
+from collections import Counter
+from pathlib import Path
 
-from camgate.auth.errors import TooManyLogins
+import pytest
+import trio
+import trio.testing
+
+from camgate.auth.errors import LoginRefused, TooManyLogins
+from camgate.auth.passwords import MAX_THREADS, MAX_WAITING
 from camgate.auth.throttle import (
     ACCOUNT_FREE_FAILURES,
     FORGET_S,
@@ -11,6 +17,7 @@ from camgate.auth.throttle import (
     MAX_ENTRIES,
     Throttle,
 )
+from tests.fakes.accounts import access_for
 
 
 def wait_s(throttle: Throttle, address: str, account: str, now_s: float) -> float:
@@ -75,3 +82,23 @@ def test_a_flood_of_names_and_addresses_is_bounded(what: str) -> None:
         throttle.failed(address, f"user{number}", 0.0)
     assert len(throttle._networks) <= MAX_ENTRIES
     assert len(throttle._accounts) <= MAX_ENTRIES
+
+
+async def test_guesses_that_are_sent_at_once_are_no_more_than_those_sent_one_by_one(tmp_path: Path) -> None:
+    access = access_for({"anna": "admin"}, tmp_path)
+    outcomes = Counter[type[Exception] | None]()
+
+    async def guess(password: str) -> None:
+        try:
+            await access.sign_in("anna", password, "192.0.2.7")
+            outcomes[None] += 1
+        except (LoginRefused, TooManyLogins) as error:
+            outcomes[type(error)] += 1
+
+    async with trio.open_nursery() as nursery:
+        for number in range(MAX_WAITING - 1):
+            nursery.start_soon(guess, f"guess {number}")
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.start_soon(guess, "anna"[::-1])
+    assert outcomes[LoginRefused] + outcomes[None] < FREE_FAILURES + MAX_THREADS
+    assert outcomes[TooManyLogins] > MAX_WAITING / 2
