@@ -379,6 +379,7 @@ class Endpoint:
     def _release(self, peer: Peer, key: PathKey | None) -> None:
         if key is not None and self._by_path.get(key) is peer:
             del self._by_path[key]
+            self.tcp.hang_up(key)
 
     async def _sweep(self) -> None:
         watch = FloodWatch(trio.current_time())

@@ -49,7 +49,7 @@ class Dispatch(Protocol):
 class TcpChannel:
     """One accepted connection, with the interface of `datagrams.UdpSocket`: any task may send, and none waits."""
 
-    __slots__ = ("_room", "_waiting", "_waiting_bytes", "family", "is_broken", "send_full", "sock")
+    __slots__ = ("_is_leaving", "_room", "_waiting", "_waiting_bytes", "family", "is_broken", "send_full", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
@@ -58,7 +58,13 @@ class TcpChannel:
         self.send_full = 0
         self._waiting: deque[tuple[float, memoryview]] = deque()
         self._waiting_bytes = 0
+        self._is_leaving = False
         self._room = trio.Event()
+
+    def hang_up(self) -> None:
+        """Have `run` return when what waits is on its way."""
+        self._is_leaving = True
+        self._room.set()
 
     def send(self, buffers: Sequence[bytes | memoryview], segment_bytes: int, route: Route) -> bool:
         """Send the joined `buffers` as packets of `segment_bytes`; False when none of them will leave."""
@@ -90,7 +96,7 @@ class TcpChannel:
         return Route(self, address, [])
 
     async def run(self) -> None:
-        """Send what waits as the kernel has room; returns when the connection is broken or stuck."""
+        """Send what waits as the kernel has room; returns when the connection is broken or stuck, or to hang up."""
         while not self.is_broken:
             await self._room.wait()
             self._room = trio.Event()
@@ -100,6 +106,8 @@ class TcpChannel:
                 if patience.cancelled_caught:
                     return
                 self._send_waiting()
+            if self._is_leaving:
+                return
 
     def _wait(self, data: memoryview) -> None:
         self._waiting.append((time.monotonic(), data))
@@ -137,6 +145,7 @@ class TcpSide:
         self._lost = lost
         self._sockets: list[socket.socket] = []
         self._unproven: Counter[str] = Counter()
+        self._channels: dict[PathKey, TcpChannel] = {}
         self.connections = 0
         self.refused = 0
 
@@ -164,6 +173,12 @@ class TcpSide:
     def unproven(self) -> int:
         """Connections that nobody has checked on yet."""
         return self._unproven.total()
+
+    def hang_up(self, key: PathKey) -> None:
+        """Close the connection that was a viewer's way and is no more; does nothing where there is none."""
+        channel = self._channels.get(key)
+        if channel is not None:
+            channel.hang_up()
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -195,6 +210,7 @@ class TcpSide:
         channel = TcpChannel(sock)
         key: PathKey = (channel.family, address, b"")
         self.connections += 1
+        self._channels[key] = channel
         try:
             with sock:
                 prepare(sock)
@@ -204,6 +220,7 @@ class TcpSide:
         finally:
             channel.is_broken = True
             self.connections -= 1
+            del self._channels[key]
             if self._is_proven(key):
                 self._lost(key)
 

@@ -4,6 +4,7 @@ import gc
 import socket
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 
 import pytest
 import trio
@@ -24,6 +25,7 @@ from camgate.serve.webrtc.peer import (
     PeerState,
 )
 from camgate.wire.ice import stun
+from camgate.wire.ice.framing import framed
 from tests.fakes.endpoint import running_endpoint
 from tests.fakes.frames import H265_FORMAT
 from tests.fakes.receiver import Receiver
@@ -319,6 +321,34 @@ async def test_ice_restart_takes_new_and_present_credentials_but_no_older_ones(c
         assert peer.state is PeerState.NEW
         await client.check(peer, ufrag=ufrags[1].ufrag, password=ufrags[1].pwd)
         assert (await client.receive()).has_integrity(ufrags[1].pwd.encode())
+
+
+async def test_connections_of_no_viewer_any_more_are_closed() -> None:
+    """Those of a path that was forgotten for newer ones, and all when the viewer is gone; both after what was sent."""
+    async with running_endpoint(tcp=True) as endpoint, AsyncExitStack() as opened:
+        peer = _add(endpoint)
+        check = stun.build_binding_request(
+            bytes(12), f"{peer.local.ufrag}:{REMOTE.ufrag}", peer.local.pwd.encode(), priority=1, tie_breaker=1
+        )
+        streams = []
+        with trio.fail_after(HANG_S):
+            for _ in range(MAX_PATHS + 4):
+                streams.append(await opened.enter_async_context(await trio.open_tcp_stream("127.0.0.1", endpoint.port)))
+                await streams[-1].send_all(framed([check], 0))
+                assert await streams[-1].receive_some()
+            # The first one is in use.
+            for stream in streams[1:5]:
+                await _read_to_the_end(stream)
+            assert endpoint.tcp.connections == len(peer.paths) == MAX_PATHS
+            peer.leave("it may no more")
+            for stream in streams:
+                await _read_to_the_end(stream)
+            assert endpoint.tcp.connections == 0
+
+
+async def _read_to_the_end(stream: trio.abc.ReceiveStream) -> None:
+    while await stream.receive_some():
+        pass
 
 
 async def test_leaving_and_shutdown_give_a_reason_and_forget_the_viewer() -> None:

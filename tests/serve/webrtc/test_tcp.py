@@ -106,6 +106,17 @@ async def test_a_viewer_that_takes_nothing_is_gone(
     assert trio.current_time() - began_s == pytest.approx(STUCK_S)
 
 
+async def test_hanging_up_waits_for_what_was_sent(pair: tuple[TcpChannel, socket.socket]) -> None:
+    channel, theirs = pair
+    packets = [bytes([number]) * 1000 for number in range(200)]
+    assert all(send(channel, *packets))
+    channel.hang_up()
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(channel.run)
+        assert await read_all(theirs, 200) == packets
+        # No more than `run` itself, or this would never end.
+
+
 async def test_a_broken_connection_takes_nothing(pair: tuple[TcpChannel, socket.socket]) -> None:
     channel, theirs = pair
     theirs.close()
