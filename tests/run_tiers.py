@@ -62,6 +62,7 @@ TIERS = {
             ("ruff", "check", "--quiet", "."),
             ("mypy",),
             ("lint-imports",),
+            ("python", "packaging/audit"),
         ),
         paths=("tests/house/test_rules.py", "tests/base", "tests/config", "tests/wire"),
     ),
