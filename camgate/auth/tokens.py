@@ -25,6 +25,7 @@ MAX_NAME_CHARS = 128
 ALL = (Grant(Action.ADMIN),)
 """Of what a token with a user and without grants allows, within what that user may."""
 
+_TOKEN_ID = re.compile(r"[0-9a-f]{16}")
 _DURATION = re.compile(r"([0-9]{1,6})(s|m|h|d)")
 _UNIT_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
@@ -60,6 +61,11 @@ def make_token(signer: Signer, token: NewToken, now_s: float) -> tuple[str, str]
     if token.grants is not None:
         claims["grants"] = {grant.action.value: list(grant.patterns) for grant in token.grants}
     return signer.sign(TOKEN, claims), token_id
+
+
+def is_token_id(text: str) -> bool:
+    """Whether this looks like the id of a token that `make_token` made."""
+    return _TOKEN_ID.fullmatch(text) is not None
 
 
 def id_of_untrusted(text: str) -> str | None:

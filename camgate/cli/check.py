@@ -1,7 +1,7 @@
 """`camgate check`: is a config in order, and what would run with it."""
 
 import os
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
@@ -11,12 +11,13 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from camgate.auth.identity import GROUP_PREFIX, Action, Grant
+from camgate.auth.identity import Action, Grant
 from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
-from camgate.cli.exits import CONFIG_HELP, exit_codes
+from camgate.cli.exits import CONFIG_HELP, exit_codes, refuse
+from camgate.cli.patterns import covered, what_there_is
 from camgate.config.errors import key_in_words
-from camgate.config.exposure import exposures, is_open_behind_proxy
+from camgate.config.exposure import ENCRYPT, exposures, is_open_behind_proxy, passwords_in_clear
 from camgate.config.load import find_config_file, load
 from camgate.config.model import (
     AUTO,
@@ -36,17 +37,18 @@ NAME_WIDTH, URL_WIDTH = 12, 32
 TITLES_WIDTH = 100
 """A terminal narrower than this has no room for titles."""
 RESOLVE_TIMEOUT_S = 2.0
-MAX_LISTED = 8
-"""Names in a sentence."""
 DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 
 
 def check(
     file: Annotated[Path | None, typer.Argument(help=CONFIG_HELP)] = None,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help="The same, as for the other commands.")] = None,
 ) -> None:
     """Say what is wrong with a config file, line by line, or what would run with it."""
+    if file is not None and config is not None:
+        refuse("check", "name one config file")
     with exit_codes():
-        file = find_config_file(file)
+        file = find_config_file(file or config)
         settings = load(file, os.environ)
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     console.width = max(console.width, LEAST_WIDTH)
@@ -60,7 +62,10 @@ def check(
 def warnings_of(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     for exposure in exposures(settings):
-        yield f"{exposure.key}: {exposure}; add a user, {exposure.way_out}, or `camgate run` will want --insecure"
+        remedies = f"{exposure.add_user}, {exposure.way_out}, or `camgate run` will want --insecure"
+        yield f"{exposure.key}: {exposure}; {remedies}"
+    if in_clear := passwords_in_clear(settings):
+        yield f"server.listen: {in_clear}; {ENCRYPT}"
     if is_open_behind_proxy(settings):
         yield "server.trusted_proxies: the proxy lets everybody in, unless it asks for a password itself; add a user"
     yield from _idle_patterns(settings)
@@ -81,21 +86,9 @@ def _idle_patterns(settings: Settings) -> Iterator[str]:
         for action in Action if name not in BUILT_IN_ROLES else ():
             for index, pattern in enumerate(getattr(role, action.value)):
                 grant = Grant(action, (pattern,))
-                if not any(grant.covers(action, camera.name, camera.groups) for camera in settings.cameras.values()):
+                if not covered(grant, settings):
                     key = key_in_words(("auth", "roles", name, action.value, index))
-                    yield f"{key}: covers no camera; {_what_there_is(pattern, settings)}"
-
-
-def _what_there_is(pattern: str, settings: Settings) -> str:
-    if not pattern.startswith(GROUP_PREFIX):
-        return f"there are {_listed(settings.cameras)}"
-    groups = {group for camera in settings.cameras.values() for group in camera.groups}
-    return f"there are the groups {_listed(groups)}" if groups else "no camera has groups"
-
-
-def _listed(names: Collection[str]) -> str:
-    first, rest = sorted(names)[:MAX_LISTED], len(names) - MAX_LISTED
-    return ", ".join(first) + (f" and {rest} more" if rest > 0 else "")
+                    yield f"{key}: covers no camera; {what_there_is(pattern, settings)}"
 
 
 def _ill_certificates(settings: Settings) -> Iterator[str]:
@@ -141,7 +134,8 @@ def _parts(settings: Settings) -> Table:
         "HTTPS" if settings.server.tls_certificate else "HTTP",
         f"{settings.server.listen}, {settings.server.max_viewers} viewers at most",
     )
-    table.add_row("WebRTC", f"UDP port {settings.webrtc.port}, advertised: {', '.join(settings.webrtc.advertise)}")
+    road = "UDP and TCP" if settings.webrtc.tcp else "UDP"
+    table.add_row("WebRTC", f"{road} port {settings.webrtc.port}, advertised: {', '.join(settings.webrtc.advertise)}")
     table.add_row("Users", _users_in_words(settings.auth))
     table.add_row("RTSP", _rtsp_in_words(settings.rtsp_server))
     table.add_row("Log", _log_in_words(settings.logging))

@@ -1,8 +1,10 @@
 """`camgate token …`: give tokens away, and take them back."""
 
 import os
+import shlex
 import sys
 import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -12,13 +14,15 @@ from camgate.auth.identity import Action, Grant
 from camgate.auth.keys import KeyUnusable, load_or_make_key
 from camgate.auth.revoked import REVOKED_FILE, Revoked
 from camgate.auth.signing import Signer
-from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, make_token, seconds_of
+from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, is_token_id, make_token, seconds_of
+from camgate.auth.users import grants_of_user
 from camgate.cli.commands import SETTINGS
 from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
+from camgate.cli.patterns import covered, what_there_is
 from camgate.config.checks import Wrong, pattern
 from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.config.load import find_config_file, load
-from camgate.config.model import Settings
+from camgate.config.model import CameraSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory
 
@@ -69,7 +73,12 @@ def make(
     if grants is not None:
         what = ", ".join(f"{each.action.value} {' and '.join(each.patterns)}" for each in grants)
     until = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(ends_s))
-    typer.echo(f"camgate: allows {what}; until {until}; ends sooner by: camgate token revoke {token_id}", err=True)
+    # Another config can have another state directory, where nobody would look for what was revoked.
+    where = f" --config {shlex.quote(str(file))}" if config is not None else ""
+    revoke_it = f"camgate token revoke{where} {token_id}"
+    typer.echo(f"camgate: allows {what}; until {until}; ends sooner by: {revoke_it}", err=True)
+    for warning in _warnings(settings, user, grants or ()):
+        typer.echo(f"warning: {warning}", err=True)
     typer.echo(text)
 
 
@@ -82,20 +91,23 @@ def revoke(
 ) -> None:
     """Take a token back: a running camgate cuts off whoever uses it within seconds."""
     if token_id == STDIN:
-        token_id = id_of_untrusted(sys.stdin.readline(MAX_READ_CHARS).strip()) or ""
-    if not token_id or token_id.count("."):
+        found = id_of_untrusted(sys.stdin.readline(MAX_READ_CHARS).strip())
+    else:
         # An argument can be read in the process list; what is there shall not be a token.
+        found = token_id if is_token_id(token_id) else None
+    if found is None:
         refuse(
             "token",
-            "that is no id of a token; camgate told it when the token was made, or reads the token itself with -",
+            "that is no id of a token: 16 digits from 0 to f, which camgate told when the token was made; "
+            "or hand over the token itself by stdin, with -",
         )
     with exit_codes():
         file = find_config_file(config)
         settings = load(file, os.environ)
         directory = _directory(settings, file)
-        if not Revoked(directory / REVOKED_FILE, time.time).add(token_id, time.time() + MAX_LIFE_S):
+        if not Revoked(directory / REVOKED_FILE, time.time).add(found, time.time() + MAX_LIFE_S):
             raise typer.Exit(FAILED)
-    typer.echo("camgate: revoked", err=True)
+    typer.echo(f"camgate: revoked {found}", err=True)
 
 
 def _patterns(given: list[str]) -> tuple[str, ...]:
@@ -103,6 +115,24 @@ def _patterns(given: list[str]) -> tuple[str, ...]:
         return tuple(pattern(each) for each in given)
     except Wrong as error:
         refuse("token", f"--camera {error}")
+
+
+def _warnings(settings: Settings, user: str | None, grants: Iterable[Grant]) -> Iterator[str]:
+    """Return what was asked for and does not come with the token: mostly a mistake in typing."""
+    within = grants_of_user(settings.auth, user) if user is not None else None
+    for grant in grants:
+        for name in grant.patterns:
+            one = Grant(grant.action, (name,))
+            cameras = covered(one, settings)
+            if not cameras:
+                yield f"{name} covers no camera; {what_there_is(name, settings)}"
+            elif within is not None and not _meet(within, one.action, cameras):
+                yield f"{user} may not {one.action.value} {name}, so the token does not allow it either"
+
+
+def _meet(grants: Iterable[Grant], action: Action, cameras: Iterable[CameraSettings]) -> bool:
+    """Whether grants allow an action with any of some cameras."""
+    return any(grant.covers(action, each.name, each.groups) for grant in grants for each in cameras)
 
 
 def _check_user(settings: Settings, file: Path, user: str | None) -> None:

@@ -249,6 +249,9 @@ def frame_ancestor(value: object) -> str:
     """Take a source of the CSP directive frame-ancestors."""
     right = """write "'self'", "'none'", "*", or "https://example.org" """.strip()
     given = _as(text, value, right)
+    # Without quotes of their own these would be hosts of that name.
+    if given in ("self", "none"):
+        raise Wrong(f"means a host of that name; {right}, with both kinds of quotes")
     if not _ANCESTOR.fullmatch(given):
         raise Wrong(f"is nobody who could embed a page; {right}")
     return given

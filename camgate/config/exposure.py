@@ -13,6 +13,7 @@ log = get_logger("config.exposure")
 ADD_ADMIN = f"""These two lines ask for a password, write its hash into the config, and start:
   camgate user hash admin --role admin >> {CONFIG_FILE}
   camgate run --config {CONFIG_FILE}"""
+ENCRYPT = "set server.tls_certificate (`camgate cert --self-signed` makes one), or use a proxy with TLS or a VPN"
 ADD_RECORDER = f"""With these two lines in {CONFIG_FILE} the password in a file beside it is asked for:
   [rtsp_server.users.recorder]
   password_file = "recorder.password\""""
@@ -22,11 +23,12 @@ ADD_RECORDER = f"""With these two lines in {CONFIG_FILE} the password in a file 
 class Exposure:
     """A listener that other machines can reach and that asks nobody for a password. key: what sets it.
 
-    remedy: two lines that add a user, and what to do with them.
+    add_user: how to have it ask, in a few words. remedy: two lines that add a user, and what to do with them.
     """
 
     key: str
     listen: str
+    add_user: str
     remedy: str
 
     def __str__(self) -> str:
@@ -42,11 +44,19 @@ def exposures(settings: Settings) -> Iterator[Exposure]:
     """Return what can be reached from other machines without a password."""
     listen = settings.server.listen
     if _is_open(listen) and not settings.auth.is_on:
-        yield Exposure("server.listen", listen, ADD_ADMIN)
+        yield Exposure("server.listen", listen, "add a user ([auth.users.NAME])", ADD_ADMIN)
     rtsp = settings.rtsp_server
     takes_tokens = bool(rtsp.tls_certificate) and settings.auth.is_on
     if rtsp.listen and _is_open(rtsp.listen) and not rtsp.users and not takes_tokens:
-        yield Exposure("rtsp_server.listen", rtsp.listen, ADD_RECORDER)
+        yield Exposure("rtsp_server.listen", rtsp.listen, "add a user ([rtsp_server.users.NAME])", ADD_RECORDER)
+
+
+def passwords_in_clear(settings: Settings) -> str | None:
+    """Return that logins can be read on the way, where they can; a proxy that is listed is taken to speak TLS."""
+    server = settings.server
+    if not settings.auth.is_on or server.tls_certificate or server.trusted_proxies or not _is_open(server.listen):
+        return None
+    return f"{server.listen} is plain HTTP: passwords and sessions can be read on the way"
 
 
 def is_open_behind_proxy(settings: Settings) -> bool:

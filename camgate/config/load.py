@@ -119,6 +119,14 @@ def _unreadable(error: OSError) -> str:
             return f"cannot be read: {error.strerror or error}; name another file"
 
 
+_TOML_REMEDY = "write key = value, with quotes around text"
+_TOML_REMEDIES = {
+    "Unescaped '\\'": r"write \\ for \, or 'single quotes' around the text",
+    "Expected ']' at the end of a table declaration": "write [cameras.NAME], a NAME of letters, digits, - and _",
+}
+"""How some of tomllib's messages begin, and what would be right there."""
+
+
 def _parse_toml(text: str, file: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
@@ -141,8 +149,9 @@ def _toml_problem(message: str, text: str, file: str) -> Problem:
         return Problem(file, f"is there twice; each {what}", line, key_in_words(tuple(keys)))
     if reason.startswith("Cannot overwrite a value"):
         return Problem(file, "the key of this line is there twice; keep one of them", line)
+    right = next((words for begin, words in _TOML_REMEDIES.items() if reason.startswith(begin)), _TOML_REMEDY)
     reason = reason[:1].lower() + reason[1:]
-    return Problem(file, f"is not TOML: {reason}; write key = value, with quotes around text", line)
+    return Problem(file, f"is not TOML: {reason}; {right}", line)
 
 
 def _read_section(report: Report, name: str, table: object) -> dict[str, Any]:

@@ -19,7 +19,7 @@ _HEAD = """\
 
 {server}
 # [webrtc]
-# port = 8108                   # UDP, for the media of all viewers; open it in the firewall
+# port = 8108                   # UDP and TCP, for the media of all viewers; open both
 # advertise = ["auto"]          # add this machine's public address if it is behind NAT or in a container
 
 # [rtsp_server]

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from camgate.config.address import is_loopback, split_listen
-from camgate.config.exposure import exposures
+from camgate.config.exposure import ENCRYPT, exposures, passwords_in_clear
 from camgate.config.model import AUTO, STUN, Settings
 from camgate.doctor.finding import FAILED, OK, WARNING, Finding, many
 
@@ -33,14 +33,16 @@ def look_outside(settings: Settings, local: Iterable[str]) -> list[Finding]:
 
 
 def judge_exposure(settings: Settings) -> Iterator[Finding]:
-    """Warn of listeners that ask nobody who they are."""
+    """Warn of listeners that ask nobody who they are, or ask where others can read the answer."""
     found = list(exposures(settings))
     for exposure in found:
-        yield Finding(EXPOSURE, FAILED, f"{exposure.key}: {exposure}", f"{exposure.way_out}, or add users")
+        yield Finding(EXPOSURE, FAILED, f"{exposure.key}: {exposure}", f"{exposure.way_out}, or {exposure.add_user}")
     if found:
         return
     if is_loopback(split_listen(settings.server.listen)[0]):
         yield Finding(EXPOSURE, OK, f"{settings.server.listen} is reached from this machine only")
+    elif in_clear := passwords_in_clear(settings):
+        yield Finding(EXPOSURE, WARNING, in_clear, ENCRYPT)
     else:
         yield Finding(EXPOSURE, OK, f"{settings.server.listen} asks who wants to see the cameras")
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -141,7 +142,8 @@ def test_the_lines_that_are_shown_are_enough_to_listen_beyond_loopback(tmp_path:
     with (tmp_path / "all.toml").open("a") as stream:
         stream.write("\n".join(lines[2:]) + "\n")
     checked = camgate("check", "all.toml", directory=tmp_path)
-    assert (checked.code, checked.err) == (0, "")
+    assert checked.code == 0
+    assert re.fullmatch(r"warning: server\.listen: 0\.0\.0\.0:0 is plain HTTP: .*\n", checked.err)
     assert "admin (admin)" in checked.out
 
 
@@ -173,6 +175,13 @@ def camera_rows(shown: str) -> list[list[str]]:
     """The cells of the cameras that `camgate check` lists, empty ones left out."""
     below = shown[shown.index("─") :].splitlines()[1:]
     return [re.split(r"\s{2,}", line.strip()) for line in below if line.strip()]
+
+
+def test_check_takes_the_file_as_the_other_commands_do(tmp_path: Path, config: Path) -> None:
+    (tmp_path / "house.toml").write_text(CONFIG)
+    assert camgate("check", "--config", "house.toml", directory=tmp_path).out.startswith("house.toml is in order.")
+    both = camgate("check", "camgate.toml", "--config", "house.toml", directory=tmp_path)
+    assert (both.code, both.err) == (2, "camgate check: name one config file\n")
 
 
 def test_check_keeps_an_address_on_one_line_of_a_narrow_terminal(tmp_path: Path, config: Path) -> None:
@@ -597,6 +606,8 @@ def test_token_of_a_user_alone_is_all_that_the_user_may(tmp_path: Path, config: 
         (("--camera=a b",), "--camera is no pattern of cameras"),
         (("--camera=front", "--user=bob"), "auth.users.bob: there is no such user"),
         (("revoke", "a.b.c"), "that is no id of a token"),
+        (("revoke", "0123456789abcde"), "that is no id of a token"),
+        (("revoke", "front"), "that is no id of a token"),
     ],
 )
 def test_token_says_what_is_wrong(tmp_path: Path, config: Path, arguments: tuple[str, ...], words: str) -> None:
@@ -606,6 +617,30 @@ def test_token_says_what_is_wrong(tmp_path: Path, config: Path, arguments: tuple
     assert words in outcome.err
     assert outcome.err.count("\n") == 1
     assert "a.b.c" not in outcome.err
+
+
+def test_token_warns_of_what_it_does_not_allow(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG.replace('["viewer"]', '["gate"]') + '[auth.roles.gate]\nview = ["yard"]\n')
+    arguments = ("--camera=fornt", "--camera=group:out", "--camera=front", "--camera=*", "--user=anna")
+    outcome = camgate("token", *arguments, directory=tmp_path)
+    assert outcome.code == 0
+    assert outcome.err.splitlines()[1:] == [
+        "warning: fornt covers no camera; there are front, yard",
+        "warning: group:out covers no camera; no camera has groups",
+        "warning: anna may not view front, so the token does not allow it either",
+    ]
+
+
+def test_the_words_to_revoke_a_token_name_the_config_that_it_was_made_with(tmp_path: Path, config: Path) -> None:
+    config.write_text(STATEFUL)
+    (tmp_path / "other house.toml").write_text(TOKEN_CONFIG.replace('"state"', '"elsewhere"'))
+    made = camgate("token", "--camera=front", "--config=other house.toml", directory=tmp_path)
+    program, *arguments = shlex.split(made.err.split("ends sooner by: ")[1])
+    assert program == "camgate"
+    revoked = camgate(*arguments, directory=tmp_path)
+    token_id = jwt.decode(made.out.strip(), options={"verify_signature": False})["jti"]
+    assert (revoked.code, revoked.err) == (0, f"camgate: revoked {token_id}\n")
+    assert json.loads((tmp_path / "elsewhere" / "revoked.json").read_text()).keys() == {token_id}
 
 
 def test_token_without_users_is_not_needed(tmp_path: Path, config: Path) -> None:
@@ -628,6 +663,6 @@ def test_a_token_is_revoked_by_its_id_or_by_itself(tmp_path: Path, config: Path)
     config.write_text(TOKEN_CONFIG)
     text = camgate("token", "--camera=front", directory=tmp_path).out
     assert camgate("token", "revoke", "-", directory=tmp_path, stdin=text).code == 0
-    assert camgate("token", "revoke", "0123abcd", directory=tmp_path).code == 0
+    assert camgate("token", "revoke", "0123456789abcdef", directory=tmp_path).code == 0
     token_id = jwt.decode(text.strip(), options={"verify_signature": False})["jti"]
-    assert json.loads((tmp_path / "state" / "revoked.json").read_text()).keys() == {token_id, "0123abcd"}
+    assert json.loads((tmp_path / "state" / "revoked.json").read_text()).keys() == {token_id, "0123456789abcdef"}

@@ -160,6 +160,11 @@ BAD: list[tuple[str, str]] = [
         'the usual one and without a path, or "*" for all',
     ),
     (
+        '[server]\nframe_ancestors = ["self"]\n' + CAMERA,
+        "camgate.toml:2: server.frame_ancestors[0]: means a host of that name; write \"'self'\", \"'none'\", "
+        '"*", or "https://example.org", with both kinds of quotes',
+    ),
+    (
         "[server]\nframe_ancestors = [\"'self'; script-src *\"]\n" + CAMERA,
         "camgate.toml:2: server.frame_ancestors[0]: is nobody who could embed a page; write \"'self'\", \"'none'\", "
         '"*", or "https://example.org"',
@@ -296,6 +301,16 @@ BAD: list[tuple[str, str]] = [
         "[server]\nlisten = 127.0.0.1:8107\n",
         "camgate.toml:2: is not TOML: expected newline or end of document after a statement; write key = value, with "
         "quotes around text",
+    ),
+    (
+        '[cameras.front]\npassword = "hush\\etc"\n',
+        "camgate.toml:2: is not TOML: unescaped '\\' in a string; write \\\\ for \\, or 'single quotes' around the "
+        "text",
+    ),
+    (
+        '[cameras.front door]\nurl = "rtsp://camera/"\n',
+        "camgate.toml:1: is not TOML: expected ']' at the end of a table declaration; write [cameras.NAME], a NAME of "
+        "letters, digits, - and _",
     ),
     (
         "[server]\nlisten = 'x\n",

@@ -21,16 +21,34 @@ def verdicts(listen: str, advertise: tuple[str, ...], local: list[str], auth: Au
     ("listen", "advertise", "local", "expected"),
     [
         ("127.0.0.1:8107", ("auto",), [PRIVATE], [OK, OK, OK]),
-        ("0.0.0.0:8107", ("auto",), [PRIVATE], [OK, OK, WARNING]),
-        ("0.0.0.0:8107", ("auto",), [PRIVATE, PUBLIC], [OK, OK, OK]),
-        ("0.0.0.0:8107", ("auto", "cams.example.org"), [PRIVATE], [OK, OK, OK]),
-        ("0.0.0.0:8107", ("auto",), [], [OK, FAILED, WARNING]),
-        ("0.0.0.0:8107", ("192.168.1.5",), [PUBLIC], [OK, OK, WARNING]),
+        ("0.0.0.0:8107", ("auto",), [PRIVATE], [WARNING, OK, WARNING]),
+        ("0.0.0.0:8107", ("auto",), [PRIVATE, PUBLIC], [WARNING, OK, OK]),
+        ("0.0.0.0:8107", ("auto", "cams.example.org"), [PRIVATE], [WARNING, OK, OK]),
+        ("0.0.0.0:8107", ("auto",), [], [WARNING, FAILED, WARNING]),
+        ("0.0.0.0:8107", ("192.168.1.5",), [PUBLIC], [WARNING, OK, WARNING]),
     ],
     ids=["loopback", "private", "public", "name", "no address", "private only by config"],
 )
 def test_who_can_reach_us(listen: str, advertise: tuple[str, ...], local: list[str], expected: list[Verdict]) -> None:
     assert verdicts(listen, advertise, local, USERS) == expected
+
+
+@pytest.mark.parametrize(
+    "server",
+    [
+        ServerSettings(listen="0.0.0.0:8107", tls_certificate="cert.pem"),
+        ServerSettings(listen="0.0.0.0:8107", trusted_proxies=("10.0.0.1",)),
+    ],
+    ids=["HTTPS", "a proxy"],
+)
+def test_passwords_that_nobody_can_read_on_the_way(server: ServerSettings) -> None:
+    assert look_outside(Settings(cameras={}, server=server, auth=USERS), [PRIVATE])[0].verdict is OK
+
+
+def test_passwords_that_can_be_read_on_the_way() -> None:
+    finding = look_outside(Settings(cameras={}, server=ServerSettings(listen="0.0.0.0:8107"), auth=USERS), [])[0]
+    assert finding.what.startswith("0.0.0.0:8107 is plain HTTP")
+    assert "tls_certificate" in finding.to_do
 
 
 def test_a_listener_that_asks_nobody() -> None:
