@@ -157,9 +157,12 @@ def count_tests(report: Path) -> Result:
 
 def run_command(command: Sequence[str], log: int, deadline: float) -> int:
     """Run one command in the checkout, show and log what it prints, kill it and its children at the deadline."""
+    # Where nothing may be kept, each worker of pytest and each camgate that a test starts compiles every module anew.
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     process = subprocess.Popen(
         command,
         cwd=ROOT,
+        env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

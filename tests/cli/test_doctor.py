@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 from camgate.cli.main import app
 from tests.fakes.accounts import CHEAP
 from tests.fakes.command import camgate, running_camgate
+from tests.fakes.ports import free_port
 
 CONFIG = """
 [server]
@@ -23,14 +24,6 @@ port = {media}
 [cameras.front-door]
 url = "rtsp://viewer:hush-hush@127.0.0.1:9/live"
 """
-
-
-def ports() -> tuple[int, int]:
-    """Two ports that nobody has at this moment: for HTTP, and for media by UDP and TCP."""
-    with socket.create_server(("127.0.0.1", 0)) as http, socket.create_server(("0.0.0.0", 0)) as media:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-            udp.bind(media.getsockname())
-        return http.getsockname()[1], media.getsockname()[1]
 
 
 def examined(directory: Path, *arguments: str, **environ: str) -> tuple[int, dict[str, list[dict[str, Any]]]]:
@@ -49,7 +42,7 @@ async def beside(directory: Path, *arguments: str) -> tuple[int, dict[str, list[
 
 
 def test_without_a_running_camgate(tmp_path: Path) -> None:
-    http, media = ports()
+    http, media = free_port(), free_port()
     (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media))
     outcome = camgate("doctor", directory=tmp_path, COLUMNS="100")
     assert outcome.code == 1
@@ -80,7 +73,7 @@ def test_no_config_at_all_is_looked_at_with_the_defaults(tmp_path: Path) -> None
 
 
 def test_another_program_on_the_port(tmp_path: Path) -> None:
-    _, media = ports()
+    media = free_port()
     with socket.create_server(("127.0.0.1", 0)) as taken:
         http = taken.getsockname()[1]
         (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media))
@@ -91,7 +84,7 @@ def test_another_program_on_the_port(tmp_path: Path) -> None:
 
 
 async def test_beside_a_running_camgate_it_joins_a_live_camera_as_a_viewer_does(tmp_path: Path) -> None:
-    http, media = ports()
+    http, media = free_port(), free_port()
     (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media))
     options = (f"--listen=127.0.0.1:{http}", f"--webrtc-port={media}")
     async with running_camgate("demo", *options, directory=tmp_path) as command:
@@ -125,7 +118,7 @@ output = "both"
 
 async def test_where_users_sign_in_its_own_user_is_told_all_the_same(tmp_path: Path) -> None:
     """The doctor signs a token with camgate's own key, which only camgate's user can read."""
-    http, media = ports()
+    http, media = free_port(), free_port()
     kept = CHEAP.hash("hush-anna")
     (tmp_path / "camgate.toml").write_text(CONFIG.format(http=http, media=media) + ACCOUNT.format(hash=kept))
     async with running_camgate("run", directory=tmp_path) as command:

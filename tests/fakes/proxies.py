@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from tests.fakes.ports import free_port
 from tests.fakes.tools import HAPROXY, NGINX, require_tool
 
 ETC = Path(__file__).resolve().parents[2] / "etc"
@@ -41,7 +42,7 @@ class ProxyProcess:
         self._folder = folder
         self._upstream = f"127.0.0.1:{upstream_port}"
         self._certificate, self._key = certificate, key
-        self.https_port, self.http_port = _free_ports()
+        self.https_port, self.http_port = free_port(), free_port()
         self._process: subprocess.Popen[bytes] | None = None
 
     def command(self) -> list[str]:
@@ -123,13 +124,6 @@ def _program(name: str) -> str:
     found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
     assert found is not None
     return found
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as other:
-        one.bind(("127.0.0.1", 0))
-        other.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], other.getsockname()[1]
 
 
 def _accepts(port: int) -> bool:
