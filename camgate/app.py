@@ -27,6 +27,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 
 import trio
 
@@ -37,16 +38,18 @@ from camgate.base.place import place
 from camgate.config.address import split_listen
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
-from camgate.config.model import RtspServerSettings, ServerSettings, Settings
+from camgate.config.model import RtspServerSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
-from camgate.config.state import made_state_directory
+from camgate.config.state import made_state_directory, state_directory
 from camgate.engine import Engine
 from camgate.ingest.cameras import Cameras
 from camgate.ingest.intake import open_intake
+from camgate.metrics.page import Metrics
 from camgate.relay.health_watch import watch_health
 from camgate.relay.registry import Registry
 from camgate.reload.reloader import ConfigSource, Parts, Reloader
 from camgate.reload.triggers import reload_on_change, reload_on_hangup
+from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.rates import Rates
 from camgate.serve.http.server import serve_http
 from camgate.serve.listeners import open_listeners
@@ -75,7 +78,7 @@ async def run(
     check_exposure(settings, insecure=insecure)
     stopping = trio.Event()
     async with (
-        _open_http(settings.server) as http,
+        _open_http(settings) as http,
         _open_endpoint(settings) as endpoint,
         _open_rtsp(settings.rtsp_server) as rtsp,
         trio.open_nursery() as nursery,
@@ -100,11 +103,12 @@ class Beginning:
 
 @dataclass(frozen=True, slots=True)
 class HttpSockets:
-    """What the HTTP server listens on. redirect: where it only leads to HTTPS."""
+    """What the HTTP server listens on. redirect: where it only leads to HTTPS. metrics: where it serves Prometheus."""
 
     listeners: list[trio.SocketListener]
     tls: ServerTls | None
     redirect: list[trio.SocketListener]
+    metrics: list[trio.SocketListener]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,16 @@ async def _run_parts(
         cameras = Cameras(registry, intake)
         parts = Parts(cameras=cameras, access=access, engine=engine, rates=rates, guests=guests)
         reloader = Reloader(begin.source, parts, insecure=begin.insecure)
+        metrics = Metrics(
+            registry,
+            endpoint,
+            engine.load,
+            access,
+            guests=guests,
+            tls=sockets.http.tls,
+            directories=_directories(settings),
+            transcoders=lambda: engine.transcoders.running,
+        )
         await nursery.start(endpoint.run)
         nursery.start_soon(access.run)
         nursery.start_soon(engine.load.run)
@@ -177,6 +191,7 @@ async def _run_parts(
             access=access,
             rates=rates,
             control=reloader,
+            machines=ForMachines(metrics, sockets.http.metrics, is_open=settings.metrics.open),
             stopping=stopping,
         )
         async with trio.open_nursery() as http:
@@ -201,21 +216,24 @@ async def _set_deadline(parts: trio.CancelScope, stopping: trio.Event, shutdown_
 
 
 @asynccontextmanager
-async def _open_http(settings: ServerSettings) -> AsyncIterator[HttpSockets]:
-    tls = None
+async def _open_http(wanted: Settings) -> AsyncIterator[HttpSockets]:
+    settings, tls = wanted.server, None
     if settings.tls_certificate:
         with _start_error("server.tls_certificate"):
             tls = ServerTls(settings.tls_certificate, settings.tls_key, protocols=("http/1.1",))
     listeners = await _listen("server.listen", settings.listen)
     with _closing(listeners):
-        redirect = []
-        if settings.redirect_listen:
-            redirect = await _listen("server.redirect_listen", settings.redirect_listen)
+        redirect = await _listen("server.redirect_listen", settings.redirect_listen)
         with _closing(redirect):
-            yield HttpSockets(listeners, tls, redirect)
+            metrics = await _listen("metrics.listen", wanted.metrics.listen)
+            with _closing(metrics):
+                yield HttpSockets(listeners, tls, redirect, metrics)
 
 
 async def _listen(key: str, listen: str) -> list[trio.SocketListener]:
+    """Open listeners, none for an empty address. Raises StartError."""
+    if not listen:
+        return []
     try:
         return await open_listeners(listen)
     except OSError as exc:
@@ -287,6 +305,14 @@ def _rtsp_facts(sockets: Sockets) -> dict[str, str]:
     host, port, *_ = sockets.rtsp.listeners[0].socket.getsockname()
     scheme = "rtsps" if sockets.rtsp.tls else "rtsp"
     return {"rtsp": f"{scheme}://{place(host, port)}/"}
+
+
+def _directories(settings: Settings) -> dict[str, Path]:
+    """Return where camgate keeps something, by what."""
+    directories = {"state": state_directory(settings.server, os.environ)}
+    if settings.logging.output != "console":
+        directories["log"] = settings.logging.directory
+    return directories
 
 
 def _guests(settings: RtspServerSettings) -> Guests:

@@ -164,6 +164,7 @@ class LineHandler(logging.Handler):
         self._sinks = sinks
         self._queue: queue.Queue[LogLine | None] = queue.Queue(MAX_QUEUED_LINES)
         self._dropped_lines = 0
+        self.dropped_in_all = 0
         self._repeats = Repeats()
         self._thread = threading.Thread(target=self._write_until_closed, name="camgate-log", daemon=True)
         self._thread.start()
@@ -177,6 +178,7 @@ class LineHandler(logging.Handler):
             self._queue.put_nowait(line)
         except queue.Full:
             self._dropped_lines += 1
+            self.dropped_in_all += 1
 
     def close(self) -> None:
         """Write what is queued and folded, as far as it goes within the deadline."""
@@ -215,6 +217,11 @@ class LineHandler(logging.Handler):
         for line in lines:
             for sink in self._sinks:
                 sink.write(line)
+
+
+def dropped_lines() -> int:
+    """Return how many lines were dropped since logging was set up, as writing was too slow."""
+    return sum(each.dropped_in_all for each in logging.getLogger().handlers if isinstance(each, LineHandler))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ AT_RUN_TIME: Mapping[str, frozenset[str]] = {
     "rtsp_server": frozenset({"max_clients", "max_clients_per_address", "users"}),
     "auth": frozenset({"users", "roles", "session_days"}),
     "logging": frozenset({"level"}),
+    "metrics": frozenset(),
 }
 """By section: the keys that a running camgate takes. It takes all keys of the sections that are not here."""
 

@@ -18,6 +18,10 @@ ADD_RECORDER = f"""With these two lines in {CONFIG_FILE} the password in a file 
   [rtsp_server.users.recorder]
   password_file = "recorder.password\""""
 
+OPEN_METRICS = f"""If everybody there may know that, say so with these two lines in {CONFIG_FILE}:
+  [metrics]
+  open = true"""
+
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
@@ -30,9 +34,10 @@ class Exposure:
     listen: str
     add_user: str
     remedy: str
+    danger: str = "viewers are not asked for a password"
 
     def __str__(self) -> str:
-        return f"{self.listen} can be reached from other machines, and viewers are not asked for a password"
+        return f"{self.listen} can be reached from other machines, and {self.danger}"
 
     @property
     def way_out(self) -> str:
@@ -45,6 +50,10 @@ def exposures(settings: Settings) -> Iterator[Exposure]:
     listen = settings.server.listen
     if _is_open(listen) and not settings.auth.is_on:
         yield Exposure("server.listen", listen, "add a user ([auth.users.NAME])", ADD_ADMIN)
+    metrics = settings.metrics
+    if metrics.listen and _is_open(metrics.listen) and not settings.auth.is_on and not metrics.open:
+        danger = "shows how all cameras are to everybody there"
+        yield Exposure("metrics.listen", metrics.listen, "write metrics.open = true", OPEN_METRICS, danger)
     rtsp = settings.rtsp_server
     takes_tokens = bool(rtsp.tls_certificate) and settings.auth.is_on
     if rtsp.listen and _is_open(rtsp.listen) and not rtsp.users and not takes_tokens:

@@ -182,6 +182,9 @@ def _check_ports(report: Report, values: Mapping[str, Mapping[str, Any]]) -> Non
     if port and port == http_port:
         key = ("webrtc", "port") if "port" in values.get("webrtc", {}) else ("server", "listen")
         report.add(key, f"port {port} would be used by HTTP and by WebRTC; give each a port of its own")
+    metrics = values.get("metrics", {}).get("listen")
+    if metrics and split_listen(metrics)[1] in {http_port, port} - {0}:
+        report.add(("metrics", "listen"), "names a port that is used already; the usual one is 9090")
     rtsp = values.get("rtsp_server", {})
     rtsp_port = split_listen(rtsp["listen"])[1] if rtsp.get("listen") else 0
     if not rtsp_port:

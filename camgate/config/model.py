@@ -93,6 +93,16 @@ class WebRtcSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MetricsSettings:
+    """`/metrics` for Prometheus on a listener of its own; on `server.listen` it is always there."""
+
+    listen: str = ""
+    """`ADDRESS:PORT`, `[IPV6]:PORT` or `localhost:PORT`; plain HTTP. Empty: no listener of its own."""
+    open: bool = False
+    """Whether this listener asks nobody who they are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RtspServerSettings:
     """The RTSP listener: every camera at `rtsp://HOST:PORT/NAME`."""
 
@@ -344,3 +354,4 @@ class Settings:
     health: HealthSettings = HealthSettings()
     logging: LoggingSettings = LoggingSettings()
     reload: ReloadSettings = ReloadSettings()
+    metrics: MetricsSettings = MetricsSettings()

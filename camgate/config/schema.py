@@ -43,6 +43,7 @@ from camgate.config.model import (
     HealthSettings,
     LimitSettings,
     LoggingSettings,
+    MetricsSettings,
     ReloadSettings,
     RtspServerSettings,
     ServerSettings,
@@ -159,6 +160,7 @@ SECTIONS: Mapping[str, Section] = {
         },
     ),
     "reload": Section(ReloadSettings, {"watch": yes_or_no}),
+    "metrics": Section(MetricsSettings, {"listen": listen_address_or_none, "open": yes_or_no}),
 }
 
 USER_KEYS: Mapping[str, Check[Any]] = {

@@ -41,6 +41,7 @@ def ports_of(settings: Settings) -> list[Port]:
     found = [
         _listener(HTTP, "server.listen", server.listen),
         _listener("Redirect port", "server.redirect_listen", server.redirect_listen),
+        _listener("Metrics port", "metrics.listen", settings.metrics.listen),
         *media,
         _listener("RTSP port", "rtsp_server.listen", rtsp.listen),
     ]

@@ -91,7 +91,8 @@ class ServerTls:
         self._protocols = protocols
         self._stamp = self._look()
         self.context = load_context(certificate, key, protocols=protocols)
-        _warn_of_dates(certificate)
+        self.expires_at = _look_at_dates(certificate)
+        """In Unix seconds; None where the certificate cannot be read."""
 
     async def watch(self) -> None:
         """Take the files anew when they have changed, until cancelled."""
@@ -112,27 +113,28 @@ class ServerTls:
             log.error("the certificate has changed and cannot be used; the old one is kept", reason=str(error))
         else:
             log.info("the certificate has changed and is used from now on", certificate=certificate)
-            _warn_of_dates(certificate)
+            self.expires_at = _look_at_dates(certificate)
 
     def _look(self) -> tuple[object, ...]:
         return tuple(_stamp_of(Path(file)) for file in self._files if file)
 
 
-def _warn_of_dates(certificate: str) -> None:
-    """Say so where browsers will refuse a certificate that we can serve."""
+def _look_at_dates(certificate: str) -> float | None:
+    """Return when a certificate expires, in Unix seconds; say so where browsers will refuse it already."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of odd serial numbers and the like
             first = x509.load_pem_x509_certificates(Path(certificate).read_bytes())[0]
             begins, ends = first.not_valid_before_utc, first.not_valid_after_utc
     except (OSError, ValueError):
-        return  # OpenSSL has read it, which is what counts
+        return None  # OpenSSL has read it, which is what counts
     now = datetime.now(UTC)
     if now >= ends:
         log.warning("the certificate has expired; renew it", certificate=certificate, ended=f"{ends:%Y-%m-%d}")
     elif now < begins:
         sentence = "the certificate does not hold yet; set this machine's clock, or wait"
         log.warning(sentence, certificate=certificate, begins=f"{begins:%Y-%m-%d}")
+    return ends.timestamp()
 
 
 def _stamp_of(file: Path) -> tuple[int, int, int] | None:

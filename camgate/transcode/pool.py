@@ -114,6 +114,11 @@ class TranscoderPool:
         if self._is_running(transcoder):
             del self._running[transcoder.source, transcoder.target]
 
+    @property
+    def running(self) -> int:
+        """How many processes make another codec now."""
+        return len(self._running)
+
     def statistics(self, source: Stream) -> list[TranscoderStatistics]:
         """Take a snapshot of what is made of a camera's stream now."""
         return [each.statistics() for each in self._running.values() if each.source is source]

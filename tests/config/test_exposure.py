@@ -7,7 +7,14 @@ import pytest
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure, exposures
-from camgate.config.model import AuthSettings, RtspServerSettings, ServerSettings, Settings, UserSettings
+from camgate.config.model import (
+    AuthSettings,
+    MetricsSettings,
+    RtspServerSettings,
+    ServerSettings,
+    Settings,
+    UserSettings,
+)
 from camgate.wire.rtsp.auth import Ha1s
 from camgate.wire.rtsp.server_login import hash_password
 
@@ -119,3 +126,25 @@ def test_a_proxy_without_users_is_warned_of(caplog: pytest.LogCaptureFixture) ->
     anna = UserSettings(name="anna", password_hash="$argon2id$", roles=("viewer",))
     check_exposure(replace(behind, auth=AuthSettings(users={"anna": anna})), insecure=False)
     assert caplog.records == []
+
+
+@pytest.mark.parametrize(
+    ("metrics", "has_users", "is_exposed"),
+    [
+        (MetricsSettings(), False, False),
+        (MetricsSettings(listen="127.0.0.1:9090"), False, False),
+        (MetricsSettings(listen="0.0.0.0:9090"), False, True),
+        (MetricsSettings(listen="0.0.0.0:9090"), True, False),
+        (MetricsSettings(listen="0.0.0.0:9090", open=True), False, False),
+    ],
+)
+def test_metrics_are_open_to_a_network_only_where_that_is_said(
+    metrics: MetricsSettings, has_users: bool, is_exposed: bool
+) -> None:
+    user = UserSettings(name="anna", password_hash="", roles=("admin",))
+    auth = AuthSettings(users={"anna": user}) if has_users else AuthSettings()
+    found = list(exposures(Settings(cameras={}, auth=auth, metrics=metrics)))
+    assert [each.key for each in found] == ["metrics.listen"] * is_exposed
+    for each in found:
+        assert "password" not in str(each)
+        assert "open = true" in each.remedy

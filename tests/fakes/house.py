@@ -9,8 +9,10 @@ import trio
 from camgate.auth.access import Access
 from camgate.config.model import CameraSettings, LimitSettings, Settings, WebRtcSettings
 from camgate.engine import Engine
+from camgate.metrics.page import Metrics
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
+from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.server import NO_LIMITS
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.wire.codec.frame import Frame
@@ -27,13 +29,20 @@ GOP = 25
 class House:
     """The server's parts, its camera `front`, and who visits that."""
 
-    def __init__(self, source: Source, endpoint: Endpoint, http: Server) -> None:
+    def __init__(self, source: Source, endpoint: Endpoint, http: Server, registry: Registry, metrics: Metrics) -> None:
         self.source = source
+        self.metrics = metrics
+        self._registry = registry
         self.endpoint = endpoint
         self.http = http
         self.visitors = Visitors(f"http://{HOST}:{http.port}/whep/front")
         self.number = 0
         """Of the next frame."""
+
+    def add_cameras(self, count: int) -> None:
+        """Add cameras that are away."""
+        for number in range(count):
+            self._registry.add(Source(f"other{number}"))
 
     def film(self, frames: int, size: int = 2_000) -> None:
         """Film so many frames of so many bytes now; every 25th is a key frame, ten times as large."""
@@ -62,5 +71,7 @@ async def open_house(
     )
     async with running_endpoint(tcp=tcp) as endpoint:
         engine = Engine(settings, registry, endpoint)
-        async with running_server(engine, web, access=access, limits=limits) as http:
-            yield House(source, endpoint, http)
+        metrics = Metrics(registry, endpoint, engine.load, access or Access())
+        machines = ForMachines(metrics)
+        async with running_server(engine, web, access=access, limits=limits, machines=machines) as http:
+            yield House(source, endpoint, http, registry, metrics)

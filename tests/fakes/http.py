@@ -19,6 +19,7 @@ from camgate.serve.http.application import build_application
 from camgate.serve.http.control import Control, NoControl
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.pages import WebFiles
 from camgate.serve.http.rates import Rates
 from camgate.serve.http.server import NO_LIMITS, serve_http
@@ -168,6 +169,7 @@ async def running_server(
     redirect: Sequence[trio.SocketListener] = (),
     limits: LimitSettings = NO_LIMITS,
     control: Control | None = None,
+    machines: ForMachines | None = None,
 ) -> AsyncIterator[Server]:
     """Serve `engine` on a free loopback port; stopped in order at the end."""
     stopping = trio.Event()
@@ -185,6 +187,7 @@ async def running_server(
                 access=access,
                 rates=Rates(limits),
                 control=control,
+                machines=machines,
                 web=web,
                 task_status=task_status,
             )

@@ -97,7 +97,8 @@ FIREFOX = Tool("firefox-esr", lambda: shutil.which("firefox-esr") is not None, (
 NGINX = Tool("nginx", lambda: _command("nginx") is not None, ("nginx-light",))
 HAPROXY = Tool("haproxy", lambda: _command("haproxy") is not None, ("haproxy",))
 COTURN = Tool("turnserver", lambda: _command("turnserver") is not None, ("coturn",))
-TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN)
+PROMTOOL = Tool("promtool", lambda: shutil.which("promtool") is not None, ("prometheus",))
+TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN, PROMTOOL)
 
 
 def require_tool(tool: Tool) -> None:

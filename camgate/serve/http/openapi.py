@@ -129,6 +129,12 @@ def _api_paths() -> dict[str, Any]:
             )
         },
         "/readyz": {"get": _operation("May viewers be sent here", {"200": _json("They may", status)})},
+        "/metrics": {
+            "get": _operation(
+                "Figures for Prometheus, in its text format or as OpenMetrics",
+                {"200": {"description": "All of them", "content": {"text/plain": {"schema": {"type": "string"}}}}},
+            )
+        },
         "/api/v1/cameras": {
             "get": _operation("List the cameras", {"200": _json("All cameras", {"type": "array", "items": camera})})
         },

@@ -26,6 +26,7 @@ from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
 from camgate.serve.http.handshake import Handshakes
+from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
 from camgate.serve.http.permissions import Permissions
@@ -59,6 +60,7 @@ async def serve_http(
     access: Access | None = None,
     rates: Rates | None = None,
     control: Control | None = None,
+    machines: ForMachines | None = None,
     web: Path | None = None,
     task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -66,7 +68,8 @@ async def serve_http(
 
     Started with the addresses that are listened on. `tls` makes them HTTPS, and `redirect` is where plain HTTP is led
     there. `access` lets everybody in where it is absent. `rates` bounds what one address may ask for. `control` changes
-    what camgate does; nobody does where it is absent. `web` is where the pages are, if not where they are installed.
+    what camgate does; nobody does where it is absent. `machines` knows the figures, and where else they are shown.
+    `web` is where the pages are, if not where they are installed.
     """
     rules = AccessRules(
         cors_origins=settings.cors_origins,
@@ -79,7 +82,9 @@ async def serve_http(
     rates = Rates(NO_LIMITS) if rates is None else rates
     control = NoControl() if control is None else control
     files = WebFiles(web or web_directory())
-    app = build_application(engine, settings, rules, feed, files, access, rates, control, stopping)
+    machines = ForMachines() if machines is None else machines
+    metrics = machines.metrics
+    app = build_application(engine, settings, rules, feed, files, access, rates, control, stopping, metrics)
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
     gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
@@ -97,6 +102,10 @@ async def serve_http(
             if redirect:
                 leading = Connections(Redirect(rules, addresses(listeners)[0][1]), SPARE_CONNECTIONS)
                 servers.start_soon(partial(leading.serve, redirect, stopping, grace_s=grace_s))
+            if machines.listeners:
+                served = machines.application(app, Permissions(app), settings, access, rates)
+                scraping = Connections(served, SPARE_CONNECTIONS, rates=rates)
+                servers.start_soon(partial(scraping.serve, machines.listeners, stopping, grace_s=grace_s))
             servers.start_soon(partial(connections.serve, listeners, stopping, grace_s=grace_s))
         nursery.cancel_scope.cancel()
 

@@ -27,6 +27,7 @@ from camgate.serve.webrtc.path import OfferCredit
 from camgate.serve.webrtc.peer import IceCredentials, Peer, PeerStatistics, Sound
 from camgate.serve.webrtc.public_address import StunQuestions
 from camgate.serve.webrtc.sender import Sender, SenderStatistics
+from camgate.serve.webrtc.tally import Tally
 from camgate.serve.webrtc.tcp import TcpSide
 from camgate.serve.webrtc.turns import Turns
 from camgate.wire.codec.format import VideoFormat
@@ -84,6 +85,7 @@ class Endpoint:
         self.port = 0
         self.sending = SendingMeter()
         self.failures = Failures()
+        self.tally = Tally()
         self.questions = StunQuestions(self._send_to)
         self._certificate = Certificate()
         self.turns = Turns()
@@ -244,6 +246,7 @@ class Endpoint:
     def _forget(self, peer: Peer) -> None:
         self._cut_off += peer.was_cut_off
         self._note_failure(peer)
+        self.tally.say_goodbye(peer)
         del self._by_session[peer.session_id]
         for ufrag in peer.ufrags():
             self._by_ufrag.pop(ufrag, None)

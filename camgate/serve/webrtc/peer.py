@@ -118,6 +118,7 @@ class Peer:
     mid, addresses: what the answer said of its first section and of candidates, repeated when ICE restarts.
     misfit: says why a format of the stream is not what the answer promised; None where it is.
     on_gone: called once, when the session has ended.
+    tallied: how many of its milestones have been counted.
     paths: the ways on which it has checked, the most recently heard one last. Each has an answer's source address of
     its own: a viewer takes an answer only from where it sent the check (RFC 8445 section 7.2.5.2.1).
     """
@@ -162,6 +163,8 @@ class Peer:
         self._turns = turns
         self._tie_breaker = secrets.randbits(64)
         self._since_s = self._heard_s = trio.current_time()
+        self._connected_s: float | None = None
+        self.tallied = 0
         self._allowance = Allowance()
         self._said_dropping = False
         self._gave_up = self._was_refused = False
@@ -195,6 +198,7 @@ class Peer:
         self._srtp_profile = keys.profile
         self.viewer = Viewer(keys, self._path.route, self._profile, self._sender.ssrc)
         self._move(PeerState.CONNECTED)
+        self._connected_s = trio.current_time()
         log.info("viewer connected", camera=self.camera, session=self.label, address=self.address, srtp=keys.profile)
         self._sender.add(self.viewer)
         if self._sound is not None:
@@ -245,6 +249,16 @@ class Peer:
     def age_s(self) -> float:
         """How long ago its offer was answered."""
         return trio.current_time() - self._since_s
+
+    @property
+    def codec(self) -> str:
+        """What it is sent, such as `H264`."""
+        return self._sender.codec
+
+    def milestones_s(self) -> list[float]:
+        """Return when it has reached what, in seconds from its offer: connected, and its first frame on its way."""
+        first_frame_s = None if self.viewer is None else self.viewer.first_frame_s
+        return [at_s - self._since_s for at_s in (self._connected_s, first_frame_s) if at_s is not None]
 
     @property
     def failure(self) -> Failure | None:

@@ -309,6 +309,11 @@ class Sender:
     def _bytes_per_s(self) -> float:
         return self.stream.bitrate_bps(trio.current_time()) / 8
 
+    @property
+    def codec(self) -> str:
+        """What is sent, such as `H264`."""
+        return self._codec
+
     def statistics(self) -> SenderStatistics:
         """Take a snapshot."""
         queue = self._subscription

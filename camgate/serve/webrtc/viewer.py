@@ -82,6 +82,7 @@ class Viewer:
         "burst_planned",
         "bursting",
         "closed",
+        "first_frame_s",
         "frames_dropped",
         "frames_sent",
         "jitter_s",
@@ -131,6 +132,7 @@ class Viewer:
         self.last_timestamp = 0
         self.packets_sent = self.octets_sent = self.frames_sent = self.frames_dropped = 0
         self.packets_retransmitted = self.nacks_received = self.key_frame_requests = 0
+        self.first_frame_s: float | None = None
         self.next_report_s = 0.0
         self.loss_fraction = 0.0
         self.jitter_s = 0.0
@@ -158,6 +160,8 @@ class Viewer:
         buffer.renumber(self.numbers.offset)
         self.last_index = frame.end_index + self.numbers.offset - 1
         self.last_timestamp = frame.timestamp
+        if not self.frames_sent:
+            self.first_frame_s = trio.current_time()
         self.frames_sent += 1
         if self._aead is None:
             return self._encrypt_cm(buffer)

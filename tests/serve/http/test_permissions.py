@@ -76,6 +76,7 @@ EXPECTED = {
     "GET /share": EVERYBODY,
     "POST /share": EVERYBODY,
     "GET /api/v1/server": CONTROLS_ALL,
+    "GET /metrics": CONTROLS_ALL,
     "GET /api/v1/rtsp/clients": CONTROLS_ALL,
     "POST /api/v1/reload": ADMINS,
     "GET /ws": EVERYBODY,
