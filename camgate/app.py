@@ -24,7 +24,7 @@ RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
 import os
 import ssl
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,9 +36,11 @@ from camgate.auth.keys import KeyUnusable
 from camgate.base.log import get_logger
 from camgate.base.place import place
 from camgate.config.address import split_listen
+from camgate.config.control import KEY as CONTROL_KEY
+from camgate.config.control import control_socket
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
-from camgate.config.model import RtspServerSettings, Settings
+from camgate.config.model import AUTO, RtspServerSettings, ServerSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory, state_directory
 from camgate.engine import Engine
@@ -49,6 +51,7 @@ from camgate.relay.health_watch import watch_health
 from camgate.relay.registry import Registry
 from camgate.reload.reloader import ConfigSource, Parts, Reloader
 from camgate.reload.triggers import reload_on_change, reload_on_hangup
+from camgate.serve.control_socket import open_control_socket
 from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.rates import Rates
 from camgate.serve.http.server import serve_http
@@ -81,6 +84,7 @@ async def run(
         _open_http(settings) as http,
         _open_endpoint(settings) as endpoint,
         _open_rtsp(settings.rtsp_server) as rtsp,
+        _open_control(settings.server, is_wanted=source is not None) as control,
         trio.open_nursery() as nursery,
     ):
         nursery.start_soon(_set_when_cancelled, stopping)
@@ -88,7 +92,7 @@ async def run(
         with trio.CancelScope(shield=True) as parts:
             nursery.start_soon(_set_deadline, parts, stopping, settings.server.shutdown_deadline_s)
             begin = Beginning(settings, source, insecure=insecure)
-            await _run_parts(begin, Sockets(http, endpoint, rtsp), stopping, task_status)
+            await _run_parts(begin, Sockets(http, endpoint, rtsp, control), stopping, task_status)
         nursery.cancel_scope.cancel()
 
 
@@ -128,6 +132,8 @@ class Sockets:
     endpoint: Endpoint
     rtsp: RtspSockets | None
     """None where there is no RTSP server."""
+    control: trio.SocketListener | None
+    """None where there is no control socket."""
 
 
 async def _run_parts(
@@ -192,6 +198,7 @@ async def _run_parts(
             rates=rates,
             control=reloader,
             machines=ForMachines(metrics, sockets.http.metrics, is_open=settings.metrics.open),
+            control_socket=sockets.control,
             stopping=stopping,
         )
         async with trio.open_nursery() as http:
@@ -247,6 +254,25 @@ def _closing(listeners: list[trio.SocketListener]) -> Iterator[None]:
     finally:
         for listener in listeners:
             listener.socket.close()
+
+
+@asynccontextmanager
+async def _open_control(settings: ServerSettings, *, is_wanted: bool) -> AsyncIterator[trio.SocketListener | None]:
+    path = control_socket(settings, os.environ) if is_wanted else None
+    with ExitStack() as stack:
+        yield None if path is None else _listen_at(path, settings, stack)
+
+
+def _listen_at(path: Path, settings: ServerSettings, stack: ExitStack) -> trio.SocketListener | None:
+    """Open the control socket, which `stack` closes; do without where that fails and nobody has asked for it."""
+    try:
+        return stack.enter_context(open_control_socket(path))
+    except OSError as exc:
+        sentence = f"cannot listen at the control socket {path}: {exc.strerror or exc}"
+        if settings.unix_socket != AUTO:
+            raise StartError(CONTROL_KEY, f'{sentence}; choose another path, or "" for none') from exc
+        log.warning(f"{sentence}; going on without it")
+        return None
 
 
 @asynccontextmanager

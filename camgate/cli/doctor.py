@@ -11,6 +11,7 @@ import typer
 from rich.console import Console
 
 from camgate.base.secrets import register_secret
+from camgate.cli.api import TOKEN_VARIABLE
 from camgate.cli.check import warnings_of
 from camgate.cli.exits import BAD_CONFIG, CONFIG_HELP, FAILED, exit_codes
 from camgate.config.errors import ConfigError, Problem
@@ -27,7 +28,6 @@ from camgate.doctor.report import conclusion, table_of
 from camgate.doctor.versions import versions
 
 LEAST_WIDTH = 80
-TOKEN_VARIABLE = "CAMGATE_TOKEN"
 
 
 def doctor(

@@ -12,7 +12,7 @@ from camgate.config.cameras import CameraReader
 from camgate.config.checks import section
 from camgate.config.errors import ConfigError, Problem, StartError, key_in_words
 from camgate.config.lines import KeyLines
-from camgate.config.model import STUN, Settings
+from camgate.config.model import AUTO, STUN, Settings
 from camgate.config.report import Report, unknown_key
 from camgate.config.schema import CAMERAS, SECTIONS
 from camgate.config.turn import TurnReader
@@ -66,6 +66,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
         _complete_tls(report, name, values.get(name, {}), directory)
     if "state_directory" in (server := values.get("server", {})):
         server["state_directory"] = directory / server["state_directory"]
+    if server.get("unix_socket") not in (None, "", AUTO):
+        server["unix_socket"] = str(directory / server["unix_socket"])
     webrtc = values.get("webrtc", {})
     if "turn" in webrtc:
         webrtc["turn"] = TurnReader(report, directory, environ).read_all(webrtc["turn"])

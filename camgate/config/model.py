@@ -54,6 +54,9 @@ class ServerSettings:
     """Origins whose pages may use WHEP and the API, such as `https://example.org`; `*` for all."""
     frame_ancestors: tuple[str, ...] = ("'self'",)
     """Whose pages may embed `/embed/NAME`: sources of the CSP directive frame-ancestors."""
+    unix_socket: str = AUTO
+    """Path of the control socket, over which its owner and its group need no password; `auto` for the usual place
+    (`config.control`). Empty: none."""
     state_directory: Path | None = None
     """Where keys and what must survive a restart are kept; None for the system's usual place (`config.state`)."""
     shutdown_deadline_s: float = 3.0

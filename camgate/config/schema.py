@@ -77,6 +77,7 @@ SECTIONS: Mapping[str, Section] = {
             "trusted_proxies": list_of(network, example='["127.0.0.1", "10.0.0.0/8"]'),
             "cors_origins": list_of(origin, example='["https://example.org"]'),
             "frame_ancestors": list_of(frame_ancestor, example="""["'self'"]""", least=1),
+            "unix_socket": text_or_none,
             "state_directory": directory,
             "shutdown_deadline_s": seconds(0.1, 60),
         },

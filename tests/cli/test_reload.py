@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.fakes.command import DEADLINE_S, environment, running_camgate
+from tests.fakes.accounts import CHEAP
+from tests.fakes.command import DEADLINE_S, Outcome, camgate_process, environment, running_camgate
 
 CONFIG = """
 [server]
@@ -117,3 +118,55 @@ os.setsid()
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
+
+
+ALICE = f"""[auth.users.alice]
+password_hash = "{CHEAP.hash("ecila")}"
+roles = ["admin"]
+"""
+
+
+async def command(*arguments: str, directory: Path, **environ: str) -> Outcome:
+    environ = {"RUNTIME_DIRECTORY": str(directory), **environ}
+    return await trio.to_thread.run_sync(lambda: camgate_process(*arguments, directory=directory, **environ))
+
+
+async def test_the_command_reloads_over_the_control_socket_without_a_password(file: Path) -> None:
+    directory = file.parent
+    outcome = await command("reload", directory=directory)
+    assert outcome.code == 1
+    assert "no camgate runs here" in outcome.err
+    state = CONFIG.replace("[server]", '[server]\nstate_directory = "state"')
+    write(file, state + FRONT + ALICE)
+    async with running_camgate("run", directory=directory) as running:
+        await running.wait_line("camgate has started")
+        assert (await command("reload", directory=directory)).out == "nothing has changed\n"
+        write(file, state.replace("port = 0", "port = 9999") + FRONT.replace("hush-hush", "other") + YARD + ALICE)
+        outcome = await command("reload", directory=directory)
+        assert outcome.out.splitlines() == [
+            "added: yard",
+            "front has changed: password, and is connected to anew",
+            "changes at the next start: webrtc.port",
+        ]
+        assert "by=root" in await running.wait_line("added=yard") or os.geteuid() != 0
+        write(file, state + FRONT.replace("url", "ulr") + ALICE)
+        outcome = await command("reload", directory=directory)
+        assert (outcome.code, outcome.out) == (2, "")
+        assert f"{file.name}:8: cameras.front.ulr" in outcome.err
+        assert "hush-hush" not in outcome.err
+        running.process.send_signal(signal.SIGTERM)
+        assert await running.wait_end() == 0
+    assert not (directory / "camgate.sock").exists()
+
+
+async def test_the_command_reloads_elsewhere_with_a_token(file: Path) -> None:
+    directory = file.parent
+    write(file, CONFIG.replace("[server]", '[server]\nunix_socket = ""\nstate_directory = "state"') + FRONT + ALICE)
+    async with running_camgate("run", directory=directory) as running:
+        url = (await running.wait_line(" ready ")).partition("url=")[2].split()[0]
+        made = await command("token", "--user=alice", directory=directory)
+        outcome = await command("reload", "--url", url, directory=directory, CAMGATE_TOKEN=made.out.strip())
+        assert (outcome.code, outcome.out) == (0, "nothing has changed\n")
+        refused = await command("reload", "--url", url, directory=directory)
+        assert refused.code == 1
+        assert refused.err.count("\n") == 1

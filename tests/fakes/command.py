@@ -155,7 +155,7 @@ async def running_camgate(
         process = await trio.lowlevel.open_process(
             [sys.executable, *program, *map(str, arguments)],
             cwd=directory,
-            env=environment(**environ),
+            env=environment(**{"RUNTIME_DIRECTORY": str(directory), **environ}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,

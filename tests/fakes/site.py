@@ -111,7 +111,7 @@ class Site:
 
 
 def write_config(file: Path, filming: FilmingCameras, cameras: str, more: str = "") -> None:
-    listen = f'[server]\nlisten = "{HOST}:0"\nstate_directory = "{file.parent}/state"\n'
+    listen = f'[server]\nlisten = "{HOST}:0"\nstate_directory = "{file.parent}/state"\nunix_socket = "c"\n'
     listen += f'[webrtc]\nport = 0\nadvertise = ["{HOST}"]\n[limits]\nmax_load = 2\nmax_lag_s = 60\nmax_delay_s = 60\n'
     new = file.with_suffix(".new")
     new.write_text(listen + more + cameras.replace("{url}", filming.url("")))

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 import trio
 import trio.lowlevel
 
@@ -240,3 +241,16 @@ async def test_a_reload_in_the_middle_of_joins(tmp_path: Path) -> None:
         assert not [words for words in outcomes if "500" in words]
         await site.wait_live("one", "two")
         await site.visitors("one").visit()
+
+
+async def test_over_the_control_socket_nobody_is_asked_for_a_password(tmp_path: Path) -> None:
+    async with running_site(tmp_path, ONE, ADMIN) as site:
+        assert (await site.api.get("/api/v1/cameras")).status_code == 401
+        transport = httpx.AsyncHTTPTransport(uds=str(tmp_path / "c"))
+        # A name that was pointed here, a page that asks, a proxy's word: nothing of that counts on this road.
+        headers = {"Host": "elsewhere.example", "Origin": "https://elsewhere.example", "X-Forwarded-For": "192.0.2.1"}
+        async with httpx.AsyncClient(transport=transport, base_url="http://localhost", headers=headers) as local:
+            session = (await local.get("/api/v1/session")).json()
+            assert (session["way"], session["is_admin"]) == ("local", True)
+            assert (await local.post("/api/v1/reload")).status_code == 200
+            assert [camera["name"] for camera in (await local.get("/api/v1/cameras")).json()] == ["one"]

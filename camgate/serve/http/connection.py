@@ -76,6 +76,13 @@ def socket_of(stream: ByteStream) -> trio.socket.SocketType:
     return stream.transport_stream.socket if isinstance(stream, trio.SSLStream) else stream.socket
 
 
+def _ends(socket: trio.socket.SocketType) -> tuple[tuple[str, int] | None, tuple[str, int] | None]:
+    """Return the client's address and ours; None for both over a Unix socket. Raises OSError."""
+    if socket.family == trio.socket.AF_UNIX:
+        return None, None
+    return socket.getpeername()[:2], socket.getsockname()[:2]
+
+
 class Connection:
     """One client's connection; `run` serves it until it ends."""
 
@@ -101,11 +108,11 @@ class Connection:
     async def _serve(self) -> None:
         try:
             socket = socket_of(self._stream)
-            peer, own = socket.getpeername(), socket.getsockname()
+            peer, own = _ends(socket)
         except OSError:  # The client has gone before we looked.
             await trio.aclose_forcefully(self._stream)
             return
-        self._address = place(*peer[:2])
+        self._address = "the control socket" if peer is None else place(*peer)
         async with trio.open_nursery() as nursery:
             self._protocol = HttpProtocol(
                 ASGIWrapper(self._app),
@@ -114,8 +121,8 @@ class Connection:
                 AppTasks(nursery),
                 ConnectionState({}),
                 ssl=isinstance(self._stream, trio.SSLStream),
-                client=peer[:2],
-                server=own[:2],
+                client=peer,
+                server=own,
                 send=self._handle_event,
             )
             try:

@@ -15,7 +15,7 @@ from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
-from camgate.serve.http.identity import IDENTITY, TOKEN_PARAMETER, UNSEEN, Groups, client_address, identify
+from camgate.serve.http.identity import IDENTITY, LOCAL, TOKEN_PARAMETER, UNSEEN, Groups, client_address, identify
 from camgate.serve.http.permissions import NEEDED, Needed, Permissions
 from camgate.serve.http.problem import Problem, kind_of
 from camgate.serve.http.rates import Rates
@@ -40,7 +40,8 @@ class Gate:
         problem = self.refusal(scope)
         if problem is None:
             try:
-                self._rates.take_request(client_address(scope))
+                if LOCAL not in scope:
+                    self._rates.take_request(client_address(scope))
                 await self._guard.admit(scope)
                 refuse_forgery(scope, self._rules)
                 if is_offer(scope):
@@ -61,6 +62,8 @@ class Gate:
             return Problem(status=505, detail="This server speaks HTTP/1.1 only; use that version.")
         if not scope["path"].startswith("/"):
             return Problem(status=400, detail="The request's target is not a path; it must begin with a slash.")
+        if LOCAL in scope:
+            return None  # no browser comes that way, nor a name that was pointed here
         host = header(scope, b"host")
         return self._refuse_host(host) or self._refuse_origin(scope, host)
 

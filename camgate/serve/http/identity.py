@@ -12,7 +12,7 @@ from quart import request, websocket
 
 from camgate.auth.access import TO_LOOK, Access, Credentials, Wanted
 from camgate.auth.errors import LoginRefused, SignedOut
-from camgate.auth.identity import EVERYBODY, Action, Identity
+from camgate.auth.identity import EVERYBODY, Action, Grant, Identity, Way
 
 IDENTITY = "camgate.identity"
 """The key of the ASGI scope."""
@@ -24,6 +24,8 @@ TOKEN_PARAMETER = "token"
 MAX_QUERY_FIELDS = 64
 MAX_LOGIN_CHARS = 1024
 MAX_QUERY_CHARS = 16_384
+LOCAL = "camgate.local"
+"""In the scope of what came over the control socket: who sent it, in words."""
 Groups = Callable[[str], tuple[str, ...]]
 
 
@@ -37,6 +39,8 @@ async def identify(access: Access, scope: Any, wanted: Wanted = TO_LOOK) -> Iden
 
 async def identify_or_nobody(access: Access, scope: Any, wanted: Wanted = TO_LOOK) -> Identity | None:
     """Find out who sent a request; None for nobody in particular. Raises as `Access.identify` does."""
+    if (local := scope.get(LOCAL)) is not None:
+        return Identity(name=local, way=Way.LOCAL, grants=(Grant(Action.ADMIN),))
     if access.is_open:
         # Then a login that is sent along is not meant for us: a proxy asks for it.
         return EVERYBODY

@@ -9,23 +9,26 @@ from collections.abc import Sequence
 from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import trio
 from hypercorn.trio.worker_context import WorkerContext
-from hypercorn.typing import ASGIFramework
+from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable
 
 from camgate.auth.access import Access
 from camgate.base.log import get_logger
 from camgate.base.network import network_of
 from camgate.config.model import LimitSettings, ServerSettings
+from camgate.serve.control_socket import who_connected
 from camgate.serve.http.access import AccessRules
 from camgate.serve.http.application import build_application
-from camgate.serve.http.connection import ByteStream, Connection, hypercorn_config
+from camgate.serve.http.connection import ByteStream, Connection, hypercorn_config, socket_of
 from camgate.serve.http.control import Control, NoControl
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
 from camgate.serve.http.handshake import Handshakes
+from camgate.serve.http.identity import LOCAL
 from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.offers import OfferLane
 from camgate.serve.http.pages import WebFiles, web_directory
@@ -61,6 +64,7 @@ async def serve_http(
     rates: Rates | None = None,
     control: Control | None = None,
     machines: ForMachines | None = None,
+    control_socket: trio.SocketListener | None = None,
     web: Path | None = None,
     task_status: trio.TaskStatus[list[tuple[str, int]]] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -69,7 +73,8 @@ async def serve_http(
     Started with the addresses that are listened on. `tls` makes them HTTPS, and `redirect` is where plain HTTP is led
     there. `access` lets everybody in where it is absent. `rates` bounds what one address may ask for. `control` changes
     what camgate does; nobody does where it is absent. `machines` knows the figures, and where else they are shown.
-    `web` is where the pages are, if not where they are installed.
+    `control_socket` serves whoever may connect there, without a password. `web` is where the pages are, if not where
+    they are installed.
     """
     rules = AccessRules(
         cors_origins=settings.cors_origins,
@@ -88,6 +93,7 @@ async def serve_http(
     guard = Guard(access, Permissions(app), engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
     gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
+    local_gate = gate  # where no proxy stands in front
     proxies = Networks(settings.trusted_proxies)
     if proxies:
         gate = TrustedProxies(gate, proxies)
@@ -106,8 +112,23 @@ async def serve_http(
                 served = machines.application(app, Permissions(app), settings, access, rates)
                 scraping = Connections(served, SPARE_CONNECTIONS, rates=rates)
                 servers.start_soon(partial(scraping.serve, machines.listeners, stopping, grace_s=grace_s))
+            if control_socket is not None:
+                local = Connections(local_gate, SPARE_CONNECTIONS, is_local=True)
+                servers.start_soon(partial(local.serve, [control_socket], stopping, grace_s=grace_s))
             servers.start_soon(partial(connections.serve, listeners, stopping, grace_s=grace_s))
         nursery.cancel_scope.cancel()
+
+
+class Local:
+    """An ASGI application around another: tells it that somebody came over the control socket, and who."""
+
+    def __init__(self, app: ASGIFramework, who: str) -> None:
+        self._app = app
+        self._who = who
+
+    async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+        """Hand a request on."""
+        await self._app(scope | {LOCAL: self._who}, receive, send)
 
 
 class Connections:
@@ -121,8 +142,13 @@ class Connections:
         *,
         rates: Rates | None = None,
         exempt: Networks | None = None,
+        is_local: bool = False,
     ) -> None:
-        """rates: knows how many one address may have; None for any number. exempt: proxies, which speak for many."""
+        """rates: knows how many one address may have; None for any number. exempt: proxies, which speak for many.
+
+        is_local: they come over the control socket.
+        """
+        self._is_local = is_local
         self._rates = rates
         self._exempt = exempt or Networks(())
         self._by_network: Counter[str] = Counter()
@@ -195,7 +221,8 @@ class Connections:
             await self._serve_stream(encrypted)
 
     async def _serve_stream(self, stream: ByteStream) -> None:
-        connection = Connection(self._app, self._config, self._context, stream)
+        app = Local(self._app, who_connected(socket_of(stream))) if self._is_local else self._app
+        connection = Connection(app, self._config, self._context, stream)
         self._open.add(connection)
         try:
             await connection.run()

@@ -1,0 +1,122 @@
+"""Speaking to a camgate that runs: over its control socket, or by its address and a token."""
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from camgate.base.errors import RemoteError
+from camgate.base.secrets import mask, register_secret
+from camgate.cli.exits import BAD_CONFIG, FAILED
+from camgate.config.control import find_control_sockets
+from camgate.config.errors import ConfigError
+from camgate.config.load import find_config_file
+
+TOKEN_VARIABLE = "CAMGATE_TOKEN"
+TIMEOUT_S = 30.0
+
+SocketOption = Annotated[
+    Path | None,
+    typer.Option("--socket", metavar="PATH", help="Control socket  [default: the config's, else the usual place]"),
+]
+UrlOption = Annotated[
+    str | None,
+    typer.Option("--url", metavar="URL", help=f"Instead: a camgate elsewhere; {TOKEN_VARIABLE} is an admin's token."),
+]
+ConfigOption = Annotated[
+    Path | None,
+    typer.Option("--config", "-c", help="Config file of the camgate that runs, for the place of its socket"),
+]
+
+
+class NotThere(RemoteError):
+    """No camgate answers."""
+
+    def __init__(self, sentence: str) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+class Refused(RemoteError):
+    """camgate answered with a problem document."""
+
+    def __init__(self, problem: Mapping[str, Any]) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return str(self.problem.get("detail") or "camgate refused, without a word")
+
+
+class Api:
+    """The API of one camgate."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def ask(self, method: str, path: str, body: object = None) -> Any:
+        """Return what is answered, read from JSON. Raises NotThere, Refused."""
+        import httpx
+
+        try:
+            reply = self._client.request(method, path, **({} if body is None else {"json": body}))
+        except httpx.TransportError as error:
+            raise NotThere(f"camgate does not answer: {error}") from None
+        try:
+            answer = reply.json() if reply.content else None
+        except ValueError:
+            raise NotThere("what answers is no camgate") from None
+        if reply.is_error:
+            raise Refused(answer if isinstance(answer, dict) else {})
+        return answer
+
+
+@contextmanager
+def open_api(socket: Path | None, url: str | None, config: Path | None = None) -> Iterator[Api]:
+    """Speak to the camgate that the options name; a refusal ends the command with a line for each mistake."""
+    import httpx  # takes a tenth of a second, which only those wait for who speak
+
+    try:
+        if url is not None:
+            token = os.environ.get(TOKEN_VARIABLE, "").strip()
+            register_secret(token)
+            headers = {"Authorization": f"Bearer {token}"} if token else {}
+            client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+        else:
+            transport = httpx.HTTPTransport(uds=str(_find(socket, config)))
+            client = httpx.Client(base_url="http://localhost", transport=transport, timeout=TIMEOUT_S, trust_env=False)
+        with client:
+            yield Api(client)
+    except Refused as refused:
+        errors = refused.problem.get("errors") or []
+        for error in errors:
+            typer.echo(mask(_in_words(error)), err=True)
+        if not errors:
+            typer.echo(mask(f"camgate: {refused}"), err=True)
+        raise typer.Exit(BAD_CONFIG if errors else FAILED) from None
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    place = ":".join(str(error[part]) for part in ("file", "line") if error.get(part) is not None)
+    return ": ".join(part for part in (place, error.get("key"), error.get("detail")) if part)
+
+
+def _find(socket: Path | None, config: Path | None) -> Path:
+    if socket is not None:
+        return socket
+    try:
+        file = find_config_file(config)
+    except ConfigError:
+        file = None
+    places = list(dict.fromkeys(find_control_sockets(file, os.environ)))
+    for place in places:
+        if place.is_socket():
+            return place
+    looked = " or ".join(str(place) for place in places)
+    raise NotThere(f"no camgate runs here, or it has no control socket: there is none at {looked}; see --socket, --url")
