@@ -41,6 +41,7 @@ from camgate.config.control import control_socket
 from camgate.config.errors import StartError
 from camgate.config.exposure import check_exposure
 from camgate.config.model import AUTO, RtspServerSettings, ServerSettings, Settings
+from camgate.config.overlay import Saved
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory, state_directory
 from camgate.engine import Engine
@@ -70,10 +71,12 @@ async def run(
     settings: Settings,
     *,
     source: ConfigSource | None = None,
+    saved: Saved | None = None,
     insecure: bool = False,
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run camgate until cancelled. source: where it has the settings from, and will have others from.
+    saved: what of them was changed by the API.
 
     Started with the URL to open, once all listeners are up. Raises StartError for what stands against a start: a port
     in use, a listener beyond loopback without `insecure`.
@@ -91,7 +94,7 @@ async def run(
         # The parts stop in our order, not all at once: cancellation reaches them by `stopping`.
         with trio.CancelScope(shield=True) as parts:
             nursery.start_soon(_set_deadline, parts, stopping, settings.server.shutdown_deadline_s)
-            begin = Beginning(settings, source, insecure=insecure)
+            begin = Beginning(settings, source, saved, insecure)
             await _run_parts(begin, Sockets(http, endpoint, rtsp, control), stopping, task_status)
         nursery.cancel_scope.cancel()
 
@@ -102,6 +105,7 @@ class Beginning:
 
     settings: Settings
     source: ConfigSource | None
+    saved: Saved | None
     insecure: bool
 
 
@@ -149,7 +153,6 @@ async def _run_parts(
     async with open_intake() as intake, trio.open_nursery() as nursery:
         cameras = Cameras(registry, intake)
         parts = Parts(cameras=cameras, access=access, engine=engine, rates=rates, guests=guests)
-        reloader = Reloader(begin.source, parts, insecure=begin.insecure)
         metrics = Metrics(
             registry,
             endpoint,
@@ -160,6 +163,7 @@ async def _run_parts(
             directories=_directories(settings),
             transcoders=lambda: engine.transcoders.running,
         )
+        reloader = Reloader(begin.source, parts, saved=begin.saved, insecure=begin.insecure)
         await nursery.start(endpoint.run)
         nursery.start_soon(access.run)
         nursery.start_soon(engine.load.run)

@@ -5,8 +5,8 @@ import secrets
 from contextlib import suppress
 from pathlib import Path
 
-from camgate.auth.files import write_new
 from camgate.base.errors import LocalError
+from camgate.base.files import write_new
 
 FILE = "auth.key"
 KEY_BYTES = 32

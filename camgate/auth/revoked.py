@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from camgate.auth.files import write_private
+from camgate.base.files import write_private
 from camgate.base.log import get_logger
 
 log = get_logger("auth")

@@ -14,9 +14,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from camgate.auth.files import write_private
 from camgate.auth.identity import Action, Grant, Identity, Way
 from camgate.auth.users import grants_of_user
+from camgate.base.files import write_private
 from camgate.base.log import get_logger
 from camgate.config.model import AuthSettings
 from camgate.relay.errors import ViewerError

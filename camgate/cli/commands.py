@@ -11,7 +11,21 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command as command_of
 
-COMMANDS = ("run", "demo", "check", "reload", "doctor", "init", "discover", "probe", "user", "token", "cert", "bench")
+COMMANDS = (
+    "run",
+    "demo",
+    "check",
+    "reload",
+    "camera",
+    "doctor",
+    "init",
+    "discover",
+    "probe",
+    "user",
+    "token",
+    "cert",
+    "bench",
+)
 """In the order of the help, which is all that loads every one of them."""
 
 SETTINGS: dict[str, Any] = {

@@ -24,12 +24,14 @@ def run(
     """Show the cameras of a config file, until Ctrl-C or SIGTERM."""
     with exit_codes():
         file = find_config_file(config)
-        settings = load(file, os.environ)
-    from camgate import app  # takes most of a second: a mistake in the config is told before
+        # Importing the rest takes most of a second: a mistake in the config is told before.
+        logging = load(file, os.environ, needs_cameras=False).logging
+    from camgate import app
     from camgate.cli.serve import serve
     from camgate.reload.reloader import ConfigSource
 
-    with setup_logging(settings.logging), exit_codes(file):
+    with setup_logging(logging), exit_codes(file):
+        source = ConfigSource.of(file, os.environ)
+        settings, saved = source.begin()
         facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
-        source = ConfigSource(file, lambda: load(file, os.environ))
-        serve(partial(app.run, settings, source=source, insecure=insecure), **facts)
+        serve(partial(app.run, settings, source=source, saved=saved, insecure=insecure), **facts)

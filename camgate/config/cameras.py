@@ -50,11 +50,12 @@ class CameraReader:
     def read_all(self, tables: object) -> dict[str, CameraSettings]:
         """Return the cameras that are in order, by name."""
         named = self._report.attempt((CAMERAS,), _tables, tables) or {}
-        cameras = {name: self._read(name, table) for name, table in named.items()}
+        cameras = {name: self.read(name, table) for name, table in named.items()}
         self._check_alike(list(named))
         return {name: camera for name, camera in cameras.items() if camera}
 
-    def _read(self, name: str, table: object) -> CameraSettings | None:
+    def read(self, name: str, table: object) -> CameraSettings | None:
+        """Return a camera; None where it is not in order."""
         path = (CAMERAS, name)
         if not isinstance(table, dict):
             self._report.attempt(path, section, table, f'[{CAMERAS}.NAME] with url = "rtsp://…" below it')

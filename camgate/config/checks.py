@@ -102,7 +102,8 @@ def number(low: float, high: float, what: str = "a number") -> Check[float]:
             raise Wrong(f"is {kind_of(value)}; write {what} from {low:g} to {high:g}, without quotes")
         assert isinstance(value, int | float)
         if not low <= value <= high:
-            raise Wrong(f"is {value:g}; write {what} from {low:g} to {high:g}")
+            shown = value if isinstance(value, int) else f"{value:g}"  # a large one is no float
+            raise Wrong(f"is {shown}; write {what} from {low:g} to {high:g}")
         return float(value)
 
     return check

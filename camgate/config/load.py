@@ -40,15 +40,15 @@ def find_config_file(given: Path | None) -> Path:
     raise ConfigError((Problem(str(LOCAL_FILE), sentence),))
 
 
-def load(file: Path, environ: Mapping[str, str]) -> Settings:
+def load(file: Path, environ: Mapping[str, str], *, needs_cameras: bool = True) -> Settings:
     """Read a config. Raises ConfigError with all that is wrong. Secrets in it are registered with the mask of the logs.
 
-    environ: where `${NAME}` comes from.
+    environ: where `${NAME}` comes from. needs_cameras: whether one without cameras is wrong.
     """
-    return parse(_read(file), environ, file=str(file), directory=file.parent)
+    return parse(_read(file), environ, file=str(file), directory=file.parent, needs_cameras=needs_cameras)
 
 
-def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) -> Settings:
+def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path, needs_cameras: bool = True) -> Settings:
     """Turn the text of a config into Settings; see `load`.
 
     file: what errors call it. directory: what a relative `password_file` is relative to.
@@ -58,7 +58,9 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path) 
     values = {name: _read_section(report, name, tables[name]) for name in SECTIONS if name in tables}
     for key in tables.keys() - SECTIONS.keys() - {CAMERAS}:
         report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS]))
-    cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
+    cameras = {}
+    if tables.get(CAMERAS, {}) != {} or needs_cameras:
+        cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
     rtsp = values.get("rtsp_server", {})
     if "users" in rtsp:
         rtsp["users"] = UserReader(report, directory, environ).read_all(rtsp["users"])

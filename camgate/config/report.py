@@ -41,10 +41,15 @@ class Report:
                 values[key] = checked
         return values
 
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """All so far, in the order of the file."""
+        return tuple(sorted(self._problems, key=lambda problem: problem.line or 0))
+
     def raise_problems(self) -> None:
         """Raise ConfigError if there are any, in the order of the file."""
         if self._problems:
-            raise ConfigError(tuple(sorted(self._problems, key=lambda problem: problem.line or 0)))
+            raise ConfigError(self.problems)
 
 
 def unknown_key(key: str, known: Iterable[str]) -> str:

@@ -8,7 +8,8 @@ before anything is taken. One reload at a time; whoever asks meanwhile gets one 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,26 +21,64 @@ from camgate.base.secrets import mask
 from camgate.config.diff import Diff, compare
 from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.config.exposure import check_exposure, exposures
-from camgate.config.load import start_problem
+from camgate.config.load import load, start_problem
 from camgate.config.model import RtspServerSettings, Settings
+from camgate.config.overlay import FILE, MAX_CAMERAS, Overlay, Saved, merge, read_camera
+from camgate.config.state import state_directory
 from camgate.engine import Engine
 from camgate.ingest.cameras import Cameras
-from camgate.serve.http.control import ConfigRefused, NothingToReload, Reloaded
+from camgate.relay.errors import UnknownCamera
+from camgate.reload.masked import shown
+from camgate.serve.http.control import (
+    CameraExists,
+    CameraOfFile,
+    CannotSave,
+    ConfigRefused,
+    NothingToReload,
+    Reloaded,
+    TooManySaved,
+)
 from camgate.serve.http.rates import Rates
 from camgate.serve.rtsp.guests import Guests
 
 log = get_logger("reload")
 
+API, FILE_ORIGIN = "api", "file"
+"""Where a camera is configured, in the API's words."""
 REMOVED = "the camera was removed"
+SWITCHED_OFF = "the camera was switched off"
 """What its viewers are told."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigSource:
-    """Where a running camgate has its settings from. read: may take its time, and raises ConfigError."""
+    """Where a running camgate has its settings from.
+
+    read: what stands in `file`, told whether one without cameras is wrong; may take its time, and raises ConfigError.
+    of_file: the same at the start. overlay: where changes by the API are kept.
+    """
 
     file: Path
-    read: Callable[[], Settings]
+    read: Callable[[bool], Settings]
+    of_file: Settings
+    overlay: Overlay
+
+    @classmethod
+    def of(cls, file: Path, environ: Mapping[str, str]) -> "ConfigSource":
+        """Read a file for the first time. Raises ConfigError."""
+
+        def read(needs_cameras: bool) -> Settings:
+            return load(file, environ, needs_cameras=needs_cameras)
+
+        of_file = read(False)
+        return cls(file, read, of_file, Overlay(state_directory(of_file.server, environ) / FILE))
+
+    def begin(self) -> tuple[Settings, Saved]:
+        """Return what camgate begins with, and what of it was saved. Raises ConfigError."""
+        saved = self.overlay.load_or_set_aside()
+        if not self.of_file.cameras and saved == Saved():
+            self.read(True)  # says that there are none
+        return merge(self.of_file, saved, file=self.overlay.file), saved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,12 +95,17 @@ class Parts:
 class Reloader:
     """Knows what runs, and has its parts take what differs."""
 
-    def __init__(self, source: ConfigSource | None, parts: Parts, *, insecure: bool) -> None:
-        """source: None where there is no file. insecure: the operator wants it reached without users."""
+    def __init__(
+        self, source: ConfigSource | None, parts: Parts, *, saved: Saved | None = None, insecure: bool = False
+    ) -> None:
+        """source: None where there is no file. saved: of what runs. insecure: it is to be reached without users."""
+        saved = Saved() if saved is None else saved
         self._source = source
         self._parts = parts
         self._insecure = insecure
         self._one_at_a_time = trio.Lock()
+        self._of_file = source.of_file if source else Settings(cameras={})
+        self._saved = saved
 
     @property
     def settings(self) -> Settings:
@@ -74,14 +118,108 @@ class Reloader:
             raise NothingToReload
         async with self._one_at_a_time:
             try:
-                wanted = await trio.to_thread.run_sync(self._source.read)
-                diff = compare(self.settings, wanted)
-                self._check(wanted, diff)
+                of_file, saved = await trio.to_thread.run_sync(self._read, self._source)
+                diff = self._compare(of_file, saved)
             except ConfigError as error:
                 for problem in error.problems:
                     log.error("the config is not taken, and the one before holds on", by=by, problem=str(problem))
                 raise ConfigRefused(error.problems) from None
+            self._of_file, self._saved = of_file, saved
             return self._take(diff, by)
+
+    def config(self) -> dict[str, object]:
+        """Return what runs, secrets masked; see `serve.http.control.Control`."""
+        settings: dict[str, object] = shown(self.settings)
+        return settings
+
+    def cameras(self) -> list[dict[str, object]]:
+        """Describe how all cameras are configured; see `serve.http.control.Control`."""
+        names = dict.fromkeys([*self._of_file.cameras, *self._saved.cameras, *self.settings.cameras])
+        return [self.camera(name) for name in names]
+
+    def camera(self, name: str) -> dict[str, object]:
+        """Describe how a camera is configured; see `serve.http.control.Control`."""
+        found = self._of_file.cameras.get(name) or self.settings.cameras.get(name)
+        if found is None and name in self._saved.cameras:
+            try:
+                found = read_camera(name, self._saved.cameras[name])
+            except ConfigError:
+                return {"name": name, "origin": API, "enabled": False, "settings": None}
+        if found is None:
+            raise UnknownCamera(name)
+        origin = FILE_ORIGIN if name in self._of_file.cameras else API
+        return {"name": name, "origin": origin, "enabled": name in self.settings.cameras, "settings": shown(found)}
+
+    async def add_camera(self, name: str, table: Mapping[str, object], by: str) -> Reloaded:
+        """Add a camera that is kept; see `serve.http.control.Control`."""
+        async with self._changing() as file:
+            known = {other.lower() for other in (*self._of_file.cameras, *self._saved.cameras)}
+            if name.lower() in known:
+                raise CameraExists(name)
+            if len(self._saved.cameras) >= MAX_CAMERAS:
+                raise TooManySaved(MAX_CAMERAS)
+            _checked(name, table)
+            return await self._save(file, self._saved.with_camera(name, table), by)
+
+    async def change_camera(self, name: str, changes: Mapping[str, object], by: str) -> Reloaded:
+        """Change keys of a camera of the API; see `serve.http.control.Control`."""
+        async with self._changing() as file:
+            table = patched(self._own(name), changes)
+            _checked(name, table)
+            return await self._save(file, self._saved.with_camera(name, table), by)
+
+    async def remove_camera(self, name: str, by: str) -> Reloaded:
+        """Remove a camera of the API; see `serve.http.control.Control`."""
+        async with self._changing() as file:
+            self._own(name)
+            return await self._save(file, self._saved.without_camera(name), by)
+
+    async def switch_camera(self, name: str, by: str, *, on: bool) -> Reloaded:
+        """Switch any camera on or off; see `serve.http.control.Control`."""
+        async with self._changing() as file:
+            self.camera(name)
+            return await self._save(file, self._saved.switched(name, on=on), by)
+
+    @asynccontextmanager
+    async def _changing(self) -> AsyncIterator[ConfigSource]:
+        if self._source is None:
+            raise NothingToReload
+        async with self._one_at_a_time:
+            yield self._source
+
+    def _own(self, name: str) -> Mapping[str, object]:
+        """Return the table of a camera that the API may change. Raises CameraOfFile, UnknownCamera."""
+        assert self._source is not None
+        if name in self._of_file.cameras:
+            raise CameraOfFile(name, str(self._source.file))
+        if name not in self._saved.cameras:
+            raise UnknownCamera(name)
+        return self._saved.cameras[name]
+
+    async def _save(self, source: ConfigSource, saved: Saved, by: str) -> Reloaded:
+        """Keep what was changed and take it, or neither. What the file holds by now is a reload's to take."""
+        try:
+            diff = self._compare(self._of_file, saved)
+            await trio.to_thread.run_sync(source.overlay.save, saved)
+        except ConfigError as error:
+            raise ConfigRefused(error.problems) from None
+        except OSError as error:
+            log.error("a change cannot be kept, and is not made", file=source.overlay.file, reason=error.strerror)
+            raise CannotSave(error.strerror or "it failed") from error
+        self._saved = saved
+        return self._take(diff, by)
+
+    def _read(self, source: ConfigSource) -> tuple[Settings, Saved]:
+        saved = source.overlay.load()
+        return source.read(saved == Saved()), saved
+
+    def _compare(self, of_file: Settings, saved: Saved) -> Diff:
+        """Return what would change. Raises ConfigError for what must not be."""
+        assert self._source is not None
+        wanted = merge(of_file, saved, file=self._source.overlay.file)
+        diff = compare(self.settings, wanted)
+        self._check(wanted, diff)
+        return diff
 
     def _check(self, wanted: Settings, diff: Diff) -> None:
         """Look for what stands against a config although each key is right. Raises ConfigError."""
@@ -98,7 +236,10 @@ class Reloader:
         before, parts = self.settings, self._parts
         after = diff.taken_by(before)
         parts.engine.apply(after)
-        ended = sum(parts.access.leases.end_of_camera(name, REMOVED) for name in diff.removed)
+        off = self._saved.disabled
+        ended = sum(
+            parts.access.leases.end_of_camera(name, SWITCHED_OFF if name in off else REMOVED) for name in diff.removed
+        )
         ended += parts.access.apply(after.auth, {name: camera.groups for name, camera in after.cameras.items()})
         parts.cameras.apply(diff)
         parts.rates.apply(after.limits)
@@ -109,6 +250,27 @@ class Reloader:
         reloaded = _report(diff, ended)
         _tell(reloaded, by)
         return reloaded
+
+
+def patched(table: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """Return a table with changes as RFC 7396 has them: null takes a key away, tables are changed key by key."""
+    merged = dict(table)
+    for key, value in changes.items():
+        inner = merged.get(key)
+        if value is None:
+            merged.pop(key, None)
+        elif isinstance(value, dict):
+            merged[key] = patched(inner if isinstance(inner, dict) else {}, value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _checked(name: str, table: Mapping[str, object]) -> None:
+    try:
+        read_camera(name, table)
+    except ConfigError as error:
+        raise ConfigRefused(error.problems) from None
 
 
 def _apply_to_guests(guests: Guests, before: RtspServerSettings, after: RtspServerSettings) -> int:

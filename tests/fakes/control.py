@@ -1,10 +1,10 @@
 """A `Control` that notes what it is asked, and answers as it is told."""
 
 from camgate.relay.errors import ViewerError
-from camgate.serve.http.control import Reloaded
+from camgate.serve.http.control import NoControl, Reloaded
 
 
-class FakeControl:
+class FakeControl(NoControl):
     """refusal: raised instead of an answer. asked_by: who has asked for a reload so far."""
 
     def __init__(self) -> None:

@@ -10,7 +10,6 @@ import httpx
 import trio
 
 from camgate import app
-from camgate.config.load import load
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.reload.reloader import ConfigSource
@@ -130,8 +129,9 @@ async def running_site(
             await outside.start(filming.run)
             write_config(file, filming, cameras, more)
             async with trio.open_nursery() as nursery:
-                source = ConfigSource(file, lambda: load(file, {}))
-                url = await nursery.start(partial(app.run, load(file, {}), source=source))
+                source = ConfigSource.of(file, {})
+                settings, saved = source.begin()
+                url = await nursery.start(partial(app.run, settings, source=source, saved=saved))
                 async with httpx.AsyncClient(base_url=url, timeout=HANG_S, trust_env=False, headers=headers) as api:
                     yield Site(url, file, api, filming)
                 nursery.cancel_scope.cancel()

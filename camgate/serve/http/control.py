@@ -4,6 +4,7 @@ Everything here asks for the right to administrate camgate. Where there are no u
 machine may change anything, whatever `--insecure` allows others to see.
 """
 
+import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import wraps
@@ -50,6 +51,33 @@ class Control(Protocol):
     async def reload(self, by: str) -> Reloaded:
         """Read the config anew and take it. by: who says so, for the log. Raises ConfigRefused, NothingToReload."""
 
+    def config(self) -> dict[str, object]:
+        """What runs, ready for JSON, secrets masked."""
+
+    def cameras(self) -> list[dict[str, object]]:
+        """How all cameras are configured, those that are switched off among them; see `camera`."""
+
+    def camera(self, name: str) -> dict[str, object]:
+        """How a camera is configured, ready for JSON. Raises UnknownCamera.
+
+        Keys: name, origin (`file` or `api`), enabled, settings (secrets masked; null where they cannot be used).
+        """
+
+    async def add_camera(self, name: str, table: Mapping[str, object], by: str) -> Reloaded:
+        """Add a camera, for good. table: its keys, as in a config.
+
+        Raises ConfigRefused, CameraExists, TooManySaved, CannotSave, NothingToReload; so do the others.
+        """
+
+    async def change_camera(self, name: str, changes: Mapping[str, object], by: str) -> Reloaded:
+        """Change keys of a camera that was added here (RFC 7396: null takes one away). Raises CameraOfFile as well."""
+
+    async def remove_camera(self, name: str, by: str) -> Reloaded:
+        """Remove a camera that was added here. Raises CameraOfFile as well."""
+
+    async def switch_camera(self, name: str, by: str, *, on: bool) -> Reloaded:
+        """Switch any camera on or off, for good."""
+
 
 class ConfigRefused(ViewerError):
     """A config has mistakes, so that the one before holds on."""
@@ -91,10 +119,108 @@ class ChangesFromElsewhere(ViewerError):
         return "Without users camgate is changed from its own machine only; add one with `camgate user hash NAME`."
 
 
+class CameraExists(ViewerError):
+    """A camera is to be added by a name that there is."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Camera exists"
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return (
+            f"There is a camera {self.name!r} already, in capital letters or small; choose another name, or change it."
+        )
+
+
+class CameraOfFile(ViewerError):
+    """A camera is to be changed that stands in the config file, which people write."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Camera of the file"
+
+    def __init__(self, name: str, file: str) -> None:
+        super().__init__(name, file)
+        self.name = name
+        self.file = file
+
+    def __str__(self) -> str:
+        return f"Camera {self.name!r} stands in {self.file}; change it there, and reload."
+
+
+class TooManySaved(ViewerError):
+    """There is no room for one more camera."""
+
+    status = HTTPStatus.CONFLICT
+    title = "Too many cameras"
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(limit)
+        self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.limit} cameras were added already, as many as can be; remove one, or write it into the config."
+
+
+class CannotSave(ViewerError):
+    """A change cannot be kept over a restart, so it is not made."""
+
+    status = HTTPStatus.INSUFFICIENT_STORAGE
+    title = "Cannot save"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Nothing was changed, since it cannot be kept in the state directory ({self.reason}); see the log."
+
+
+class BadCamera(ViewerError):
+    """What is sent is no description of a camera."""
+
+    title = "Bad camera"
+
+    def __str__(self) -> str:
+        return (
+            "Send one JSON object with the camera's keys, as application/json, when it is added with its name as well."
+        )
+
+
 class NoControl:
-    """The `Control` of a server that has no config file."""
+    """The `Control` of a server that has no config file, and so keeps nothing."""
 
     async def reload(self, by: str) -> Reloaded:
+        """Refuse."""
+        raise NothingToReload
+
+    def config(self) -> dict[str, object]:
+        """Refuse."""
+        raise NothingToReload
+
+    def cameras(self) -> list[dict[str, object]]:
+        """Refuse."""
+        raise NothingToReload
+
+    def camera(self, name: str) -> dict[str, object]:
+        """Refuse."""
+        raise NothingToReload
+
+    async def add_camera(self, name: str, table: Mapping[str, object], by: str) -> Reloaded:
+        """Refuse."""
+        raise NothingToReload
+
+    async def change_camera(self, name: str, changes: Mapping[str, object], by: str) -> Reloaded:
+        """Refuse."""
+        raise NothingToReload
+
+    async def remove_camera(self, name: str, by: str) -> Reloaded:
+        """Refuse."""
+        raise NothingToReload
+
+    async def switch_camera(self, name: str, by: str, *, on: bool) -> Reloaded:
         """Refuse."""
         raise NothingToReload
 
@@ -122,9 +248,87 @@ def _is_from_here(address: str) -> bool:
 
 
 def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None:
-    """Add `/api/v1/reload`."""
+    """Add `/api/v1/reload`, `/api/v1/config`, and what changes cameras."""
 
     @app.post("/api/v1/reload")
     @changes(access)
     async def reload() -> Response:
         return json_response(asdict(await control.reload(asking().name)))
+
+    @app.get("/api/v1/config")
+    @needs(Action.ADMIN, everywhere=True)
+    async def show_config() -> Response:
+        return json_response(control.config())
+
+    @app.get("/api/v1/config/cameras")
+    @needs(Action.ADMIN, everywhere=True)
+    async def list_configured() -> Response:
+        return json_response(control.cameras())
+
+    @app.get("/api/v1/config/cameras/<name>")
+    @needs(Action.ADMIN, everywhere=True)
+    async def show_configured(name: str) -> Response:
+        return json_response(control.camera(name))
+
+    @app.post("/api/v1/config/cameras")
+    @changes(access)
+    async def add_camera() -> Response:
+        name, table = new_camera_untrusted(await _json_body())
+        await control.add_camera(name, table, asking().name)
+        response = json_response(control.camera(name))
+        response.status_code = HTTPStatus.CREATED
+        response.headers["Location"] = f"{request.root_path}/api/v1/config/cameras/{name}"
+        return response
+
+    @app.patch("/api/v1/config/cameras/<name>")
+    @changes(access)
+    async def change_camera(name: str) -> Response:
+        await control.change_camera(name, object_untrusted(await _json_body()), asking().name)
+        return json_response(control.camera(name))
+
+    @app.delete("/api/v1/config/cameras/<name>")
+    @changes(access)
+    async def remove_camera(name: str) -> Response:
+        await control.remove_camera(name, asking().name)
+        return Response(status=204)
+
+    @app.post("/api/v1/config/cameras/<name>/enable")
+    @changes(access)
+    async def enable_camera(name: str) -> Response:
+        await control.switch_camera(name, asking().name, on=True)
+        return json_response(control.camera(name))
+
+    @app.post("/api/v1/config/cameras/<name>/disable")
+    @changes(access)
+    async def disable_camera(name: str) -> Response:
+        await control.switch_camera(name, asking().name, on=False)
+        return json_response(control.camera(name))
+
+
+async def _json_body() -> bytes:
+    body: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+    return body
+
+
+def new_camera_untrusted(body: bytes) -> tuple[str, dict[str, object]]:
+    """Return the name and the keys of a camera that is to be added. Raises BadCamera."""
+    table = object_untrusted(body)
+    name = table.pop("name", None)
+    if not isinstance(name, str):
+        raise BadCamera
+    return name, table
+
+
+def object_untrusted(body: bytes) -> dict[str, object]:
+    """Return one JSON object, all of whose values TOML can hold as well, null apart. Raises BadCamera."""
+    try:
+        table = json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise BadCamera from None
+    if not isinstance(table, dict):
+        raise BadCamera
+    return table
+
+
+def _refuse(_constant: str) -> None:
+    raise ValueError

@@ -209,6 +209,7 @@ def _api_paths() -> dict[str, Any]:
                 {"200": _json("All clients that play", {"type": "array", "items": _rtsp_client_schema()})},
             )
         },
+        **_config_paths(),
         "/api/v1/reload": {
             "post": _operation(
                 "Read the config file anew and take it",
@@ -225,6 +226,56 @@ def _api_paths() -> dict[str, Any]:
                 {"101": {"description": "WebSocket"}, "426": _ref("responses", "Problem")},
                 parameters=[_ref("parameters", "watched")],
             )
+        },
+    }
+
+
+def _config_paths() -> dict[str, Any]:
+    configured = {"$ref": "#/components/schemas/ConfiguredCamera"}
+    keys = {"type": "object", "description": "Keys of [cameras.NAME] in etc/camgate.toml."}
+    new = {**keys, "required": ["name", "url"]}
+    name = [_ref("parameters", "name")]
+    return {
+        "/api/v1/config": {
+            "get": _operation(
+                "What runs, secrets masked", {"200": _json("By section", {"type": "object"})} | _refusals(403, 409)
+            )
+        },
+        "/api/v1/config/cameras": {
+            "get": _operation(
+                "How all cameras are configured",
+                {"200": _json("All of them", {"type": "array", "items": configured})} | _refusals(403, 409),
+            ),
+            "post": _operation(
+                "Add a camera, for good",
+                {"201": _json("How it is configured", configured)} | _refusals(400, 403, 409, 422, 507),
+                requestBody={"required": True, "content": {"application/json": {"schema": new}}},
+            ),
+        },
+        "/api/v1/config/cameras/{name}": {
+            "parameters": name,
+            "get": _operation(
+                "How a camera is configured", {"200": _json("So", configured)} | _refusals(403, 404, 409)
+            ),
+            "patch": _operation(
+                "Change keys of a camera that was added here; null takes one away (RFC 7396)",
+                {"200": _json("How it is configured now", configured)} | _refusals(400, 403, 404, 409, 422, 507),
+                requestBody={"required": True, "content": {"application/json": {"schema": keys}}},
+            ),
+            "delete": _operation(
+                "Remove a camera that was added here",
+                {"204": {"description": "It is, and its viewers were told"}} | _refusals(403, 404, 409, 507),
+            ),
+        },
+        **{
+            f"/api/v1/config/cameras/{{name}}/{switch}": {
+                "parameters": name,
+                "post": _operation(
+                    f"{switch.capitalize()} a camera, for good",
+                    {"200": _json("How it is configured", configured)} | _refusals(403, 404, 409, 507),
+                ),
+            }
+            for switch in ("enable", "disable")
         },
     }
 
@@ -328,6 +379,16 @@ def _schemas() -> dict[str, Any]:
             },
         },
         "Reloaded": _reloaded_schema(),
+        "ConfiguredCamera": {
+            "type": "object",
+            "required": ["name", "origin", "enabled", "settings"],
+            "properties": {
+                "name": {"type": "string"},
+                "origin": {"type": "string", "enum": ["file", "api"], "description": "Where it can be changed."},
+                "enabled": {"type": "boolean"},
+                "settings": {"type": ["object", "null"], "description": "Its keys, secrets as ***."},
+            },
+        },
         "Camera": {
             "type": "object",
             "required": ["name", "state"],

@@ -11,9 +11,19 @@ def write_private(file: Path, data: bytes) -> None:
     try:
         write_new(new, data)
         new.replace(file)
+        _sync(file.parent)
     except OSError:
         new.unlink(missing_ok=True)
         raise
+
+
+def _sync(folder: Path) -> None:
+    """Have the name of a file that was put into its place be on the disk, too (fsync(2))."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_new(file: Path, data: bytes) -> None:
