@@ -2,13 +2,19 @@
 
 import socket
 from collections import deque
+from contextlib import suppress
 
+import trio
 import trio.lowlevel
 
 from camgate.bench.viewer import ViewerSettings
 from camgate.wire.ice.framing import Deframer, framed
 from camgate.wire.rtp.rtcp import build_nack
 from tests.fakes.visitors import Watcher
+
+HOST = "127.0.0.1"
+READ_AHEAD_BYTES = 16 * 1024
+TICK_S = 0.05
 
 
 class FramedSocket:
@@ -81,3 +87,57 @@ class MovingViewer(Watcher):
         assert self._keys is not None
         nack = build_nack(1, self.reception.ssrc, self.missing)
         self._send(self._keys.outbound.protect_rtcp(nack))
+
+
+class SlowPath:
+    """A relay before a TCP port that reads what comes from there at no more than so many bytes a second."""
+
+    def __init__(self, to_port: int, bytes_per_s: float) -> None:
+        self._to = (HOST, to_port)
+        self.bytes_per_s = bytes_per_s
+        """May be changed; 0 = read nothing."""
+        self._listening = socket.create_server((HOST, 0))
+        self._listening.setblocking(False)
+        self.port: int = self._listening.getsockname()[1]
+
+    async def run(self) -> None:
+        """Relay until cancelled."""
+        with self._listening:
+            async with trio.open_nursery() as nursery:
+                while True:
+                    await trio.lowlevel.wait_readable(self._listening)
+                    viewer, _ = self._listening.accept()
+                    nursery.start_soon(self._relay, trio.SocketStream(trio.socket.from_stdlib_socket(viewer)))
+
+    async def _relay(self, viewer: trio.SocketStream) -> None:
+        sock = trio.socket.socket()
+        # Before the connection is there: it decides the window that the server sees.
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, READ_AHEAD_BYTES)
+        async with viewer, trio.SocketStream(sock) as server:
+            await sock.connect(self._to)
+            with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._send_up, viewer, server)
+                    await self._send_down(server, viewer)
+                    nursery.cancel_scope.cancel()
+
+    async def _send_down(self, server: trio.SocketStream, viewer: trio.SocketStream) -> None:
+        """Keep to the rate by the clock: a busy machine must not make it slower."""
+        allowed_bytes, looked_s = 0.0, trio.current_time()
+        while True:
+            await trio.sleep(TICK_S)
+            now = trio.current_time()
+            allowed_bytes = min(allowed_bytes + self.bytes_per_s * (now - looked_s), self.bytes_per_s)
+            looked_s = now
+            if allowed_bytes < 1:
+                continue
+            data = await server.receive_some(int(allowed_bytes))
+            if not data:
+                return
+            allowed_bytes -= len(data)
+            await viewer.send_all(data)
+
+    async def _send_up(self, viewer: trio.SocketStream, server: trio.SocketStream) -> None:
+        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
+            async for data in viewer:
+                await server.send_all(data)

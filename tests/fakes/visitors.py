@@ -21,11 +21,14 @@ class Watcher(Viewer):
         super().__init__(settings)
         self.packets: list[tuple[int, float]] = []
         """Sequence number and time of arrival in seconds, of each as it came."""
+        self.shown: dict[int, float] = {}
+        """When the first packet of each RTP timestamp came."""
         self._take = self.reception.receive_packet
         self.reception.receive_packet = self._note  # type: ignore[method-assign]
 
     def _note(self, packet: bytes, arrival_s: float) -> None:
         self.packets.append((packet[2] << 8 | packet[3], arrival_s))
+        self.shown.setdefault(int.from_bytes(packet[4:8], "big"), arrival_s)
         self._take(packet, arrival_s)
 
     @property
