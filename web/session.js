@@ -16,9 +16,16 @@ export async function whoAmI() {
   }
 }
 
-/** Where to sign in and come back from. */
-function signInAddress() {
-  return `${appAddress("signin")}?next=${encodeURIComponent(location.pathname + location.search)}`;
+/** Where to sign in and come back from: without the token that let this page in, which is nobody's to keep. */
+export function signInAddress() {
+  const { pathname, search, searchParams } = new URL(location.href);
+  const wishes = searchParams.has("token") ? withoutToken(searchParams) : search;
+  return `${appAddress("signin")}?next=${encodeURIComponent(pathname + wishes)}`;
+}
+
+function withoutToken(wishes) {
+  wishes.delete("token");
+  return wishes.size ? `?${wishes}` : "";
 }
 
 /**

@@ -25,8 +25,8 @@ from camgate.auth.keys import load_or_make_key
 from camgate.auth.leases import Lease, Leases
 from camgate.auth.passwords import Passwords
 from camgate.auth.renewal import CHANGED, TAKEN_AWAY, why_over
-from camgate.auth.revoked import REVOKED_FILE, Revoked
-from camgate.auth.shares import Share, Shares, identity_of_share
+from camgate.auth.revoked import MAX_IDS, MAX_SESSIONS, REVOKED_FILE, Revoked
+from camgate.auth.shares import SHARES_FILE, Share, Shares, identity_of_share
 from camgate.auth.signing import Signer, TokenRefused, check_times
 from camgate.auth.throttle import Throttle
 from camgate.auth.tokens import TOKEN, identity_of_claims
@@ -39,12 +39,12 @@ log = get_logger("auth")
 SESSION, SHARE = "camgate:session", "camgate:share"
 """Audiences: a session's cookie is no token, and the other way round."""
 REVOKED = "it was revoked"
+UNSHARED = "the share was taken back"
 """Why what somebody was given ends."""
 WRONG_LOGIN = "the user name or the password is wrong"
-SHARES_FILE = "shares.json"
 DAY_S = 86_400.0
 LOOK_S = 2.0
-"""How often the file of revoked ids is looked at: so long may a token live that was just revoked."""
+"""How often the files that commands write are looked at: so long may a token live that was just revoked."""
 SESSION_ID_BYTES = 12
 MAX_READ_SESSIONS = 4096
 """Sessions whose signatures were checked; a kilobyte each."""
@@ -250,16 +250,19 @@ class Access:
         return self._session(identity, session_id)
 
     def end_session(self, session: str) -> None:
-        """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends."""
+        """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends.
+
+        Raises TooManyRevoked.
+        """
         try:
             claims = self._signer.read_untrusted(SESSION, session, self.clock())
         except TokenRefused:
             return
         # A copy may have been renewed until now.
-        self._revoke(str(claims.get("jti")), self.clock() + self.session_s, "signed out")
+        self._revoke(str(claims.get("jti")), self.clock() + self.session_s, "signed out", MAX_SESSIONS)
 
     def revoke_token(self, token_id: str, until_s: float) -> None:
-        """End a token by its id, and what was given by it."""
+        """End a token by its id, and what was given by it. Raises TooManyRevoked."""
         self._revoke(token_id, until_s, "the token was revoked")
 
     @property
@@ -278,7 +281,7 @@ class Access:
     def end_share(self, camera: str, share_id: str) -> None:
         """Take a share link back, and end what was given by it. Raises UnknownShare, SharingIsOff."""
         self.shares.end(camera, share_id)
-        self.leases.end_all(lambda identity: f"share:{share_id}" in identity.stands_on, "the share was taken back")
+        self.leases.end_all(lambda identity: f"share:{share_id}" in identity.stands_on, UNSHARED)
 
     def apply(self, settings: AuthSettings, cameras: Mapping[str, tuple[str, ...]] | None = None) -> int:
         """Take other users, roles and cameras, and end what was given to those who may no more; returns how many.
@@ -411,8 +414,8 @@ class Access:
     def _asker(self, credentials: Credentials, **shown: str) -> Asker:
         return Asker(address=credentials.address, query=credentials.query, **shown)
 
-    def _revoke(self, token_id: str, until_s: float, reason: str) -> None:
-        self._revoked.add(token_id, until_s)
+    def _revoke(self, token_id: str, until_s: float, reason: str, most: int = MAX_IDS) -> None:
+        self._revoked.add(token_id, until_s, most)
         self._askers.pop(token_id, None)
         self.leases.end_all(lambda identity: f"id:{token_id}" in identity.stands_on, reason)
 
@@ -421,6 +424,8 @@ class Access:
             await trio.sleep(LOOK_S)
             if self._revoked.refresh():
                 self.leases.end_all(self._is_revoked, REVOKED)
+            if self._shares.refresh():
+                self.leases.end_all(self._is_unshared, UNSHARED)
 
     async def _ask_again(self, callback: Callback) -> None:
         while True:
@@ -428,6 +433,10 @@ class Access:
             for lease in self.leases.held():
                 if not await callback.still_allows(lease.identity, lease.camera):
                     self.leases.end(lease, TAKEN_AWAY)
+
+    def _is_unshared(self, identity: Identity) -> bool:
+        shares = (key.removeprefix("share:") for key in identity.stands_on if key.startswith("share:"))
+        return any(share_id not in self._shares for share_id in shares)
 
     def _is_revoked(self, identity: Identity) -> bool:
         return any(key.removeprefix("id:") in self._revoked for key in identity.stands_on if key.startswith("id:"))

@@ -1,14 +1,16 @@
 """Share links: one camera, for a span of time, for the first browser that opens it.
 
 A link holds a secret; kept is only its hash. Opening a link turns it into a cookie for the browser that did; from then
-on the secret is worth nothing. All of it is in one small file, so that links outlive a restart, used ones too.
+on the secret is worth nothing. All of it is in one small file, so that links outlive a restart, used ones too. The
+daemon and `camgate share` both write it.
 """
 
 import hashlib
 import hmac
 import json
 import secrets
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from http import HTTPStatus
 from pathlib import Path
@@ -16,13 +18,14 @@ from typing import Any
 
 from camgate.auth.identity import Action, Grant, Identity, Way
 from camgate.auth.users import grants_of_user
-from camgate.base.files import write_private
+from camgate.base.files import locked, stamp_of, write_private
 from camgate.base.log import get_logger
 from camgate.config.model import AuthSettings
 from camgate.relay.errors import ViewerError
 
 log = get_logger("auth")
 
+SHARES_FILE = "shares.json"
 MAX_SHARES = 1000
 MIN_SPAN_S, MAX_SPAN_S = 10.0, 90 * 86_400.0
 MAX_LABEL_CHARS = 100
@@ -106,13 +109,35 @@ class Shares:
         """clock: tells Unix time in seconds."""
         self._file = file
         self._clock = clock
-        self._shares = {share.share_id: share for share in _read(file)}
+        self._shares: dict[str, Share] = {}
+        self._stamp: tuple[int, int] | None = None
+        self.refresh()
+
+    def refresh(self) -> bool:
+        """Read the file if another process has changed it; returns whether it has."""
+        try:
+            stamp = stamp_of(self._file)
+        except OSError:
+            return False
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        shares = _read(self._file)
+        if shares is not None:
+            self._shares = {share.share_id: share for share in shares}
+        return shares is not None
+
+    @contextmanager
+    def _changed(self) -> Iterator[None]:
+        """Change what another process may have just changed, and write it unless the block raises."""
+        with locked(self._file):
+            self.refresh()
+            self._drop_old()
+            yield
+            self._write()
 
     def make(self, camera: str, maker: Identity, ends_s: float, label: str) -> tuple[Share, str]:
         """Make a link; returns it and its secret, which is kept nowhere. Raises TooManyShares."""
-        self._drop_old()
-        if len(self._shares) >= MAX_SHARES:
-            raise TooManyShares
         if maker.expires_at is not None and maker.way is not Way.SESSION:
             # Nobody gives away more than they have: a token's shares end with it.
             ends_s = min(ends_s, maker.expires_at)
@@ -130,20 +155,22 @@ class Shares:
             user=users[0] if users else None,
             stands_on=tuple(key for key in maker.stands_on if key.startswith(kept)) if kept else (),
         )
-        self._shares[share.share_id] = share
-        self._write()
+        with self._changed():
+            if len(self._shares) >= MAX_SHARES:
+                raise TooManyShares
+            self._shares[share.share_id] = share
         return share, secret
 
     def open(self, secret: str) -> Share:
         """Use a link up, for the browser that gets its cookie now. Raises ShareGone."""
-        share = self._find(secret)
-        if share is None or self._clock() >= share.ends_s:
-            raise ShareGone("This link leads nowhere: its time is over, or it was taken back.")
-        if share.opened_s is not None:
-            raise ShareGone("This link was opened before, and works in that browser only.")
-        share = replace(share, opened_s=self._clock(), browser=secrets.token_hex(8))
-        self._shares[share.share_id] = share
-        self._write()
+        with self._changed():
+            share = self._find(secret)
+            if share is None or self._clock() >= share.ends_s:
+                raise ShareGone("This link leads nowhere: its time is over, or it was taken back.")
+            if share.opened_s is not None:
+                raise ShareGone("This link was opened before, and works in that browser only.")
+            share = replace(share, opened_s=self._clock(), browser=secrets.token_hex(8))
+            self._shares[share.share_id] = share
         return share
 
     def opened(self, share_id: object, browser: object) -> Share | None:
@@ -155,25 +182,29 @@ class Shares:
 
     def of_camera(self, camera: str) -> list[Share]:
         """Return a camera's links, the oldest first."""
-        now_s = self._clock()
-        return [share for share in self._shares.values() if share.camera == camera and share.ends_s > now_s]
+        return [share for share in self.all() if share.camera == camera]
 
-    def end(self, camera: str, share_id: str) -> None:
-        """Take a link back. Raises UnknownShare."""
-        share = self._shares.get(share_id)
-        if share is None or share.camera != camera:
-            raise UnknownShare
-        del self._shares[share_id]
-        self._write()
+    def all(self) -> list[Share]:
+        """Return all links, the oldest first."""
+        self.refresh()
+        now_s = self._clock()
+        return [share for share in self._shares.values() if share.ends_s > now_s]
+
+    def end(self, camera: str | None, share_id: str) -> None:
+        """Take a link back. camera: whose it is; None for any. Raises UnknownShare."""
+        with self._changed():
+            share = self._shares.get(share_id)
+            if share is None or camera not in (None, share.camera):
+                raise UnknownShare
+            del self._shares[share_id]
 
     def end_of_cameras(self, gone: Iterable[str]) -> None:
         """Take back the links of cameras that are there no more: another of the same name is not the one shared."""
         names = frozenset(gone)
-        ended = [share.share_id for share in self._shares.values() if share.camera in names]
-        for share_id in ended:
-            del self._shares[share_id]
-        if ended:
-            self._write()
+        if not any(share.camera in names for share in self.all()):
+            return
+        with self._changed():
+            self._shares = {key: share for key, share in self._shares.items() if share.camera not in names}
 
     def __contains__(self, share_id: object) -> bool:
         return share_id in self._shares
@@ -191,9 +222,9 @@ class Shares:
         self._shares = {key: share for key, share in self._shares.items() if share.ends_s > now_s}
 
     def _write(self) -> None:
-        self._drop_old()
         try:
             write_private(self._file, json.dumps([asdict(share) for share in self._shares.values()]).encode())
+            self._stamp = stamp_of(self._file)
         except OSError as error:
             log.error("cannot write the share links", file=str(self._file), error=error.strerror or str(error))
 
@@ -223,15 +254,13 @@ def _hash(secret: str) -> str:
     return hashlib.sha256(secret.encode(errors="surrogatepass")).hexdigest()
 
 
-def _read(file: Path) -> list[Share]:
+def _read(file: Path) -> list[Share] | None:
     try:
         entries = json.loads(file.read_bytes())
         return [_share(entry) for entry in entries]
-    except FileNotFoundError:
-        return []
     except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         log.error("cannot read the share links; they lead nowhere", file=str(file), error=type(error).__name__)
-        return []
+        return None
 
 
 def _share(entry: Mapping[str, Any]) -> Share:

@@ -1,8 +1,47 @@
-"""Small files of camgate's own that must survive a restart and that nobody else may read."""
+"""Small files of camgate's own that must survive a restart and that nobody else may read.
 
+The daemon and the commands write some of them both: each reads, changes and writes under `locked`.
+"""
+
+import fcntl
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+
+@contextmanager
+def locked(file: Path) -> Iterator[None]:
+    """Keep other processes out of a file while the block runs, which is to be short: whoever else wants it waits.
+
+    The lock is on a file beside it, as the file itself is replaced. Where that cannot be made, nothing can be written.
+    """
+    lock = file.with_name(f"{file.name}.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError:
+        yield
+        return
+    try:
+        give_to_owner(descriptor, file.parent)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def stamp_of(file: Path) -> tuple[int, int]:
+    """Return what is another thing once the file was replaced. Raises OSError."""
+    facts = file.stat()
+    return facts.st_mtime_ns, facts.st_ino
+
+
+def give_to_owner(descriptor: int, directory: Path) -> None:
+    """Give a file that root writes to whom its directory belongs: the service's own user must be able to read it."""
+    if os.geteuid() == 0:
+        owner = directory.stat()
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
 
 
 def write_private(file: Path, data: bytes) -> None:
@@ -30,10 +69,7 @@ def write_new(file: Path, data: bytes) -> None:
     """Write a file that is not there yet, readable for its owner alone, and onto the disk. Raises OSError."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with open(descriptor, "wb") as stream:
-        if os.geteuid() == 0:
-            # `camgate token`, run as root, must not make what the service's own user cannot read.
-            owner = file.parent.stat()
-            os.fchown(stream.fileno(), owner.st_uid, owner.st_gid)
+        give_to_owner(stream.fileno(), file.parent)
         stream.write(data)
         stream.flush()
         os.fsync(stream.fileno())

@@ -23,6 +23,7 @@ COMMANDS = (
     "probe",
     "user",
     "token",
+    "share",
     "cert",
     "bench",
 )

@@ -1,30 +1,32 @@
 """`camgate token …`: give tokens away, and take them back."""
 
+import json
 import os
-import shlex
 import sys
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from camgate.auth.identity import Action, Grant
+from camgate.auth.issued import ISSUED_FILE, Issued, IssuedToken, IssuedUnusable, grants_by_action
 from camgate.auth.keys import KeyUnusable, load_or_make_key
-from camgate.auth.revoked import REVOKED_FILE, Revoked
+from camgate.auth.revoked import REVOKED_FILE, Revoked, TooManyRevoked
 from camgate.auth.signing import Signer
 from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, is_token_id, make_token, seconds_of
 from camgate.auth.users import grants_of_user
 from camgate.cli.commands import SETTINGS
 from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
 from camgate.cli.patterns import covered, what_there_is
+from camgate.cli.state import config_option, directory_of, in_local_time, print_table
 from camgate.config.checks import Wrong, pattern
-from camgate.config.errors import ConfigError, Problem, StartError
+from camgate.config.errors import ConfigError, Problem
 from camgate.config.load import find_config_file, load
 from camgate.config.model import CameraSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
-from camgate.config.state import made_state_directory
 
 STDIN = "-"
 MAX_READ_CHARS = 16_384
@@ -69,17 +71,38 @@ def make(
             grants = tuple(Grant(each, patterns) for each in dict.fromkeys(action or [Action.VIEW]))
         new = NewToken(grants=grants, ends_s=ends_s, user=user)
         text, token_id = make_token(Signer(_key(settings, file)), new, now_s)
-    what = f"all that {user} may"
-    if grants is not None:
-        what = ", ".join(f"{each.action.value} {' and '.join(each.patterns)}" for each in grants)
-    until = time.strftime("%Y-%m-%d %H:%M:%S %Z", time.localtime(ends_s))
-    # Another config can have another state directory, where nobody would look for what was revoked.
-    where = f" --config {shlex.quote(str(file))}" if config is not None else ""
-    revoke_it = f"camgate token revoke{where} {token_id}"
-    typer.echo(f"camgate: allows {what}; until {until}; ends sooner by: {revoke_it}", err=True)
+        made = IssuedToken(token_id=token_id, made_s=now_s, ends_s=ends_s, user=user, grants=grants_by_action(grants))
+        with _told_by_an_exit():
+            _issued(settings, file).add(made)
+    revoke_it = f"camgate token revoke{config_option(file, config)} {token_id}"
+    typer.echo(
+        f"camgate: allows {_allowed(made)}; until {in_local_time(ends_s)}; ends sooner by: {revoke_it}", err=True
+    )
     for warning in _warnings(settings, user, grants or ()):
         typer.echo(f"warning: {warning}", err=True)
     typer.echo(text)
+
+
+@token.command("list")
+def list_tokens(
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    config: Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)] = None,
+) -> None:
+    """List the tokens whose time is not over; not the tokens themselves, which are kept nowhere."""
+    with exit_codes(), _told_by_an_exit():
+        file = find_config_file(config)
+        settings = load(file, os.environ)
+        tokens = _issued(settings, file).all()
+        revoked = Revoked(directory_of(settings, file) / REVOKED_FILE, time.time)
+    if as_json:
+        facts = [{**each.facts(), "revoked": each.token_id in revoked} for each in tokens]
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    rows = (
+        (each.token_id, each.user or "-", _allowed(each), _until(each, settings, is_revoked=each.token_id in revoked))
+        for each in tokens
+    )
+    print_table(("id", "user", "allows", "until"), rows)
 
 
 @token.command()
@@ -104,9 +127,10 @@ def revoke(
     with exit_codes():
         file = find_config_file(config)
         settings = load(file, os.environ)
-        directory = _directory(settings, file)
-        if not Revoked(directory / REVOKED_FILE, time.time).add(found, time.time() + MAX_LIFE_S):
-            raise typer.Exit(FAILED)
+        with _told_by_an_exit():
+            revoked = Revoked(directory_of(settings, file) / REVOKED_FILE, time.time)
+            if not revoked.add(found, _end_of(found, settings, file)):
+                raise typer.Exit(FAILED)
     typer.echo(f"camgate: revoked {found}", err=True)
 
 
@@ -143,16 +167,46 @@ def _check_user(settings: Settings, file: Path, user: str | None) -> None:
         raise ConfigError((Problem(str(file), "there is no such user", key=f"auth.users.{user}"),))
 
 
-def _directory(settings: Settings, file: Path) -> Path:
+@contextmanager
+def _told_by_an_exit() -> Iterator[None]:
     try:
-        return made_state_directory(settings.server, os.environ)
-    except StartError as error:
-        raise ConfigError((Problem(str(file), error.sentence, key=error.key),)) from None
+        yield
+    except (IssuedUnusable, TooManyRevoked) as error:
+        typer.echo(f"camgate: {error}", err=True)
+        raise typer.Exit(FAILED) from None
+
+
+def _issued(settings: Settings, file: Path) -> Issued:
+    return Issued(directory_of(settings, file) / ISSUED_FILE, time.time)
+
+
+def _end_of(token_id: str, settings: Settings, file: Path) -> float:
+    """Return when a token ends. One that is not on the list, or made by an earlier version, may last as long as any."""
+    with suppress(IssuedUnusable):
+        for each in _issued(settings, file).all():
+            if each.token_id == token_id:
+                return each.ends_s
+    return time.time() + MAX_LIFE_S
+
+
+def _allowed(made: IssuedToken) -> str:
+    """Return what a token allows, in words."""
+    if made.grants is None:
+        return f"all that {made.user} may"
+    return ", ".join(f"{action} {' and '.join(patterns)}" for action, patterns in made.grants.items())
+
+
+def _until(made: IssuedToken, settings: Settings, *, is_revoked: bool) -> str:
+    if is_revoked:
+        return "revoked"
+    if made.user is not None and made.user not in settings.auth.users:
+        return "ended with its user"
+    return in_local_time(made.ends_s)
 
 
 def _key(settings: Settings, file: Path) -> bytes:
     try:
-        return load_or_make_key(_directory(settings, file))
+        return load_or_make_key(directory_of(settings, file))
     except KeyUnusable as error:
         sentence = f"{error}; run this as the user that camgate runs as"
         raise ConfigError((Problem(str(file), sentence, key=STATE_KEY),)) from None

@@ -5,8 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import trio
+import trio.testing
 
-from camgate.auth.access import Access, Credentials
+from camgate.auth.access import LOOK_S, Access, Credentials
 from camgate.auth.errors import SharingIsOff
 from camgate.auth.identity import EVERYBODY, Action, Grant, Identity, Way
 from camgate.auth.shares import ShareGone, Shares, TooManyShares, UnknownShare, identity_of_share
@@ -212,3 +214,30 @@ def test_a_share_of_somebody_who_is_gone_is_nobody(tmp_path: Path, clock: Clock)
     anna = Identity(name="anna", way=Way.PASSWORD, grants=(Grant(Action.ADMIN),), stands_on=("user:anna",))
     share, _ = shares.make("front", anna, clock.now_s + 60, "")
     assert identity_of_share(auth_settings({"ben": "viewer"}), share) is None
+
+
+async def test_a_command_and_the_daemon_share_one_list(
+    tmp_path: Path, clock: Clock, autojump_clock: trio.testing.MockClock
+) -> None:
+    access = access_for({"anna": "operator"}, tmp_path, clock)
+    command = Shares(tmp_path / FILE, clock)
+    ours, _ = access.shares.make("yard", EVERYBODY, clock.now_s + 600, "")
+    made, secret = command.make("front", EVERYBODY, clock.now_s + 600, "")
+    assert access.shares.all() == command.all() == [ours, made]
+    _, cookie = access.open_share(secret)
+    with pytest.raises(ShareGone, match="opened before"):
+        command.open(secret)
+    identity = await guest(access, cookie)
+    assert identity is not None
+    ended: list[str] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(access.run)
+        access.leases.take(identity, ended.append, "front")
+        await trio.sleep(2 * LOOK_S)
+        assert ended == []
+        command.end(None, made.share_id)
+        await trio.sleep(2 * LOOK_S)
+        assert ended == ["the share was taken back"]
+        nursery.cancel_scope.cancel()
+    assert await guest(access, cookie) is None
+    assert [each.share_id for each in access.shares.all()] == [ours.share_id]

@@ -665,4 +665,90 @@ def test_a_token_is_revoked_by_its_id_or_by_itself(tmp_path: Path, config: Path)
     assert camgate("token", "revoke", "-", directory=tmp_path, stdin=text).code == 0
     assert camgate("token", "revoke", "0123456789abcdef", directory=tmp_path).code == 0
     token_id = jwt.decode(text.strip(), options={"verify_signature": False})["jti"]
-    assert json.loads((tmp_path / "state" / "revoked.json").read_text()).keys() == {token_id, "0123456789abcdef"}
+    claims = jwt.decode(text.strip(), options={"verify_signature": False})
+    kept = json.loads((tmp_path / "state" / "revoked.json").read_text())
+    assert kept.keys() == {token_id, "0123456789abcdef"}
+    assert abs(kept[token_id] - claims["exp"]) <= 1, "forgotten when it would have been over"
+
+
+def test_tokens_are_listed_and_none_of_them_is_shown(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    first = camgate("token", "--camera=front*", "--action=control", directory=tmp_path).out.strip()
+    second = camgate("token", "--user=anna", "--expires=7d", directory=tmp_path).out.strip()
+    assert camgate("token", "revoke", "-", directory=tmp_path, stdin=second).code == 0
+    listed = camgate("token", "list", "--json", directory=tmp_path)
+    assert listed.code == 0
+    found = json.loads(listed.out)
+    assert [(each["user"], each["grants"], each["revoked"]) for each in found] == [
+        (None, {"control": ["front*"]}, False),
+        ("anna", None, True),
+    ]
+    assert round(found[1]["until"] - found[1]["made_at"]) == 7 * 86_400
+    table = camgate("token", "list", directory=tmp_path).out.splitlines()
+    assert table[0].split() == ["id", "user", "allows", "until"]
+    assert (found[0]["id"] in table[1], "control front*" in table[1]) == (True, True)
+    assert table[2].split() == [found[1]["id"], "anna", "all", "that", "anna", "may", "revoked"]
+    config.write_text(TOKEN_CONFIG.replace("users.anna", "users.ben"))
+    kept = (tmp_path / "state" / "issued.json").read_text()
+    for text in (first, second):
+        assert text not in kept + listed.out + "".join(table)
+
+
+def test_no_token_is_made_that_cannot_be_listed(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "state" / "issued.json").write_text("no list")
+    for command in (("--camera=front",), ("list",)):
+        outcome = camgate("token", *command, directory=tmp_path)
+        assert (outcome.code, outcome.out) == (1, "")
+        assert "it is no such list" in outcome.err
+        assert outcome.err.count("\n") == 1
+    assert camgate("token", "revoke", "0123456789abcdef", directory=tmp_path).code == 0, "that needs no list"
+
+
+def test_a_share_is_made_listed_and_taken_back(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    made = camgate("share", "create", "front", "--for=2h", "--label=the postman", directory=tmp_path)
+    assert (made.code, made.out.count("\n")) == (0, 1)
+    assert re.fullmatch(r"http://127\.0\.0\.1:0/share#[\w-]{32}\n", made.out)
+    secret = made.out.strip().partition("#")[2]
+    listed = camgate("share", "list", "--json", directory=tmp_path).out
+    (link,) = json.loads(listed)
+    assert (link["camera"], link["label"], link["made_by"]) == ("front", "the postman", "the command line")
+    assert round(link["until"] - link["made_at"]) == 7200
+    assert f"camgate share revoke {link['id']}\n" in made.err
+    table = camgate("share", "list", directory=tmp_path).out
+    assert "the postman" in table.splitlines()[1]
+    assert secret not in listed + table + (tmp_path / "state" / "shares.json").read_text()
+    assert camgate("share", "revoke", link["id"], directory=tmp_path).code == 0
+    assert json.loads(camgate("share", "list", "--json", directory=tmp_path).out) == []
+    again = camgate("share", "revoke", secret, directory=tmp_path)
+    assert (again.code, "no such link" in again.err, secret in again.err) == (1, True, False)
+
+
+def test_a_share_names_the_address_that_is_given(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    made = camgate("share", "create", "yard", "--url=https://cams.example.org/door/", directory=tmp_path)
+    assert made.out.startswith("https://cams.example.org/door/share#")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("create", "attic"), "cameras.attic: there is no such camera"),
+        (("create", "front", "--for=5s"), "--for is no span of time"),
+        (("create", "front", "--for=91d"), "--for is no span of time"),
+        (("create", "front", "--label=a\nb"), "--label has up to 100 characters"),
+        (("create", "front", "--url=cams"), "--url is no address of pages"),
+    ],
+)
+def test_share_says_what_is_wrong(tmp_path: Path, config: Path, arguments: tuple[str, ...], words: str) -> None:
+    config.write_text(TOKEN_CONFIG)
+    outcome = camgate("share", *arguments, directory=tmp_path)
+    assert (outcome.code, outcome.out, outcome.err.count("\n")) == (2, "", 1)
+    assert words in outcome.err
+
+
+def test_share_without_users_is_not_needed(tmp_path: Path, config: Path) -> None:
+    outcome = camgate("share", "create", "front", directory=tmp_path)
+    assert (outcome.code, "needs no link" in outcome.err) == (2, True)
