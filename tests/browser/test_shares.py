@@ -79,7 +79,10 @@ def test_a_token_in_the_address_of_an_embedded_player_is_enough(
     context = browser.new_context()
     try:
         page = context.new_page()
-        page.goto(f"{server.url}/embed/front?token={made.out.strip()}")
+        page.goto(f"{server.url}/embed/front?token={made.out.strip()}&fit=cover")
         wait_playing(page)
+        # The way to the sign-in page and back is kept in histories and logs.
+        way = page.evaluate("import('/static/session.js').then((session) => session.signInAddress())")
+        assert way == f"{server.url}/signin?next=%2Fembed%2Ffront%3Ffit%3Dcover"
     finally:
         context.close()
