@@ -207,7 +207,7 @@ class Reloader:
             log.error("a change cannot be kept, and is not made", file=source.overlay.file, reason=error.strerror)
             raise CannotSave(error.strerror or "it failed") from error
         self._saved = saved
-        return self._take(diff, by)
+        return self._take(diff, by, "cameras were changed")
 
     def _read(self, source: ConfigSource) -> tuple[Settings, Saved]:
         saved = source.overlay.load()
@@ -232,7 +232,7 @@ class Reloader:
             sentence = f"{exposure}, until the next start; restart camgate instead"
             raise ConfigError((Problem(str(self._source.file), sentence, key=exposure.key),))
 
-    def _take(self, diff: Diff, by: str) -> Reloaded:
+    def _take(self, diff: Diff, by: str, sentence: str = "the config was read anew") -> Reloaded:
         before, parts = self.settings, self._parts
         after = diff.taken_by(before)
         parts.engine.apply(after)
@@ -248,7 +248,7 @@ class Reloader:
         if after.logging.level != before.logging.level:
             logging.getLogger("camgate").setLevel(after.logging.level.upper())
         reloaded = _report(diff, ended)
-        _tell(reloaded, by)
+        _tell(sentence, reloaded, by)
         return reloaded
 
 
@@ -291,7 +291,7 @@ def _report(diff: Diff, ended: int) -> Reloaded:
     )
 
 
-def _tell(reloaded: Reloaded, by: str) -> None:
+def _tell(sentence: str, reloaded: Reloaded, by: str) -> None:
     facts = {
         "added": " ".join(reloaded.added),
         "removed": " ".join(reloaded.removed),
@@ -299,6 +299,6 @@ def _tell(reloaded: Reloaded, by: str) -> None:
         "settings": " ".join(reloaded.settings),
         "ended": reloaded.ended,
     }
-    log.info("the config was read anew", by=mask(by), **{key: value for key, value in facts.items() if value})
+    log.info(sentence, by=mask(by), **{key: value for key, value in facts.items() if value})
     for key in reloaded.at_next_start:
         log.warning(f"{key} changes at the next start")

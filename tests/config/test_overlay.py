@@ -77,6 +77,15 @@ def test_the_config_and_what_was_saved_make_one(caplog: pytest.LogCaptureFixture
     assert merge(OF_FILE, Saved(disabled=("front",)), file=Path("x")).cameras == {}
 
 
+def test_no_file_of_this_machine_is_read_for_the_api(tmp_path: Path) -> None:
+    file = tmp_path / "secret"
+    file.write_text("of-this-machine\n")
+    table = {"url": GATE["url"], "username": "u", "password_file": str(file)}
+    for asked in (table, {**GATE, "sub": {**table, "url": "rtsp://192.0.2.3/"}}):
+        with pytest.raises(ConfigError, match="is for the config file only"):
+            read_camera("gate", asked)
+
+
 @pytest.mark.parametrize(
     ("table", "key"),
     [

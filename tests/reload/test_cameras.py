@@ -54,9 +54,10 @@ async def test_a_camera_is_added_changed_and_removed_and_the_file_is_never_touch
 async def test_what_was_added_is_there_after_a_reload_and_a_restart(tmp_path: Path) -> None:
     async with running_site(tmp_path, ONE) as site:
         await ask(site, "POST", body={"name": "two", "url": site.filming.url("two")}, status=201)
+        # What was written meanwhile is taken when somebody says so.
+        site.write(ONE + '[cameras.three]\nurl = "{url}three"\n')
         await ask(site, "POST", "/one/disable")
         await site.wait_live("two")
-        site.write(ONE + '[cameras.three]\nurl = "{url}three"\n')
         told = (await site.api.post("/api/v1/reload")).json()
         assert (told["added"], told["removed"]) == (["three"], [])
         await site.wait_live("three", "two")
