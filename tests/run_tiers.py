@@ -42,6 +42,7 @@ class Tier:
     limit_s: what a run should take at most on two cores; printed, never enforced.
     tools: commands that count as one test each.
     paths, ignore, options: what pytest gets; without paths it does not run.
+    alone: paths among them that run after the others, one test at a time, as they measure what others would disturb.
     may_skip: a skipped test does not fail the tier.
     """
 
@@ -50,6 +51,7 @@ class Tier:
     tools: Sequence[Sequence[str]] = ()
     ignore: Sequence[str] = ()
     options: Sequence[str] = ()
+    alone: Sequence[str] = ()
     may_skip: bool = False
 
 
@@ -68,7 +70,13 @@ TIERS = {
     ),
     "unit": Tier(limit_s=60, paths=("tests",), ignore=APART, options=("--numprocesses=2",), may_skip=True),
     "interop": Tier(limit_s=240, paths=("tests/interop", "tests/canary")),
-    "browser": Tier(limit_s=360, paths=("tests/browser",)),
+    # Most of it waits. A file's tests share servers and cameras, so they stay together.
+    "browser": Tier(
+        limit_s=360,
+        paths=("tests/browser",),
+        options=("--numprocesses=2", "--dist=loadfile"),
+        alone=("tests/browser/test_joins.py", "tests/browser/test_loss.py"),
+    ),
     "packaging": Tier(limit_s=180, paths=("tests/packaging",)),
     # Wrong delivery fails it, however slow this machine is; the figures are for reading.
     "bench": Tier(
@@ -110,19 +118,23 @@ def run_tier(name: str, patience: float) -> Result:
                 result.failed += 1
                 result.problems.append(f"{' '.join(command)} failed")
         if tier.paths:
-            run_pytest(tier, folder, log.fileno(), deadline, result)
+            beside = ["--ignore=" + path for path in (*tier.ignore, *tier.alone)]
+            run_pytest([*tier.paths, *beside, *tier.options], folder, log.fileno(), deadline, result)
+        if tier.alone:
+            run_pytest(tier.alone, folder / "alone", log.fileno(), deadline, result)
+        if result.skipped and not tier.may_skip:
+            result.problems.append(f"{result.skipped} skipped, and here none may be")
     result.seconds = time.monotonic() - started
     return result
 
 
-def run_pytest(tier: Tier, folder: Path, log: int, deadline: float, result: Result) -> None:
-    """Run a tier's tests and add their counts to `result`."""
+def run_pytest(arguments: Sequence[str], folder: Path, log: int, deadline: float, result: Result) -> None:
+    """Run a tier's tests and add their counts to `result`. arguments: paths, those that exist count, and options."""
+    folder.mkdir(exist_ok=True)
     report = folder / "junit.xml"
     command = [
         *(sys.executable, "-m", "pytest", "--quiet"),
-        *(path for path in tier.paths if (ROOT / path).exists()),
-        *(f"--ignore={path}" for path in tier.ignore),
-        *tier.options,
+        *(argument for argument in arguments if argument.startswith("-") or (ROOT / argument).exists()),
         *(f"--basetemp={folder / 'tmp'}", f"--junitxml={report}"),
     ]
     status = run_command(command, log, deadline)
@@ -138,8 +150,6 @@ def run_pytest(tier: Tier, folder: Path, log: int, deadline: float, result: Resu
         result.problems.append(f"{counts.failed} failed")
     elif status != 0:
         result.problems.append("no test was found" if status == 5 else f"pytest ended with status {status}")
-    if counts.skipped and not tier.may_skip:
-        result.problems.append(f"{counts.skipped} skipped, and here none may be")
 
 
 def count_tests(report: Path) -> Result:

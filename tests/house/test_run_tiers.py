@@ -47,6 +47,23 @@ def test_a_passing_tier(tiers: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.splitlines()[-1] == "2 passed, 0 failed, 0 skipped"
 
 
+def test_what_runs_alone_runs_once_after_the_others(tiers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run_tiers.TIERS, "small", Tier(limit_s=60, paths=("tests",), alone=("tests/test_a.py",)))
+    for name in "ab":
+        note = f"open({str(tiers / 'order')!r}, 'a').write('{name}')"
+        (tiers / f"test_{name}.py").write_text(f"def test_{name}(): {note}")
+    assert run_tier("small", 1).passed == 2
+    assert (tiers / "order").read_text() == "ba"
+
+
+def test_what_runs_alone_fails_the_tier(tiers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(run_tiers.TIERS, "small", Tier(limit_s=60, paths=("tests",), alone=("tests/test_a.py",)))
+    (tiers / "test_a.py").write_text("def test_a(): assert False")
+    (tiers / "test_b.py").write_text("def test_b(): pass")
+    assert run_tier("small", 1).problems == ["1 failed"]
+    assert main() == 1
+
+
 FAILURES = {
     "failed": ("def test_a(): assert False", "1 failed"),
     "skipped": ("import pytest\ndef test_a(): pytest.skip('no browser')", "1 skipped, and here none may be"),
