@@ -24,6 +24,7 @@ import tomli_w
 
 from camgate.bench.clip import ClipSettings, encode_clip
 from camgate.bench.server import NO_LIMITS
+from tests.fakes.ports import free_port
 
 HOST = "127.0.0.1"
 CLIP = ClipSettings()
@@ -205,14 +206,6 @@ def median_and_spread(values: Sequence[float], digits: int = 2) -> str:
     """Write the median, and all values in the order in which they were measured."""
     every = " ".join(f"{value:.{digits}f}" for value in values)
     return f"{statistics.median(values):.{digits}f} ({every})"
-
-
-def free_port() -> int:
-    """Return a port of loopback that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _json_of(command: Sequence[str]) -> dict[str, Any]:

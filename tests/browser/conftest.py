@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser.processes import CameraProcess, CamgateProcess, free_port
-from tests.browser.viewer import Viewer
+from tests.browser.processes import CameraProcess, CamgateProcess
+from tests.browser.viewer import PATIENCE_S, Viewer
+from tests.fakes.ports import free_port
 from tests.fakes.tools import CHROMIUM, GST_RTSP_SERVER, require_tool
 
 CHROMIUM_COMMAND = "/usr/bin/chromium"
@@ -32,6 +33,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
     require_tool(CHROMIUM)
+    expect.set_options(timeout=1000 * PATIENCE_S)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM_COMMAND, args=CHROMIUM_ARGUMENTS)
         yield browser
@@ -76,6 +78,16 @@ def server(shared_server: CamgateProcess) -> CamgateProcess:
     """camgate with the cameras front (1) and yard (2), both live, and loading-dock, which is never there."""
     shared_server.wait_live("front", "yard")
     return shared_server
+
+
+@pytest.fixture(scope="module")
+def modules(browser: Browser, shared_server: CamgateProcess) -> Iterator[Page]:
+    """A page that plays nothing, for whoever only calls what the pages' modules hold."""
+    context = browser.new_context()
+    viewer = Viewer(context.new_page(), shared_server.url).open("/share")
+    yield viewer.page
+    context.close()
+    assert viewer.complaints == []
 
 
 @pytest.fixture

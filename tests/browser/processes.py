@@ -4,7 +4,6 @@ import base64
 import json
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -12,31 +11,20 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 from typing import IO, Any
 
 from camgate.bench.server import NO_LIMITS
+from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
 from tests.fakes.gst import SCRIPT
+from tests.fakes.ports import free_port
 from tests.fakes.tools import SYSTEM_PYTHON
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
 FPS = 25
-
-
-def free_port() -> int:
-    """A TCP port that nobody listens on, and whose UDP twin is free as well."""
-    while True:
-        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp:
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return port
 
 
 class CameraProcess:
@@ -51,7 +39,7 @@ class CameraProcess:
         self._arguments = arguments
         self.codec = codec
         self._process: subprocess.Popen[bytes] | None = None
-        self._port = 0
+        self._port = free_port()
         self.connections = 0
 
     @property
@@ -64,8 +52,7 @@ class CameraProcess:
         command += [f"--codec={self.codec}", *self._arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert self._process.stdout is not None
-        ready = json.loads(self._process.stdout.readline())
-        self._port = ready["port"]
+        assert json.loads(self._process.stdout.readline())["event"] == "ready"
         self._counter = threading.Thread(target=self._count, args=[self._process.stdout], daemon=True)
         self._counter.start()
 
@@ -202,6 +189,11 @@ class CamgateProcess:
             assert time.monotonic() < deadline, f"not said in time: {part!r} in\n{self.log()[-4000:]}"
             time.sleep(0.05)
 
+    def burden(self) -> None:
+        """Have it take more memory, where it is `tests.fakes.burdened`."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
+
     def workers(self) -> list[int]:
         """The process ids of its worker processes."""
         assert self._process is not None
@@ -251,9 +243,22 @@ class CamgateProcess:
 
     def wait_live(self, *names: str) -> None:
         """Returns once these cameras are live."""
-        deadline = time.monotonic() + START_TIMEOUT_S
-        while any(self.camera(name)["state"] != "live" for name in names):
-            assert time.monotonic() < deadline, f"not live in time: {self.cameras()}"
+        self._wait_cameras(lambda cameras: all(cameras[name]["state"] == "live" for name in names), "live")
+
+    def wait_unwatched(self) -> None:
+        """Returns once no camera has viewers.
+
+        Pages that are closed on a busy machine may leave without a word, and count until camgate gives them up.
+        """
+        patience_s = 3 * SILENCE_TIMEOUT_S
+        self._wait_cameras(lambda found: not any(each["viewers"] for each in found.values()), "unwatched", patience_s)
+
+    def _wait_cameras(
+        self, are_so: Callable[[dict[str, dict[str, Any]]], bool], what: str, patience_s: float = START_TIMEOUT_S
+    ) -> None:
+        deadline = time.monotonic() + patience_s
+        while not are_so(cameras := {camera["name"]: camera for camera in self.cameras()}):
+            assert time.monotonic() < deadline, f"not {what} in time: {cameras}"
             time.sleep(0.05)
 
     def stop(self) -> int:

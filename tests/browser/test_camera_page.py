@@ -1,15 +1,34 @@
 """The page of one camera: pictures, figures, the button, sleep, keys, and words for everything that can go wrong."""
 
 import re
-import statistics
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.processes import CameraProcess, CamgateProcess, free_port
+from tests.browser.processes import CameraProcess, CamgateProcess
 from tests.browser.viewer import Viewer
 
-SAMPLES = 8
+WINDOW_MS = 2_200
+"""What rates are taken over: two seconds, and by how much timers run late."""
+RECORD_REPORTS = """
+globalThis.reports = [];
+RTCPeerConnection.prototype.getStats = (function (getStats) {
+  return async function () {
+    const report = await getStats.call(this);
+    reports.push([...report.values()].find(({ type, kind }) => type === "inbound-rtp" && kind === "video"));
+    return report;
+  };
+})(RTCPeerConnection.prototype.getStats);
+"""
+REPORTS_AND_FIGURES = """
+(names) => {
+  const figure = (name) => Number(document.getElementById(name).getAttribute("value"));
+  return [reports, Object.fromEntries(names.map((name) => [name, figure(name)]))];
+}
+"""
+"""Both at the same moment: the page shows what it reads before anything else can happen."""
 HIDE = """
 (hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
@@ -45,39 +64,43 @@ def test_media_comes_over_the_one_udp_port(viewer: Viewer, server: CamgateProces
 def test_a_paused_picture_is_found_out(viewer: Viewer) -> None:
     viewer.open("/camera/front").wait_blocks()
     viewer.video().evaluate("(video) => video.pause()")
-    viewer.page.wait_for_timeout(500)
-    assert viewer.read_blocks() is None
+    viewer.eventually(lambda: viewer.read_blocks() is None, "the last picture has been shown")
 
 
 def test_figures_agree_with_getstats(viewer: Viewer) -> None:
+    names = ["bit-rate", "frame-rate", "packets", "bytes", "frames", "loss", "jitter", "delay"]
+    viewer.page.add_init_script(RECORD_REPORTS)
     viewer.open("/camera/front").wait_blocks()
-    viewer.page.wait_for_timeout(4_000)  # until the window holds nothing of the first burst
-    first, shown = viewer.inbound_video(), {"bit-rate": [], "frame-rate": []}
-    for _ in range(SAMPLES):
-        viewer.page.wait_for_timeout(1_000)
-        for name, values in shown.items():
-            values.append(viewer.figure(name))
-    last = viewer.inbound_video()
+
+    def look() -> tuple[list[dict[str, Any]], dict[str, float]]:
+        reports, shown = viewer.page.evaluate(REPORTS_AND_FIGURES, names)
+        return [report for report in reports if report], shown
+
+    def is_window_full() -> bool:
+        reports, _ = look()
+        return len(reports) > 3 and reports[-1]["timestamp"] - reports[0]["timestamp"] > 2 * WINDOW_MS
+
+    viewer.eventually(is_window_full, "a window that holds nothing of the first burst")
+    reports, shown = look()
+    last = reports[-1]
+    first = next(report for report in reports if report["timestamp"] >= last["timestamp"] - WINDOW_MS)
     seconds = (last["timestamp"] - first["timestamp"]) / 1000
 
-    def truth(field: str) -> float:
-        return float(last[field] - first[field]) / seconds
+    def gained(field: str) -> float:
+        return float(last[field] - first[field])
 
-    assert_within_a_tenth(statistics.mean(shown["bit-rate"]), 8 * truth("bytesReceived"))
-    assert_within_a_tenth(statistics.mean(shown["frame-rate"]), truth("framesDecoded"))
-    assert_within_a_tenth(viewer.figure("packets"), last["packetsReceived"])
-    assert_within_a_tenth(viewer.figure("bytes"), last["bytesReceived"])
-    assert_within_a_tenth(viewer.figure("frames"), last["framesDecoded"])
-    assert viewer.figure("loss") == 0
-    assert viewer.figure("jitter") < 1_000 * last["jitter"] + 20
-    assert 0 < viewer.figure("delay") < 1_000
+    assert shown["bit-rate"] == pytest.approx(8 * gained("bytesReceived") / seconds)
+    assert shown["frame-rate"] == pytest.approx(gained("framesDecoded") / seconds)
+    assert shown["bit-rate"] > 0
+    assert shown["frame-rate"] > 0
+    counts = (last["packetsReceived"], last["bytesReceived"], last["framesDecoded"])
+    assert (shown["packets"], shown["bytes"], shown["frames"]) == counts
+    expected = gained("packetsLost") + gained("packetsReceived")
+    assert shown["loss"] == pytest.approx(max(0.0, gained("packetsLost")) / expected)
+    assert shown["jitter"] == pytest.approx(1_000 * last["jitter"])
+    assert 0 < shown["delay"] < 1_000
     assert viewer.page.locator("#resolution").inner_text() == f"{last['frameWidth']} × {last['frameHeight']}"
     assert viewer.page.locator("#codec").inner_text() == "H.264"
-
-
-def assert_within_a_tenth(shown: float, true: float) -> None:
-    assert true > 0
-    assert abs(shown - true) <= 0.1 * true, (shown, true)
 
 
 def test_the_button_disconnects_and_connects(viewer: Viewer, server: CamgateProcess) -> None:
@@ -86,7 +109,7 @@ def test_the_button_disconnects_and_connects(viewer: Viewer, server: CamgateProc
     viewer.page.on("request", lambda request: request.method == "DELETE" and deletions.append(request.url))
     viewer.page.get_by_role("button", name="Disconnect").click()
     viewer.wait_words("Not connected")
-    viewer.eventually(lambda: viewer.page.evaluate("camgate.peerConnections()") == [], "no connection is left open", 5)
+    viewer.eventually(lambda: viewer.page.evaluate("camgate.peerConnections()") == [], "no connection is left open")
     viewer.eventually(lambda: deletions, "the session's resource is deleted")
     assert viewer.figure("bit-rate") == 0
     viewer.page.get_by_role("button", name="Connect", exact=True).click()
@@ -97,6 +120,8 @@ def test_the_button_disconnects_and_connects(viewer: Viewer, server: CamgateProc
 def test_a_hidden_page_rests_and_comes_back_at_once(viewer: Viewer) -> None:
     viewer.page.clock.install()
     viewer.open("/camera/front").wait_blocks()
+    viewer.wait_state("playing")
+    viewer.stop_clock()
     viewer.page.evaluate(HIDE, True)
     viewer.page.clock.fast_forward(9_000)
     assert viewer.state() == "playing"  # a glance at another tab costs nothing
@@ -105,6 +130,7 @@ def test_a_hidden_page_rests_and_comes_back_at_once(viewer: Viewer) -> None:
     viewer.wait_state("idle")
     viewer.page.evaluate("dispatchEvent(new Event('online'))")
     assert viewer.state() == "idle"  # every tab of a laptop that wakes up hears this
+    viewer.page.clock.resume()
     viewer.page.evaluate(HIDE, False)
     viewer.assert_plays()
     assert viewer.offers == 2
@@ -113,6 +139,8 @@ def test_a_hidden_page_rests_and_comes_back_at_once(viewer: Viewer) -> None:
 def test_a_hidden_page_plays_on_in_its_floating_window_only(viewer: Viewer) -> None:
     viewer.page.clock.install()
     viewer.open("/camera/front").wait_blocks()
+    viewer.wait_state("playing")
+    viewer.stop_clock()
     floating = (
         "(element) => Object.defineProperty(document, 'pictureInPictureElement', {configurable: true, get: element})"
     )
@@ -128,10 +156,11 @@ def test_a_hidden_page_plays_on_in_its_floating_window_only(viewer: Viewer) -> N
 
 
 def test_leaving_the_page_ends_the_session(viewer: Viewer, server: CamgateProcess) -> None:
+    server.wait_unwatched()  # by pages of other tests
     viewer.open("/camera/front").wait_blocks()
     viewer.eventually(lambda: server.camera("front")["viewers"] == 1, "the server counts one viewer")
     viewer.page.goto("about:blank")
-    viewer.eventually(lambda: server.camera("front")["viewers"] == 0, "the server counts none", 5)
+    viewer.eventually(lambda: server.camera("front")["viewers"] == 0, "the server counts none")
 
 
 def test_an_unknown_camera_is_named(viewer: Viewer) -> None:
@@ -148,24 +177,6 @@ def test_a_camera_that_is_away_is_explained(viewer: Viewer) -> None:
     expect(viewer.page.get_by_role("heading", level=1)).to_have_text("Loading dock")
     assert viewer.page.evaluate("camgate.peerConnections().length") <= 1
     viewer.forgive("503")
-
-
-def test_a_blocked_video_port_is_named(viewer: Viewer) -> None:
-    blocked = free_port()
-
-    def misdirect(route: Route) -> None:
-        if route.request.method != "POST":
-            route.continue_()
-            return
-        answer = route.fetch()
-        body = re.sub(r"(a=candidate:\S+ 1 \S+ \d+ \S+) \d+", rf"\1 {blocked}", answer.text())
-        route.fulfill(response=answer, body=body)
-
-    viewer.page.route("**/whep/**", misdirect)
-    viewer.open("/camera/front")
-    words = viewer.wait_words("cannot get through")
-    assert f":{blocked}" in words
-    assert "firewall" in words
 
 
 def test_a_browser_without_webrtc_is_told(viewer: Viewer) -> None:

@@ -5,11 +5,12 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import BrowserContext, Route, expect
+from playwright.sync_api import BrowserContext, Page, Route, expect
 from playwright.sync_api import Error as PlaywrightError
 
-from tests.browser.processes import CamgateProcess, free_port
-from tests.browser.viewer import Viewer
+from tests.browser.processes import CamgateProcess
+from tests.browser.viewer import PATH_TIMEOUT_MS, Viewer
+from tests.fakes.ports import free_port
 
 LOCKED = """
 // Not by userActivation: what a test evaluates counts as a gesture.
@@ -42,15 +43,21 @@ def change_answers(viewer: Viewer, change: Callable[[str], str]) -> None:
     viewer.page.route("**/whep/**", fulfill)
 
 
-def misdirect(answer: str) -> str:
-    return re.sub(r"(a=candidate:\S+ 1 \S+ \d+ \S+) \d+", rf"\1 {free_port()}", answer)
+def open_without_path(viewer: Viewer) -> int:
+    """Open a camera's page, tell it of a port where nobody is, and let the time pass that it tries it; returns it."""
+    port = free_port()
+    change_answers(viewer, lambda answer: re.sub(r"(a=candidate:\S+ 1 \S+ \d+ \S+) \d+", rf"\1 {port}", answer))
+    viewer.page.clock.install()
+    viewer.open("/camera/front")
+    viewer.wait_answer()
+    viewer.page.clock.fast_forward(PATH_TIMEOUT_MS)
+    return port
 
 
 def test_a_video_port_that_cannot_be_reached_is_told_with_what_was_tried(viewer: Viewer) -> None:
-    change_answers(viewer, misdirect)
-    viewer.open("/camera/front")
-    words = viewer.wait_words("The video cannot get through", "UDP and TCP 127.0.0.1:", "Trying again")
-    assert re.search(r"Open UDP \d+ and TCP \d+ in the firewall", words)
+    port = open_without_path(viewer)
+    words = viewer.wait_words("The video cannot get through", f"UDP and TCP 127.0.0.1:{port}", "Trying again")
+    assert f"Open UDP {port} and TCP {port} in the firewall" in words
     assert "docs/connectivity.md" in words
     assert "TURN" not in words
 
@@ -65,8 +72,7 @@ def test_a_page_that_may_not_reach_the_local_network_says_so(
         permission = {"permission": {"name": name}, "setting": "denied", **whose}
         with contextlib.suppress(PlaywrightError):  # a name of another version of Chromium
             session.send("Browser.setPermission", permission)
-    change_answers(viewer, misdirect)
-    viewer.open("/camera/front")
+    open_without_path(viewer)
     words = viewer.wait_words("The browser keeps this page from the local network")
     assert "Local network access" in words
 
@@ -122,8 +128,8 @@ def relay_error(code: int, text: str) -> dict[str, object]:
         ({"kind": "no-keys", "message": ""}, ["DTLS", "VPN"]),
     ],
 )
-def test_the_words_for_what_was_tried(viewer: Viewer, problem: dict[str, object], parts: list[str]) -> None:
-    words = viewer.open("/").page.evaluate(WORDS, problem)
+def test_the_words_for_what_was_tried(modules: Page, problem: dict[str, object], parts: list[str]) -> None:
+    words = modules.evaluate(WORDS, problem)
     assert words["mood"] == "bad"
     for part in parts:
         assert part in words["detail"]

@@ -8,6 +8,7 @@ LOOKS = 5
 PICTURE_MS = 40
 MOST_BUFFERED_S = 0.1
 """Ten times what a browser holds back on a clean network when nobody asks it to."""
+LEAST_PICTURES = 25
 RECEIVED = """
 async () => {
   const connection = camgate.peerConnections()[0];
@@ -26,12 +27,23 @@ async () => {
 
 def test_the_browser_holds_nothing_back(viewer: Viewer) -> None:
     viewer.open("/camera/front").wait_blocks()
-    viewer.page.wait_for_timeout(3_000)
     seen = viewer.page.evaluate(RECEIVED)
     assert seen["target"] == 0
     assert "http://www.webrtc.org/experiments/rtp-hdrext/playout-delay" in seen["answer"]
-    inbound = seen["inbound"]
-    assert inbound["jitterBufferDelay"] / inbound["jitterBufferEmittedCount"] < MOST_BUFFERED_S
+    before = seen["inbound"]
+
+    def is_second_without() -> bool:
+        nonlocal before
+        now = viewer.page.evaluate(RECEIVED)["inbound"]
+        emitted = now["jitterBufferEmittedCount"] - before["jitterBufferEmittedCount"]
+        if emitted < LEAST_PICTURES:
+            return False
+        held_s = (now["jitterBufferDelay"] - before["jitterBufferDelay"]) / emitted
+        before = now
+        return bool(held_s < MOST_BUFFERED_S)
+
+    # A busy machine decodes late now and then, and pictures wait for that; a wish to hold back would hold always.
+    viewer.eventually(is_second_without, "a second of pictures that were not held back")
 
 
 def test_sender_reports_tell_the_time(viewer: Viewer) -> None:

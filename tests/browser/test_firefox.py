@@ -32,6 +32,7 @@ def read_blocks(firefox: Firefox) -> dict[str, int]:
 
 
 def test_firefox_without_h264_sees_the_camera_live(firefox: Firefox, server: CamgateProcess) -> None:
+    server.wait_unwatched()  # by pages of other tests
     firefox.open(f"{server.url}/camera/front")
     first = read_blocks(firefox)
     time.sleep(1)

@@ -16,9 +16,10 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from camgate.serve.self_signed import make_self_signed, write_pair
-from tests.browser.processes import CameraProcess, CamgateProcess, free_port
+from tests.browser.processes import CameraProcess, CamgateProcess
 from tests.browser.viewer import Viewer
 from tests.fakes.accounts import CHEAP
+from tests.fakes.ports import free_port
 from tests.fakes.proxies import HaProxy, Nginx, ProxyProcess
 
 LOGIN = ("anna", "anna's password")
@@ -150,8 +151,10 @@ def watch_through(page: Page, site: Site) -> None:
 
     (cookie,) = [each for each in page.context.cookies() if each["name"] == "camgate_session"]
     assert (cookie["secure"], cookie["httpOnly"], cookie["path"]) == (True, True, f"{site.prefix}/")
+    assert viewer.complaints == []
     page.get_by_role("button", name="Sign out").click()
     expect(page).to_have_url(re.compile(re.escape(f"{site.root}/signin?next=")))
+    viewer.forgive("401")  # a still that the page asked for while it was signed out
     assert viewer.complaints == []
 
 

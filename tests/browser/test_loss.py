@@ -41,5 +41,5 @@ def test_video_plays_on(viewer: Viewer, server: CamgateProcess, camera: ClipCame
         assert viewer.selected_pair()["remote"]["port"] == relay.port
         assert len(seen.gaps_ms) > LEAST_SHARE * WATCH_S * 1000 / camera.interval_ms
         assert seen.longest_ms < LONGEST_MS
-        assert viewer.state() == "playing"
+        viewer.wait_state("playing")
         assert viewer.offers == 1

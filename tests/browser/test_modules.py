@@ -1,11 +1,9 @@
 """The modules behind the pages that need no camera: figures, waiting times, addresses."""
 
-from typing import Any
-
 import pytest
+from playwright.sync_api import Page
 
 from camgate.wire.ice.servers import IceServer, link_values
-from tests.browser.viewer import Viewer
 
 STATS = """
 async (samples) => {
@@ -36,11 +34,6 @@ async (steps) => {
 """
 
 
-@pytest.fixture
-def page(viewer: Viewer) -> Any:
-    return viewer.open("/").page
-
-
 def sample(second: float, received: int) -> dict[str, object]:
     """A report of a stream that came at 25 frames and 100 packets a second until `received` seconds."""
     return {
@@ -54,8 +47,8 @@ def sample(second: float, received: int) -> dict[str, object]:
     }
 
 
-def test_figures_are_rates_over_two_seconds(page: Any) -> None:
-    figures = page.evaluate(STATS, [sample(t, t) for t in range(10)])[-1]
+def test_figures_are_rates_over_two_seconds(modules: Page) -> None:
+    figures = modules.evaluate(STATS, [sample(t, t) for t in range(10)])[-1]
     assert figures["bitsPerSecond"] == pytest.approx(800_000)
     assert figures["framesPerSecond"] == pytest.approx(25)
     assert figures["packetsPerSecond"] == pytest.approx(100)
@@ -65,9 +58,9 @@ def test_figures_are_rates_over_two_seconds(page: Any) -> None:
     assert (figures["packets"], figures["packetsLost"]) == (900, 9)
 
 
-def test_figures_fall_to_zero_when_nothing_comes(page: Any) -> None:
+def test_figures_fall_to_zero_when_nothing_comes(modules: Page) -> None:
     samples = [sample(t, min(t, 5)) for t in range(10)]
-    figures = page.evaluate(STATS, samples)
+    figures = modules.evaluate(STATS, samples)
     assert figures[5]["bitsPerSecond"] > 0
     for late in figures[7:]:
         assert late["bitsPerSecond"] == late["framesPerSecond"] == late["lossShare"] == late["jitterMs"] == 0
@@ -75,21 +68,21 @@ def test_figures_fall_to_zero_when_nothing_comes(page: Any) -> None:
         assert late["packets"] == 500
 
 
-def test_packets_found_again_are_no_negative_loss(page: Any) -> None:
+def test_packets_found_again_are_no_negative_loss(modules: Page) -> None:
     lost = [sample(0, 0) | {"packetsLost": 9}, sample(1, 1) | {"packetsLost": 2}]
-    assert page.evaluate(STATS, lost)[-1]["lossShare"] == 0
+    assert modules.evaluate(STATS, lost)[-1]["lossShare"] == 0
 
 
-def test_waiting_times_double_up_to_a_limit_and_begin_anew(page: Any) -> None:
-    *waits, after_reset = page.evaluate(WAITS)
+def test_waiting_times_double_up_to_a_limit_and_begin_anew(modules: Page) -> None:
+    *waits, after_reset = modules.evaluate(WAITS)
     for attempt, wait in enumerate(waits):
         longest = min(500 * 2**attempt, 15_000)
         assert longest / 2 <= wait <= longest
     assert 250 <= after_reset <= 500
 
 
-def test_a_player_that_is_asleep_only_remembers_what_is_wanted(page: Any) -> None:
-    states = page.evaluate(PLAYER_STATES, ["sleep", "start", "wake", "stop", "wake"])
+def test_a_player_that_is_asleep_only_remembers_what_is_wanted(modules: Page) -> None:
+    states = modules.evaluate(PLAYER_STATES, ["sleep", "start", "wake", "stop", "wake"])
     assert states == ["idle", "idle", "connecting", "idle", "idle"]
 
 
@@ -114,12 +107,12 @@ def test_a_player_that_is_asleep_only_remembers_what_is_wanted(page: Any) -> Non
         ),
     ],
 )
-def test_link_headers_are_read_as_they_are_written(page: Any, header: str, servers: list[dict[str, object]]) -> None:
-    assert page.evaluate(LINKS, header) == servers
+def test_link_headers_are_read_as_written(modules: Page, header: str, servers: list[dict[str, object]]) -> None:
+    assert modules.evaluate(LINKS, header) == servers
 
 
-def test_the_links_that_camgate_writes_are_read(page: Any) -> None:
+def test_the_links_that_camgate_writes_are_read(modules: Page) -> None:
     server = IceServer(("turn:a.example", "turns:b.example"), 'us"er\\', "c,r;e d", 90)
     login = {"username": server.username, "credential": server.credential, "maxAgeS": 90}
-    read = page.evaluate(LINKS, ", ".join(link_values(server)))
+    read = modules.evaluate(LINKS, ", ".join(link_values(server)))
     assert read == [{"urls": [url], **login} for url in server.urls]

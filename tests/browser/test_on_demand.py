@@ -55,8 +55,8 @@ def test_a_camera_on_demand_is_connected_while_its_page_is_open(
     assert viewer.offers == 1, "the first offer waits for the camera"
     expect(viewer.page.locator("#camera-state")).to_have_text("Live")
     assert garage_camera.connections == 1
-    viewer.page.close()
     other = Viewer(context.new_page(), demand_server.url).open("/embed/front")
+    viewer.page.close()
     other.eventually(lambda: demand_server.camera("garage")["demand"] == "lingering", "it lingers")
     other.eventually(lambda: demand_server.camera("garage")["state"] == "idle", "it is hung up on")
     assert garage_camera.connections == 1

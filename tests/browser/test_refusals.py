@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, expect
+from playwright.sync_api import BrowserContext, Page, expect
 
 from camgate.base.errors import RemoteError
+from camgate.bench.server import NO_LIMITS
 from camgate.ingest.errors import (
     CameraHungUp,
     CameraMute,
@@ -17,6 +18,7 @@ from camgate.ingest.errors import (
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack, UnexpectedStatus
 from tests.browser.processes import CameraProcess, CamgateProcess
 from tests.browser.viewer import Viewer
+from tests.fakes.burdened import BURDEN_MB
 
 WORDS = """
 async ([state, error, attention]) => {
@@ -40,16 +42,25 @@ def small_server(front_camera: CameraProcess, tmp_path: Path) -> Iterator[Camgat
 def test_a_full_server_is_asked_no_earlier_than_it_says(context: BrowserContext, small_server: CamgateProcess) -> None:
     first = Viewer(context.new_page(), small_server.url).open("/camera/front")
     first.assert_plays()
-    second = Viewer(context.new_page(), small_server.url).open("/camera/front")
-    wall = Viewer(context.new_page(), small_server.url).open("/")
-    words = second.wait_words("All viewer places are taken", "by itself", "Trying again in")
-    assert "max_viewers" not in words
+    wall, second = (Viewer(context.new_page(), small_server.url).without_clock() for _ in range(2))
+    # A tile takes a moment before it connects.
+    wall.open("/").eventually(lambda: wall.page.clock.fast_forward(100) or wall.offers, "the wall asks")
     expect(wall.page.locator('[data-camera="front"] .words')).to_contain_text("All viewer places are taken")
-    second.page.wait_for_timeout(6_000)
-    assert second.offers <= 2
-    assert wall.offers <= 2
+    words = second.open("/camera/front").wait_words("All viewer places are taken", "by itself", "Trying again in")
+    assert "max_viewers" not in words
+    # All pages of a context go by one clock.
+    wait_s = second.wait_refused()
+    assert wall.wait_refused() == wait_s
+    for page in (wall, second):
+        page.assert_asks_no_more((wait_s - 1) / 2)
+    assert (wall.offers, second.offers) == (1, 1)
+    second.page.clock.fast_forward(2_000)
+    for page in (wall, second):
+        page.eventually(lambda page=page: page.offers == 2, "it asks again")
 
+    wall.page.close()
     first.page.close()
+    second.page.clock.resume()
     second.page.get_by_role("button", name="Try now").click()
     second.assert_plays()
 
@@ -57,28 +68,24 @@ def test_a_full_server_is_asked_no_earlier_than_it_says(context: BrowserContext,
 def test_a_machine_at_its_limit_says_so_and_who_watches_goes_on(
     context: BrowserContext, front_camera: CameraProcess, tmp_path: Path
 ) -> None:
-    # A viewer takes some thousandths of a core, so a few fit.
-    server = CamgateProcess(tmp_path, {"front": {"url": front_camera.url}}, limits={"max_load": 0.05})
+    # Of the limits the one that other programs' work has no part in.
+    limits = NO_LIMITS | {"max_memory_mb": BURDEN_MB}
+    cameras = {"front": {"url": front_camera.url}}
+    server = CamgateProcess(tmp_path, cameras, limits=limits, module="tests.fakes.burdened")
     server.start()
     try:
         server.wait_live("front")
-        watching = [Viewer(context.new_page(), server.url).open("/camera/front")]
-        # It may be asked to come back once: camgate's own start is more load than this limit allows.
-        before = watching[0].assert_plays()
-        late = watching[0]
-        while late.state() == "playing":
-            assert len(watching) < 20, "nobody is refused"
-            late = Viewer(context.new_page(), server.url).open("/camera/front")
-            late.wait_state("playing", "retrying")
-            watching.append(late)
-        watching.remove(late)
-        offers = [viewer.offers for viewer in watching]
+        watching = [Viewer(context.new_page(), server.url).open("/camera/front") for _ in range(2)]
+        before = [viewer.assert_plays() for viewer in watching]
+        server.burden()
+        server.wait_log("this machine is at its limit, joins are refused")
+        late = Viewer(context.new_page(), server.url).without_clock().open("/camera/front")
         words = late.wait_words("The server is at its limit", "by itself", "Trying again in")
         assert "limits." not in words
-        late.page.wait_for_timeout(3_000)
-        assert late.offers == 1, "it waits as long as the answer says"
-        assert watching[0].assert_plays().frame > before.frame
-        assert [viewer.offers for viewer in watching] == offers, "nobody who watches had to connect again"
+        late.assert_asks_after(late.wait_refused())
+        for viewer, blocks in zip(watching, before, strict=True):
+            assert viewer.assert_plays().frame > blocks.frame
+            assert viewer.offers == 1, "nobody who watches has to connect again"
     finally:
         server.kill()
 
@@ -97,10 +104,11 @@ def test_a_wrong_path_is_called_a_mistake(context: BrowserContext, front_camera:
 
 
 def test_an_unknown_camera_is_asked_for_once_and_leads_to_the_others(viewer: Viewer) -> None:
-    viewer.open("/camera/nobody")
+    viewer.without_clock().open("/camera/nobody")
     viewer.wait_words("No such camera", "“nobody”")
-    viewer.page.wait_for_timeout(4_000)
+    viewer.assert_asks_no_more(3_600)
     assert viewer.offers == 1
+    viewer.page.clock.resume()
     viewer.page.get_by_role("link", name="See all cameras").click()
     viewer.assert_plays("front")
     viewer.forgive("404")
@@ -118,10 +126,9 @@ def test_an_unknown_camera_is_asked_for_once_and_leads_to_the_others(viewer: Vie
         (CameraMute("malformed RTSP"), "No camera answers at this address"),
     ],
 )
-def test_what_waiting_does_not_mend_is_no_absence(viewer: Viewer, error: RemoteError, headline: str) -> None:
-    viewer.open("/")
+def test_what_waiting_does_not_mend_is_no_absence(modules: Page, error: RemoteError, headline: str) -> None:
     for state in ("backoff", "connecting"):
-        words = viewer.page.evaluate(WORDS, [state, str(error), attention_for(error)])
+        words = modules.evaluate(WORDS, [state, str(error), attention_for(error)])
         assert words["headline"] == headline
         assert str(error)[1:] in words["detail"]
         assert "return by itself" not in words["detail"]
@@ -135,6 +142,6 @@ def test_what_waiting_does_not_mend_is_no_absence(viewer: Viewer, error: RemoteE
         CredentialsNoLongerTaken(),
     ],
 )
-def test_what_passes_by_itself_is_absence(viewer: Viewer, error: RemoteError) -> None:
-    words = viewer.open("/").page.evaluate(WORDS, ["backoff", str(error), attention_for(error)])
+def test_what_passes_by_itself_is_absence(modules: Page, error: RemoteError) -> None:
+    words = modules.evaluate(WORDS, ["backoff", str(error), attention_for(error)])
     assert words["headline"] == "The camera is away"

@@ -55,7 +55,7 @@ def test_a_camera_is_shared_with_one_browser(browser: Browser, home: tuple[Camga
         expect(page.get_by_text("It works once, until")).to_be_visible()
         theirs = guest.new_page()
         theirs.goto(link)
-        assert theirs.url == f"{url}share"  # the secret is out of the address
+        expect(theirs).to_have_url(f"{url}share")  # the secret is out of the address
         theirs.get_by_role("button", name="Watch the camera").click()
         theirs.wait_for_url(f"{url}camera/front")
         wait_playing(theirs)

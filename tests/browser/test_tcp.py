@@ -39,4 +39,5 @@ def test_without_udp_it_plays_by_tcp(browser_without_udp: Browser, server: Camga
 def test_udp_goes_first(viewer: Viewer, server: CamgateProcess) -> None:
     viewer.open("/camera/front")
     viewer.assert_plays()
-    assert viewer.selected_pair()["remote"]["protocol"] == "udp"
+    # Where the machine is busy, TCP may be heard first; a browser changes to the better pair then.
+    viewer.eventually(lambda: viewer.selected_pair()["remote"]["protocol"] == "udp", "UDP is the way in use")

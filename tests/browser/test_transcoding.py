@@ -101,7 +101,11 @@ def test_viewers_stay_while_the_worker_is_killed_and_one_too_many_is_told(
     refused.wait_words("The server is at its limit", "as many other pictures")
     for pid in transcoding.workers():
         os.kill(pid, signal.SIGKILL)
-    newer.eventually(lambda: transcoding.camera("newer")["transcoders"][0]["restarts"] == 1, "a second worker")
+
+    def restarts() -> list[int]:
+        return [made["restarts"] for made in transcoding.camera("newer")["transcoders"]]
+
+    newer.eventually(lambda: restarts() == [1], "a second worker")
     newer.assert_plays()
     reordered.assert_plays()
     assert (newer.offers, reordered.offers) == (1, 1)
@@ -123,8 +127,14 @@ def test_aac_is_heard(new_page: Callable[..., Viewer], transcoding: CamgateProce
     viewer.page.get_by_role("button", name="Sound on").click()
     viewer.eventually(lambda: (viewer.page.evaluate(HEARD) or [0])[0] > 0.01, "sound with energy in it")
     before = viewer.page.evaluate(HEARD)
-    viewer.page.wait_for_timeout(2_000)
-    after = viewer.page.evaluate(HEARD)
-    assert after[0] > before[0]
-    # A tone, and not the browser's guesses.
-    assert after[1] - before[1] < 0.2 * (after[2] - before[2])
+
+    def is_tone() -> bool:
+        nonlocal before
+        viewer.page.wait_for_timeout(1_000)
+        after = viewer.page.evaluate(HEARD)
+        energy, guessed, samples = (later - earlier for later, earlier in zip(after, before, strict=True))
+        before = after
+        return energy > 0 and guessed < 0.2 * samples
+
+    # A busy machine plays it with gaps now and then.
+    viewer.eventually(is_tone, "a second of a tone that is not made up of the browser's guesses")

@@ -9,8 +9,9 @@ from playwright.sync_api import Browser, Route, expect
 
 from camgate.wire.ice.servers import turn_credentials
 from tests.browser.conftest import CHROMIUM_ARGUMENTS, CHROMIUM_COMMAND
-from tests.browser.processes import CameraProcess, CamgateProcess, free_port
-from tests.browser.viewer import Viewer
+from tests.browser.processes import CameraProcess, CamgateProcess
+from tests.browser.viewer import PATH_TIMEOUT_MS, Viewer
+from tests.fakes.ports import free_port
 from tests.fakes.turn import SECRET, Coturn
 
 LOCAL = """
@@ -21,6 +22,14 @@ async () => {
   const { candidateType, protocol, relayProtocol, url } = report.get(pair.localCandidateId);
   return { candidateType, protocol, relayProtocol, url };
 }
+"""
+NOTE_REFUSAL = """
+globalThis.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...rest) {
+    super(...rest);
+    this.addEventListener("icecandidateerror", () => (globalThis.isRefused = true));
+  }
+};
 """
 LONG_AGO = turn_credentials(SECRET, "viewer", 1_000_000_000)
 
@@ -114,7 +123,12 @@ def test_a_login_that_the_turn_server_refuses_is_called_so(
     browser: Browser, make_server: MakeServer, coturn: Coturn, login: list[str]
 ) -> None:
     server = make_server(*login)
-    viewer = Viewer(browser.new_page(), server.url).open("/camera/front?ice=relay")
+    viewer = Viewer(browser.new_page(), server.url)
+    viewer.page.add_init_script(NOTE_REFUSAL)
+    viewer.page.clock.install()
+    viewer.open("/camera/front?ice=relay").wait_answer()
+    viewer.eventually(lambda: viewer.page.evaluate("globalThis.isRefused"), "the TURN server's refusal")
+    viewer.page.clock.fast_forward(PATH_TIMEOUT_MS)
     url = f"turn:127.0.0.1:{coturn.port}?transport=udp"
     words = viewer.wait_words("The TURN server does not help", url, "refuses the login", "both machines' clocks")
     assert login[0].split('"')[1] not in words
@@ -124,7 +138,10 @@ def test_a_login_that_the_turn_server_refuses_is_called_so(
 def test_a_turn_server_that_is_not_there_is_named(browser: Browser, make_server: MakeServer, coturn: Coturn) -> None:
     server = make_server()
     coturn.kill()
-    viewer = Viewer(browser.new_page(), server.url).open("/camera/front?ice=relay")
+    viewer = Viewer(browser.new_page(), server.url)
+    viewer.page.clock.install()
+    viewer.open("/camera/front?ice=relay").wait_answer()
+    viewer.page.clock.fast_forward(PATH_TIMEOUT_MS)
     viewer.wait_words("The TURN server does not help", "does not answer")
     viewer.page.close()
 
@@ -140,7 +157,7 @@ def test_without_servers_a_page_asks_for_none_and_with_them_once(
         viewer.open("/camera/front").assert_plays()
         for _ in range(2):
             viewer.page.get_by_role("button", name="Disconnect").click()
-            viewer.page.get_by_role("button", name="Connect").click()
+            viewer.page.get_by_role("button", name="Connect", exact=True).click()
             viewer.assert_plays()
         assert requests.count("OPTIONS") == asked, requests
         viewer.page.close()
