@@ -94,6 +94,9 @@ def modules(browser: Browser, shared_server: CamgateProcess) -> Iterator[Page]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context(viewport={"width": 1280, "height": 800})
     yield context
+    for page in context.pages:
+        # A request that is just being answered by the test ends with its page, and is no error of the next test.
+        page.unroute_all(behavior="ignoreErrors")
     context.close()
 
 
