@@ -84,7 +84,7 @@ def _config(port: int, camera_port: int, cameras: int, max_viewers: int, transpo
     names = [camera_name(number) for number in range(cameras)]
     urls = {name: f"rtsp://{HOST}:{camera_port}/{name}" for name in names}
     return {
-        "server": {"listen": f"{HOST}:{port}", "max_viewers": max_viewers},
+        "server": {"listen": f"{HOST}:{port}", "max_viewers": max_viewers, "unix_socket": ""},
         "webrtc": {"port": 0, "advertise": [HOST]},
         "logging": {"level": "warning"},
         "limits": NO_LIMITS,

@@ -29,11 +29,15 @@ def control_socket(settings: ServerSettings, environ: Mapping[str, str]) -> Path
 
 
 def find_control_sockets(file: Path | None, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Return where a camgate of this machine may listen, the likeliest first. file: its config, which may be broken."""
+    """Return where a camgate of this machine may listen, the likeliest first. file: its config, which may be broken.
+
+    Whoever sets RUNTIME_DIRECTORY means the camgate there, and no other.
+    """
     if file is not None and (named := _named_in(file)):
         yield file.parent / named
     if given := environ.get("RUNTIME_DIRECTORY"):
         yield Path(given.partition(":")[0]) / NAME
+        return
     yield SYSTEM_SOCKET
     if (of_user := _of_user(environ)) is not None:
         yield of_user

@@ -6,6 +6,7 @@ The other tools are programs outside this project, given as paths: `camsim` (RTS
 
 import argparse
 import json
+import os
 import socket
 import statistics
 import subprocess
@@ -219,7 +220,12 @@ def _json_of(command: Sequence[str]) -> dict[str, Any]:
 
 @contextmanager
 def _running(command: Sequence[str], log: Path, folder: Path | None = None) -> Iterator[int]:
-    with log.open("wb") as output, subprocess.Popen(command, stdout=output, stderr=output, cwd=folder) as process:
+    # Its control socket is its own, beside its log.
+    environ = os.environ | {"RUNTIME_DIRECTORY": str(log.parent)}
+    with (
+        log.open("wb") as output,
+        subprocess.Popen(command, stdout=output, stderr=output, cwd=folder, env=environ) as process,
+    ):
         try:
             yield process.pid
         finally:

@@ -157,7 +157,7 @@ class CamgateProcess:
 
     def _toml(self, cameras: Mapping[str, Mapping[str, object]], max_viewers: int, limits: dict[str, float]) -> str:
         lines = [
-            *("[server]", f'listen = "127.0.0.1:{self.http_port}"', f"max_viewers = {max_viewers}"),
+            *("[server]", f'listen = "127.0.0.1:{self.http_port}"', f"max_viewers = {max_viewers}", 'unix_socket = ""'),
             *(f"{key} = {json.dumps(value)}" for key, value in self._server.items()),
             *("[webrtc]", f"port = {self.webrtc_port}"),
             *("[limits]", *(f"{key} = {value}" for key, value in limits.items())),

@@ -89,7 +89,7 @@ def write_config(planted: Path, logs: Path, welcoming: GstCamera, refusing: GstC
         **{name: {**login, "password": CANARY, "onvif": place} for name, place in onvif.items()},
         "away": {"url": f"rtsp://{USERNAME}:{CANARY}@127.0.0.1:1/cam"},
     }
-    lines = ['[server]\nlisten = "127.0.0.1:0"', "[webrtc]\nport = 0"]
+    lines = ['[server]\nlisten = "127.0.0.1:0"\nunix_socket = ""', "[webrtc]\nport = 0"]
     lines.append(f'[logging]\nlevel = "debug"\noutput = "both"\ndirectory = {json.dumps(str(logs))}')
     for name, keys in cameras.items():
         lines += [f"[cameras.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]

@@ -27,7 +27,9 @@ print(json.dumps({
 
 
 def shown(*arguments: bytes | str) -> dict[str, list[bytes]]:
-    done = subprocess.run([sys.executable, "-c", SHOW, *arguments], env=environment(), capture_output=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", SHOW, *arguments], env=environment(Path()), capture_output=True, check=True
+    )
     result = json.loads(done.stdout)
     return result | {key: list(map(bytes.fromhex, result[key])) for key in ("argv", "line")}
 
@@ -62,7 +64,9 @@ def test_nothing_happens_without_a_login() -> None:
 @pytest.mark.parametrize("descriptor", ["", "x", "-1", "999"])
 def test_a_wrong_handover_is_ignored(descriptor: str) -> None:
     command = [sys.executable, "-c", SHOW, "probe"]
-    done = subprocess.run(command, env=environment(CAMGATE_ARGUMENTS_FD=descriptor), capture_output=True, check=True)
+    done = subprocess.run(
+        command, env=environment(Path(), CAMGATE_ARGUMENTS_FD=descriptor), capture_output=True, check=True
+    )
     assert list(map(bytes.fromhex, json.loads(done.stdout)["argv"])) == [b"-c", b"probe"]
 
 

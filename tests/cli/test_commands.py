@@ -134,7 +134,7 @@ def test_the_lines_that_are_shown_are_enough_to_listen_beyond_loopback(tmp_path:
     hashing = camgate("run", directory=tmp_path).err.splitlines()[2].replace(" >> ", " --stdin >> ")
     shell_line = f'camgate() {{ "{sys.executable}" -m camgate "$@"; }}; {hashing}'
     subprocess.run(
-        ["bash", "-c", shell_line], cwd=tmp_path, env=environment(), input="hush-admin", text=True, check=True
+        ["bash", "-c", shell_line], cwd=tmp_path, env=environment(tmp_path), input="hush-admin", text=True, check=True
     )
     (tmp_path / "all.toml").write_text(config.read_text())
     lines = camgate("run", "--config", "all.toml", directory=tmp_path).err.splitlines()
@@ -524,7 +524,13 @@ def on_terminal(directory: Path, *arguments: str, answers: Sequence[str] = (PASS
     command = [sys.executable, "-m", "camgate", *arguments]
     waiting = list(answers)
     with subprocess.Popen(
-        command, cwd=directory, env=environment(), stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True
+        command,
+        cwd=directory,
+        env=environment(directory),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
     ):
         os.close(theirs)
         shown = b""

@@ -19,7 +19,13 @@ def imported_by(*arguments: str | Path, directory: Path) -> set[str]:
     """Run a command to its end and return all packages that it imported."""
     command = [sys.executable, "-X", "importtime", "-m", "camgate", *arguments]
     done = subprocess.run(
-        command, cwd=directory, env=environment(), capture_output=True, text=True, timeout=DEADLINE_S, check=True
+        command,
+        cwd=directory,
+        env=environment(directory),
+        capture_output=True,
+        text=True,
+        timeout=DEADLINE_S,
+        check=True,
     )
     lines = [line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")]
     return {name.partition(".")[0] for name in lines}

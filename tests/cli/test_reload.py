@@ -91,7 +91,7 @@ async def test_it_ends_when_its_terminal_is_closed(file: Path) -> None:
         # It gets the terminal as its own, as a shell has it.
         [sys.executable, "-c", STARTER, sys.executable, "-m", "camgate", "run"],
         cwd=file.parent,
-        env=environment(),
+        env=environment(file.parent),
         stdin=theirs,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
@@ -127,7 +127,6 @@ roles = ["admin"]
 
 
 async def command(*arguments: str, directory: Path, **environ: str) -> Outcome:
-    environ = {"RUNTIME_DIRECTORY": str(directory), **environ}
     return await trio.to_thread.run_sync(lambda: camgate_process(*arguments, directory=directory, **environ))
 
 

@@ -43,7 +43,4 @@ def test_where_commands_look_although_the_config_may_be_broken(tmp_path: Path, b
     found = list(find_control_sockets(file, {"XDG_RUNTIME_DIR": "/run/user/1"}))
     usual = [SYSTEM_SOCKET, Path("/run/user/1/camgate/camgate.sock")]
     assert found == ([] if broken == "[[[" else [tmp_path / "c"]) + usual
-    assert list(find_control_sockets(tmp_path / "none", {"RUNTIME_DIRECTORY": "/r"})) == [
-        Path("/r/camgate.sock"),
-        SYSTEM_SOCKET,
-    ]
+    assert list(find_control_sockets(tmp_path / "none", {"RUNTIME_DIRECTORY": "/r"})) == [Path("/r/camgate.sock")]

@@ -36,9 +36,13 @@ class Outcome:
     err: str
 
 
-def environment(**more: str) -> dict[str, str]:
-    """Return an environment with wide tables and nothing of the caller's."""
-    return {"PATH": os.environ["PATH"], "COLUMNS": "300", "PYTHONPATH": str(Path(__file__).parents[2]), **more}
+def environment(directory: Path, **more: str) -> dict[str, str]:
+    """Return an environment with wide tables and nothing of the caller's.
+
+    directory: where the control socket is, so that no test meets the camgate of another.
+    """
+    ours = {"COLUMNS": "300", "PYTHONPATH": str(Path(__file__).parents[2]), "RUNTIME_DIRECTORY": str(directory)}
+    return {"PATH": os.environ["PATH"], **ours, **more}
 
 
 def camgate(*arguments: str | Path, directory: Path, stdin: str = "", **environ: str) -> Outcome:
@@ -53,7 +57,7 @@ def camgate(*arguments: str | Path, directory: Path, stdin: str = "", **environ:
         with (
             _instead_of_ours(typed, out, err),
             mock.patch.object(sys, "argv", ["camgate", *words]),
-            mock.patch.dict(os.environ, environment(**environ), clear=True),
+            mock.patch.dict(os.environ, environment(directory, **environ), clear=True),
             _inside(directory),
         ):
             code = run()
@@ -65,7 +69,7 @@ def camgate_process(*arguments: str | Path, directory: Path, stdin: str = "", **
     done = subprocess.run(
         [sys.executable, "-m", "camgate", *arguments],
         cwd=directory,
-        env=environment(**environ),
+        env=environment(directory, **environ),
         input=stdin,
         capture_output=True,
         text=True,
@@ -155,7 +159,7 @@ async def running_camgate(
         process = await trio.lowlevel.open_process(
             [sys.executable, *program, *map(str, arguments)],
             cwd=directory,
-            env=environment(**{"RUNTIME_DIRECTORY": str(directory), **environ}),
+            env=environment(directory, **environ),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
