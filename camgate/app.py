@@ -16,6 +16,7 @@ Task tree (each line is owned by the one above it):
       intake        reads the sockets of all cameras               (ingest.open_intake)
       cameras       a supervisor each                              (ingest.Cameras.run)
       reload        waits for SIGHUP, and for the file to change   (reload.triggers)
+      informed      tells systemd how camgate does                 (service.watchdog)
 
 Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify),
 RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
@@ -23,11 +24,12 @@ RTSP clients too (RTCP BYE), and cameras hang up (TEARDOWN), side by side.
 
 import os
 import ssl
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import trio
 
@@ -63,6 +65,8 @@ from camgate.serve.rtsp.service import RtspService
 from camgate.serve.rtsp.udp import UdpPorts
 from camgate.serve.tls import CertificateUnusable, ServerTls, load_context
 from camgate.serve.webrtc.endpoint import Endpoint
+from camgate.service.notify import Notifier, open_notifier
+from camgate.service.watchdog import keep_informed, status_line, watchdog_period_s
 
 log = get_logger("app")
 
@@ -73,10 +77,11 @@ async def run(
     source: ConfigSource | None = None,
     saved: Saved | None = None,
     insecure: bool = False,
+    environ: Mapping[str, str] = MappingProxyType({}),
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Run camgate until cancelled. source: where it has the settings from, and will have others from.
-    saved: what of them was changed by the API.
+    saved: what of them was changed by the API. environ: where a service manager says how to tell it how camgate does.
 
     Started with the URL to open, once all listeners are up. Raises StartError for what stands against a start: a port
     in use, a listener beyond loopback without `insecure`.
@@ -88,13 +93,14 @@ async def run(
         _open_endpoint(settings) as endpoint,
         _open_rtsp(settings.rtsp_server) as rtsp,
         _open_control(settings.server, is_wanted=source is not None) as control,
+        open_notifier(environ) as notifier,
         trio.open_nursery() as nursery,
     ):
-        nursery.start_soon(_set_when_cancelled, stopping)
+        nursery.start_soon(_set_when_cancelled, stopping, notifier)
         # The parts stop in our order, not all at once: cancellation reaches them by `stopping`.
         with trio.CancelScope(shield=True) as parts:
             nursery.start_soon(_set_deadline, parts, stopping, settings.server.shutdown_deadline_s)
-            begin = Beginning(settings, source, saved, insecure)
+            begin = Beginning(settings, source, saved, insecure, notifier, watchdog_period_s(environ))
             await _run_parts(begin, Sockets(http, endpoint, rtsp, control), stopping, task_status)
         nursery.cancel_scope.cancel()
 
@@ -107,6 +113,9 @@ class Beginning:
     source: ConfigSource | None
     saved: Saved | None
     insecure: bool
+    notifier: Notifier
+    watchdog_s: float
+    """Between two feedings of the watchdog."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +172,9 @@ async def _run_parts(
             directories=_directories(settings),
             transcoders=lambda: engine.transcoders.running,
         )
-        reloader = Reloader(begin.source, parts, saved=begin.saved, insecure=begin.insecure)
+        reloader = Reloader(
+            begin.source, parts, saved=begin.saved, insecure=begin.insecure, announced=begin.notifier.reloading
+        )
         await nursery.start(endpoint.run)
         nursery.start_soon(access.run)
         nursery.start_soon(engine.load.run)
@@ -205,18 +216,28 @@ async def _run_parts(
             control_socket=sockets.control,
             stopping=stopping,
         )
+
+        def status() -> str:
+            return status_line((source.state for source in registry.sources()), endpoint.viewer_count)
+
         async with trio.open_nursery() as http:
             url = _url((await http.start(serve))[0], "http" if sockets.http.tls is None else "https")
             log.info("ready", url=url, cameras=len(settings.cameras), webrtc_port=endpoint.port, **_rtsp_facts(sockets))
             task_status.started(url)
+            begin.notifier.ready(status())
+            if begin.notifier.is_heard:
+                nursery.start_soon(
+                    partial(keep_informed, begin.notifier, status, cameras.ailing, period_s=begin.watchdog_s)
+                )
         nursery.cancel_scope.cancel()
 
 
-async def _set_when_cancelled(stopping: trio.Event) -> None:
+async def _set_when_cancelled(stopping: trio.Event, notifier: Notifier) -> None:
     try:
         await trio.sleep_forever()
     finally:
         log.info("stopping")
+        notifier.stopping()
         stopping.set()
 
 

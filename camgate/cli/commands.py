@@ -25,6 +25,7 @@ COMMANDS = (
     "token",
     "share",
     "cert",
+    "service",
     "bench",
 )
 """In the order of the help, which is all that loads every one of them."""

@@ -34,4 +34,4 @@ def run(
         source = ConfigSource.of(file, os.environ)
         settings, saved = source.begin()
         facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
-        serve(partial(app.run, settings, source=source, saved=saved, insecure=insecure), **facts)
+        serve(partial(app.run, settings, source=source, saved=saved, insecure=insecure, environ=os.environ), **facts)

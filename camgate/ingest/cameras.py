@@ -18,6 +18,7 @@ from camgate.config.model import CameraSettings
 from camgate.ingest.intake import Intake
 from camgate.ingest.onvif_keyframes import ask_for_key_frames
 from camgate.ingest.supervisor import keep_supplied
+from camgate.ingest.vitals import Vitals
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 
@@ -83,6 +84,16 @@ class Cameras:
         if camera.sub is not None:
             self._add_sub(feed, camera.sub, ended)
 
+    def ailing(self, now: float) -> str | None:
+        """Say which supervisor has ended or hangs, if one does. None of them ever should: it is an error of ours."""
+        for name, feed in self._feeds.items():
+            for supply in feed.supplies():
+                if supply.session.ended.is_set() or supply.asker.ended.is_set():
+                    return f"the supervisor of {name} has ended"
+                if supply.vitals.due_s < now:
+                    return f"the supervisor of {name} hangs"
+        return None
+
     def _add_sub(self, feed: "_Feed", settings: CameraSettings, after: Sequence[trio.Event]) -> None:
         sub = Source(settings.name)
         feed.source.attach_sub(sub)
@@ -114,8 +125,9 @@ class _Supply:
         async def supply(settings: CameraSettings) -> None:
             # Whoever supplied it before is gone only now.
             source.begin_anew()
-            await keep_supplied(settings, source, intake)
+            await keep_supplied(settings, source, intake, vitals=self.vitals)
 
+        self.vitals = Vitals()
         self._source = source
         self.session = _Slot(supply, settings, after, at_end=lambda: source.set_state(CameraState.STOPPED))
         self.asker = _Slot(lambda settings: ask_for_key_frames(settings, source.stream), settings, after)

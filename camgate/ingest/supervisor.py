@@ -45,7 +45,9 @@ from camgate.ingest.knock import KNOCK_TIMEOUT_S, wait_open
 from camgate.ingest.links import port_of
 from camgate.ingest.on_demand import run_on_demand
 from camgate.ingest.play import play_camera
+from camgate.ingest.session import KEY_FRAME_PATIENCE_S
 from camgate.ingest.transports import Transports
+from camgate.ingest.vitals import Vitals
 from camgate.relay.lip_sync import Kind
 from camgate.relay.source import Attention, CameraState, Reception, Source
 from camgate.wire.codec.format import AudioFormat, VideoFormat
@@ -62,6 +64,10 @@ REFUSED = AuthenticationProblem.REFUSED
 
 STABLE_S = 60.0
 """Pictures for so long make all earlier failures forgotten."""
+
+ANSWERS = 40
+"""Waits of `connect_timeout_s` before the first picture at most: four addresses by redirects, and at each a connection,
+TLS and up to eight answers."""
 
 EARNED_S = 10.0
 """Pictures for so long earn one more try at once: a camera that restarts is back before its viewers look away."""
@@ -82,10 +88,18 @@ async def run_camera(
 
 
 async def keep_supplied(
-    settings: CameraSettings, source: Source, intake: Intake, *, random: Random | None = None
+    settings: CameraSettings,
+    source: Source,
+    intake: Intake,
+    *,
+    random: Random | None = None,
+    vitals: Vitals | None = None,
 ) -> Never:
-    """As `run_camera`, but leave the state as it is in the end: somebody goes on from there."""
-    supervisor = _Supervisor(settings, source, intake, random or Random(settings.name))
+    """As `run_camera`, but leave the state as it is in the end: somebody goes on from there.
+
+    vitals: where it notes that it gets on.
+    """
+    supervisor = _Supervisor(settings, source, intake, random or Random(settings.name), vitals or Vitals())
     if settings.on_demand:
         await run_on_demand(supervisor, source, settings.linger_s)
     while True:
@@ -95,8 +109,11 @@ async def keep_supplied(
 class _Supervisor:
     """What outlives a single try: the backoffs, and what was learnt about the camera."""
 
-    def __init__(self, settings: CameraSettings, source: Source, intake: Intake, random: Random) -> None:
+    def __init__(
+        self, settings: CameraSettings, source: Source, intake: Intake, random: Random, vitals: Vitals
+    ) -> None:
         self._settings = settings
+        self._vitals = vitals
         self._source = source
         self._intake = intake
         self._random = random
@@ -112,13 +129,20 @@ class _Supervisor:
 
     async def try_once(self) -> None:
         """Connect and play until it ends, once the delay after the last failure is over; note why it ended."""
-        await self._wait_turn()
-        attempt = _Attempt(self._settings, self._source)
+        try:
+            await self._wait_turn()
+            await self._try_now()
+        finally:
+            self._vitals.at_rest()
+
+    async def _try_now(self) -> None:
+        attempt = _Attempt(self._settings, self._source, self._vitals)
         if self._source.state is not CameraState.STALLED:
             self._source.set_state(CameraState.CONNECTING, self._last_words)
         try:
             connection = await self._reach()
             attempt.was_reached = True
+            self._vitals.expect_within(ANSWERS * self._settings.connect_timeout_s)
             await play_camera(self._session_settings(), connection, attempt, self._intake, self._transports)
         except RemoteError as error:
             delay_s = self._after_remote_error(error, attempt)
@@ -136,6 +160,7 @@ class _Supervisor:
             if self._source.state is not CameraState.STALLED:
                 # A camera on demand was idle in the meantime, and is as far away as it was before.
                 self._source.set_state(CameraState.BACKOFF)
+            self._vitals.expect_within(self._source.next_try_s - trio.current_time())
             await trio.sleep_until(self._source.next_try_s)
 
     def _session_settings(self) -> CameraSettings:
@@ -145,6 +170,7 @@ class _Supervisor:
         """Return a connection to the camera, however long it takes to come back."""
         url = split_url_untrusted(self._settings.url)
         port = port_of(url, self._settings.transport)
+        self._vitals.expect_within(self._settings.connect_timeout_s)
         await self._intake.pace.turn()
         # One that is known is knocked at soon: it may be back before the kernel repeats its SYN for the third time.
         longest_s = KNOCK_TIMEOUT_S if self._is_known else math.inf
@@ -205,6 +231,7 @@ class _Supervisor:
                 return self._refused.next_delay_s()
 
     def _note_away(self, error: CameraAway) -> None:
+        self._vitals.expect_within(2 * KNOCK_SLOW_S + KNOCK_TIMEOUT_S)
         # A host that is switched off is unreachable to one knock and silent to the next, once a second, for days: each
         # reason is news once an outage.
         words = str(error)
@@ -226,8 +253,10 @@ class _Supervisor:
 class _Attempt:
     """One try, as its session reports it: publishes the frames, and remembers how far it came."""
 
-    def __init__(self, settings: CameraSettings, source: Source) -> None:
+    def __init__(self, settings: CameraSettings, source: Source, vitals: Vitals) -> None:
         self._name = settings.name
+        self._vitals = vitals
+        self._patience_s = settings.stall_timeout_s + KEY_FRAME_PATIENCE_S
         self._address = split_url_untrusted(settings.url).authority
         self._source = source
         self._live_since_s: float | None = None
@@ -251,6 +280,7 @@ class _Attempt:
 
     def on_playing(self, track: Track, audio: AudioFormat | None) -> None:
         self.was_playing = True
+        self._vitals.expect_within(self._patience_s)
         self._source.begin_session()
         self._source.begin_audio(audio)
         # Viewers who were there before wait for it; not every camera begins with one.
@@ -265,6 +295,7 @@ class _Attempt:
     def on_frames(self, frames: list[Frame]) -> None:
         for frame in frames:
             self._source.publish(frame)
+        self._vitals.expect_within(self._patience_s)
         self._last_frame_s = frames[-1].arrival_s
         if self._live_since_s is None:
             self._live_since_s = frames[0].arrival_s

@@ -9,7 +9,7 @@ before anything is taken. One reload at a time; whoever asks meanwhile gets one 
 
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,13 +96,23 @@ class Reloader:
     """Knows what runs, and has its parts take what differs."""
 
     def __init__(
-        self, source: ConfigSource | None, parts: Parts, *, saved: Saved | None = None, insecure: bool = False
+        self,
+        source: ConfigSource | None,
+        parts: Parts,
+        *,
+        saved: Saved | None = None,
+        insecure: bool = False,
+        announced: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
-        """source: None where there is no file. saved: of what runs. insecure: it is to be reached without users."""
+        """source: None where there is no file. saved: of what runs. insecure: it is to be reached without users.
+
+        announced: entered for the time of each reload.
+        """
         saved = Saved() if saved is None else saved
         self._source = source
         self._parts = parts
         self._insecure = insecure
+        self._announced = announced
         self._one_at_a_time = trio.Lock()
         self._of_file = source.of_file if source else Settings(cameras={})
         self._saved = saved
@@ -117,15 +127,19 @@ class Reloader:
         if self._source is None:
             raise NothingToReload
         async with self._one_at_a_time:
-            try:
-                of_file, saved = await trio.to_thread.run_sync(self._read, self._source)
-                diff = self._compare(of_file, saved)
-            except ConfigError as error:
-                for problem in error.problems:
-                    log.error("the config is not taken, and the one before holds on", by=by, problem=str(problem))
-                raise ConfigRefused(error.problems) from None
-            self._of_file, self._saved = of_file, saved
-            return self._take(diff, by)
+            with self._announced():
+                return await self._reload(self._source, by)
+
+    async def _reload(self, source: ConfigSource, by: str) -> Reloaded:
+        try:
+            of_file, saved = await trio.to_thread.run_sync(self._read, source)
+            diff = self._compare(of_file, saved)
+        except ConfigError as error:
+            for problem in error.problems:
+                log.error("the config is not taken, and the one before holds on", by=by, problem=str(problem))
+            raise ConfigRefused(error.problems) from None
+        self._of_file, self._saved = of_file, saved
+        return self._take(diff, by)
 
     def config(self) -> dict[str, object]:
         """Return what runs, secrets masked; see `serve.http.control.Control`."""

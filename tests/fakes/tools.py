@@ -98,7 +98,8 @@ NGINX = Tool("nginx", lambda: _command("nginx") is not None, ("nginx-light",))
 HAPROXY = Tool("haproxy", lambda: _command("haproxy") is not None, ("haproxy",))
 COTURN = Tool("turnserver", lambda: _command("turnserver") is not None, ("coturn",))
 PROMTOOL = Tool("promtool", lambda: shutil.which("promtool") is not None, ("prometheus",))
-TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN, PROMTOOL)
+SYSTEMD = Tool("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None, ("systemd",))
+TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN, PROMTOOL, SYSTEMD)
 
 
 def require_tool(tool: Tool) -> None:

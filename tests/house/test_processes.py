@@ -10,6 +10,7 @@ STARTERS = {
     "camgate/cli/argv.py": "itself, without the login among its arguments",
     "camgate/doctor/bundle.py": "journalctl, with fixed arguments",
     "camgate/doctor/clock.py": "timedatectl, with fixed arguments",
+    "camgate/service/install.py": "systemctl and systemd-sysusers, for who asks to install camgate",
     "camgate/transcode/process.py": "its own workers",
 }
 """Who may start what."""

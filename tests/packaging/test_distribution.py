@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 import camgate
+from tests.fakes.tools import SYSTEMD, require_tool
 
 pytestmark = pytest.mark.packaging
 
@@ -72,13 +73,15 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin" / "camgate"
 
 
-def test_the_wheel_holds_the_code_and_the_pages_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_code_the_pages_the_units_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "camgate").rglob("*") if path.suffix == ".py"}
-    pages = {f"camgate/_web/{path.relative_to(ROOT / 'web')}" for path in (ROOT / "web").rglob("*") if path.is_file()}
-    assert pages
-    assert names == code | pages
+    for folder in ("web", "systemd"):
+        files = {path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()}
+        assert files
+        code |= {f"camgate/_{folder}/{file}" for file in files}
+    assert names == code
 
 
 def test_the_sdist_holds_the_example_config_and_the_locks(sdist: Path) -> None:
@@ -95,6 +98,15 @@ def test_init_writes_a_config_that_check_takes(installed: Path, tmp_path: Path) 
     run(installed, "init", cwd=tmp_path)
     assert (tmp_path / "camgate.toml").exists()
     run(installed, "check", cwd=tmp_path)
+
+
+def test_it_makes_itself_a_service(installed: Path, tmp_path: Path) -> None:
+    require_tool(SYSTEMD)
+    told = run(installed, "service", "install", "--root", tmp_path, "--dry-run", cwd=tmp_path)
+    assert f"would write {tmp_path}/etc/systemd/system/camgate.service" in told
+    run(installed, "service", "install", "--root", tmp_path, cwd=tmp_path)
+    unit = (tmp_path / "etc/systemd/system/camgate.service").read_text()
+    assert f"ExecStart={installed} run " in unit
 
 
 def test_the_demo_serves_its_pages_and_ends_when_it_is_told_to(installed: Path, tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from quart import request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
-import camgate
 from camgate.auth.identity import Action, Way
+from camgate.base.shipped import shipped
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import UNSEEN, asking
@@ -52,9 +52,7 @@ PERMISSIONS_POLICY = ", ".join(
 
 def web_directory() -> Path:
     """Where the pages are."""
-    package = Path(camgate.__file__).parent
-    installed = package / "_web"
-    return installed if installed.is_dir() else package.parent / "web"
+    return shipped("web")
 
 
 class WebFiles:

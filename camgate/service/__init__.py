@@ -1,0 +1,1 @@
+"""camgate as a service of systemd: what it tells the service manager while it runs, and how it is installed."""
