@@ -93,13 +93,15 @@ def describe(facts: dict[str, str]) -> Iterator[str]:
 
 def _next(place: Place, program: Path) -> Iterator[str]:
     """Say what is left to do."""
+    if not place.is_here:
+        yield f"camgate starts with that system, once there is {place.config}, readable for its group camgate."
+        return
     file = shlex.quote(str(place.config))
     yield "camgate starts with the machine. Now:"
     if not place.config.exists():
         yield f"  {shlex.quote(str(program))} init {file}"
     yield f"  chgrp camgate {file} && chmod 640 {file}"
-    if place.is_here:
-        yield "  systemctl start camgate"
+    yield "  systemctl start camgate"
 
 
 def _do(steps: Iterable[Step], *, dry_run: bool) -> int:

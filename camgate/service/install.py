@@ -178,7 +178,7 @@ def own_program() -> Path:
 
 def check_program(program: Path, *others: Path) -> None:
     """Look whether the service will be able to run `program`, which needs `others` for it. Raises CannotInstall."""
-    remedy = "install camgate where every user may read, such as: python3 -m venv /opt/camgate"
+    remedy = "install camgate where every user may read, such as: /usr/bin/python3 -m venv /opt/camgate"
     if not _PLAIN.fullmatch(str(program)):
         raise CannotInstall(f"{program} has characters in its path that a unit would have to escape; {remedy}")
     for path in (program, *others):
