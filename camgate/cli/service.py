@@ -37,7 +37,16 @@ SHOWN = ("LoadState", "ActiveState", "SubState", "UnitFileState", "StatusText", 
 
 
 @service.command()
-def install(root: Root = Path("/"), dry_run: DryRun = False) -> None:
+def install(
+    hardware_encoders: Annotated[
+        bool, typer.Option("--hardware-encoders", help="Let it use hardware that encodes, for transcode.hardware.")
+    ] = False,
+    udp_buffers: Annotated[
+        bool, typer.Option("--udp-buffers", help="Have the kernel give UDP more room, for bursts of key frames.")
+    ] = False,
+    root: Root = Path("/"),
+    dry_run: DryRun = False,
+) -> None:
     """Have this camgate start with the machine, as a user of its own, watched by systemd."""
     place = Place(root.absolute())
     with _told("install"):
@@ -46,7 +55,8 @@ def install(root: Root = Path("/"), dry_run: DryRun = False) -> None:
             check_program(program, Path(sys.prefix), Path(sys.base_prefix))
         if not dry_run:
             check_system(place, user_id=os.geteuid())
-        _do(steps_to_install(place, program), dry_run=dry_run)
+        steps = steps_to_install(place, program, encoders=hardware_encoders, buffers=udp_buffers)
+        _do(steps, dry_run=dry_run)
         if not dry_run:
             typer.echo("\n".join(_next(place, program)))
 

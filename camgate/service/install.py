@@ -20,6 +20,7 @@ from camgate.base.errors import LocalError
 from camgate.base.shipped import shipped
 
 UNIT = "camgate.service"
+ENCODERS = "hardware-encoders.conf"
 PACKAGED_PROGRAM = "/usr/bin/camgate"
 """What the unit runs as it is shipped."""
 MARK = "# Written by `camgate service install`. Change it by `systemctl edit camgate`, which lasts.\n"
@@ -56,6 +57,16 @@ class Place:
     def sysusers(self) -> Path:
         """What has the user made at the next boot as well."""
         return self.root / "etc/sysusers.d/camgate.conf"
+
+    @property
+    def encoders(self) -> Path:
+        """The drop-in that opens hardware encoders."""
+        return self.root / "etc/systemd/system" / f"{UNIT}.d" / ENCODERS
+
+    @property
+    def buffers(self) -> Path:
+        """What has the kernel give more room to UDP."""
+        return self.root / "etc/sysctl.d/90-camgate.conf"
 
     @property
     def packaged(self) -> tuple[Path, ...]:
@@ -144,7 +155,9 @@ def run(command: tuple[str, ...]) -> str:
             check=False,
         )
     except FileNotFoundError:
-        raise CannotInstall(f"{command[0]} is not there: camgate becomes a service of systemd, or of nothing") from None
+        raise CannotInstall(
+            f"{command[0]} is not there; install what has it, or start `camgate run` by other means"
+        ) from None
     except (OSError, subprocess.TimeoutExpired) as error:
         raise CannotInstall(f"`{words}` failed: {error}") from error
     if done.returncode:
@@ -187,28 +200,40 @@ def check_program(program: Path, *others: Path) -> None:
                 raise CannotInstall(f"{seen} is in a home directory, where the service cannot look; {remedy}")
 
 
-def steps_to_install(place: Place, program: Path) -> Iterator[Step]:
-    """Yield what makes `program` a service that starts with the machine. Raises CannotInstall."""
+def steps_to_install(place: Place, program: Path, *, encoders: bool = False, buffers: bool = False) -> Iterator[Step]:
+    """Yield what makes `program` a service that starts with the machine. Raises CannotInstall.
+
+    encoders: it may use hardware that encodes. buffers: the kernel gives UDP more room.
+    """
     if packaged := [unit for unit in place.packaged if unit.exists()]:
         raise CannotInstall(f"camgate is a service here already, by a package ({packaged[0]}); remove that first")
-    _check_ours(place.unit)
-    _check_ours(place.sysusers)
     source = shipped("systemd")
-    unit = (source / UNIT).read_text().replace(f"={PACKAGED_PROGRAM} ", f"={program} ")
-    for file, text in ((place.sysusers, (source / "camgate.sysusers").read_text()), (place.unit, unit)):
+    texts = {
+        place.sysusers: (source / "camgate.sysusers").read_text(),
+        place.unit: (source / UNIT).read_text().replace(f"={PACKAGED_PROGRAM} ", f"={program} "),
+    }
+    # What was asked for once is kept up to date.
+    if encoders or _is_ours(place.encoders):
+        texts[place.encoders] = (source / f"{UNIT}.d" / ENCODERS).read_text()
+    if buffers or _is_ours(place.buffers):
+        texts[place.buffers] = (source / "camgate.sysctl.conf").read_text()
+    for file, text in texts.items():
+        _check_ours(file)
         if _read(file) != MARK + text:
             yield Write(file, MARK + text)
     yield Run(place.command("systemd-sysusers", str(place.sysusers)))
     if place.is_here:
         yield Run(("systemctl", "daemon-reload"))
+        if buffers:
+            yield Run(("sysctl", "--quiet", f"--load={place.buffers}"))
     yield Run(place.command("systemctl", "enable", UNIT))
 
 
 def steps_to_uninstall(place: Place) -> Iterator[Step]:
     """Yield what ends the service; nothing when there is none. Raises CannotInstall."""
-    ours = [file for file in (place.unit, place.sysusers) if _read(file) is not None]
-    for file in ours:
-        _check_ours(file)
+    _check_ours(place.unit)
+    written = (place.unit, place.encoders, place.sysusers, place.buffers)
+    ours = [file for file in written if _is_ours(file)]
     if place.unit in ours:
         yield Run(place.command("systemctl", "disable", *(["--now"] if place.is_here else []), UNIT))
     yield from map(Remove, ours)
@@ -217,9 +242,12 @@ def steps_to_uninstall(place: Place) -> Iterator[Step]:
 
 
 def _check_ours(file: Path) -> None:
-    text = _read(file)
-    if text is not None and not text.startswith(MARK):
+    if _read(file) is not None and not _is_ours(file):
         raise CannotInstall(f"{file} is there, and camgate has not written it; move it away, or keep it and leave this")
+
+
+def _is_ours(file: Path) -> bool:
+    return (_read(file) or "").startswith(MARK)
 
 
 def _read(file: Path) -> str | None:

@@ -88,6 +88,20 @@ def test_a_tree_gets_the_service_and_loses_it(tree: Path) -> None:
     assert "nothing is to be done" in told.out
 
 
+def test_what_is_optional_is_written_when_it_is_asked_for_and_removed_with_the_rest(tree: Path) -> None:
+    optional = {"etc/systemd/system/camgate.service.d/hardware-encoders.conf", "etc/sysctl.d/90-camgate.conf"}
+    assert camgate("service", "install", "--root", tree, directory=tree).code == 0
+    assert not optional & set(files(tree))
+    options = ("--hardware-encoders", "--udp-buffers")
+    assert camgate("service", "install", *options, "--root", tree, directory=tree).code == 0
+    assert optional <= set(files(tree))
+    # An upgrade leaves them.
+    assert camgate("service", "install", "--root", tree, directory=tree).code == 0
+    assert optional <= set(files(tree))
+    assert camgate("service", "uninstall", "--root", tree, directory=tree).code == 0
+    assert not optional & set(files(tree))
+
+
 def test_a_dry_run_says_all_and_does_nothing(tree: Path) -> None:
     told = camgate("service", "install", "--root", tree, "--dry-run", directory=tree)
     assert told.out.splitlines() == [

@@ -9,6 +9,7 @@ from camgate.service.install import (
     MARK,
     CannotInstall,
     Place,
+    Remove,
     Run,
     Write,
     check_program,
@@ -70,6 +71,22 @@ def test_an_upgrade_writes_what_has_changed_alone(tmp_path: Path) -> None:
     assert write.file == place.unit
 
 
+def test_what_was_asked_for_once_is_kept_up_to_date_and_what_others_have_written_is_left(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    for step in steps_to_install(place, PROGRAM, encoders=True):
+        if isinstance(step, Write):
+            step.do()
+    place.encoders.write_text(MARK + "of an earlier version")
+    place.buffers.parent.mkdir()
+    place.buffers.write_text("net.core.rmem_max = 1\n")
+    (write,) = [step for step in steps_to_install(place, PROGRAM) if isinstance(step, Write)]
+    assert write.file == place.encoders
+    removed = [step.file for step in steps_to_uninstall(place) if isinstance(step, Remove)]
+    assert removed == [place.unit, place.encoders, place.sysusers]
+    with pytest.raises(CannotInstall, match=r"90-camgate\.conf is there, and camgate has not written it"):
+        list(steps_to_install(place, PROGRAM, buffers=True))
+
+
 def test_this_system_is_told_at_once() -> None:
     place = Place()
     if place.unit.exists() or any(unit.exists() for unit in place.packaged):
@@ -80,6 +97,8 @@ def test_this_system_is_told_at_once() -> None:
         ("systemctl", "daemon-reload"),
         ("systemctl", "enable", "camgate.service"),
     ]
+    with_buffers = [str(step) for step in steps_to_install(place, PROGRAM, buffers=True)]
+    assert "run sysctl --quiet --load=/etc/sysctl.d/90-camgate.conf" in with_buffers
     assert list(steps_to_uninstall(place)) == []
 
 
