@@ -295,8 +295,8 @@ class _Attempt:
     def on_frames(self, frames: list[Frame]) -> None:
         for frame in frames:
             self._source.publish(frame)
-        self._vitals.expect_within(self._patience_s)
         self._last_frame_s = frames[-1].arrival_s
+        self._vitals.expect_within(self._patience_s, since_s=self._last_frame_s)
         if self._live_since_s is None:
             self._live_since_s = frames[0].arrival_s
             self._source.set_state(CameraState.LIVE)

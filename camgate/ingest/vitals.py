@@ -18,9 +18,9 @@ class Vitals:
     def __init__(self) -> None:
         self.due_s = math.inf
 
-    def expect_within(self, longest_s: float) -> None:
-        """From now on the next step is to come within so many seconds."""
-        self.due_s = trio.current_time() + longest_s + SLACK_S
+    def expect_within(self, longest_s: float, *, since_s: float | None = None) -> None:
+        """The next step is to come within so many seconds, from now or from `since_s` on."""
+        self.due_s = (trio.current_time() if since_s is None else since_s) + longest_s + SLACK_S
 
     def at_rest(self) -> None:
         """Nothing is to come."""
