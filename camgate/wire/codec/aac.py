@@ -13,6 +13,9 @@ from camgate.wire.codec.errors import AudioMalformed, BitstreamMalformed
 
 MAX_FIELD_BITS = 32
 """Of one field of an AU header."""
+MAX_UNITS = 256
+"""Access units of one packet: five seconds of sound at 48 kHz. A packet has room for the headers of 65,535, which would
+take a tenth of a second to read."""
 
 _ADTS_SYNC = 0xFFF0
 _ADTS_MASK = 0xFFF6
@@ -144,13 +147,18 @@ class AacReader:
 
     def _split_evenly(self, payload: bytes) -> list[tuple[int, int]]:
         size = self._headers.constant_size or len(payload)
-        return [(size, place) for place in range(max(1, len(payload) // size))]
+        count = max(1, len(payload) // size)
+        if count > MAX_UNITS:
+            raise _too_many()
+        return [(size, place) for place in range(count)]
 
     def _read_headers(self, bits: BitReader, padding: int) -> list[tuple[int, int]]:
         headers = self._headers
         units: list[tuple[int, int]] = []
         place = 0
         while (left := bits.left) > padding:
+            if len(units) == MAX_UNITS:
+                raise _too_many()
             size = bits.bits(headers.size)
             if units:
                 # 3.2.1.1: AU-Index-delta is the number of AUs that lie between this one and its predecessor.
@@ -172,6 +180,10 @@ class AacReader:
             return 0
         size = BitReader(rest[:8]).bits(self._headers.auxiliary)
         return -(-(self._headers.auxiliary + size) // 8)
+
+
+def _too_many() -> AudioMalformed:
+    return AudioMalformed(f"more than {MAX_UNITS} access units in a packet, as many as are accepted")
 
 
 def strip_adts(unit: bytes) -> Iterator[bytes]:

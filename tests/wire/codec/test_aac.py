@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from camgate.wire.codec.aac import AacReader, AuHeaders, strip_adts
+from camgate.wire.codec.aac import MAX_UNITS, AacReader, AuHeaders, strip_adts
 from camgate.wire.codec.audio import MAX_FRAME_BYTES, Pieces
 from camgate.wire.codec.errors import AudioMalformed
 from tests.fakes.bits import BitWriter
@@ -158,6 +158,19 @@ def test_headers_of_no_bits_are_not_read_for_ever() -> None:
     assert read(reader, b"\0\x04\x00abc") == ((b"abc", 0),)
     with pytest.raises(AudioMalformed, match="have no bits"):
         read(reader, b"\0\x08\x00abcdef")
+
+
+def test_a_packet_of_very_many_units_is_not_read() -> None:
+    headers = AuHeaders(size=1, index=0, index_delta=0)
+    most = pack([b"a"] * MAX_UNITS, headers)
+    assert len(read(AacReader(headers, TICKS), most)) == MAX_UNITS
+    even = AuHeaders(size=0, index=0, index_delta=0, constant_size=1)
+    for reader, payload in (
+        (AacReader(headers, TICKS), pack([b"a"] * (MAX_UNITS + 1), headers)),
+        (AacReader(even, TICKS), bytes(MAX_UNITS + 1)),
+    ):
+        with pytest.raises(AudioMalformed, match="more than 256 access units"):
+            read(reader, payload)
 
 
 def test_a_unit_that_is_too_long_is_not_collected() -> None:
