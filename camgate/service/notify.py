@@ -78,7 +78,8 @@ class Notifier:
             self._waiting.popleft()
 
     def close(self) -> None:
-        """Close the socket."""
+        """Send what still waits, if there is room by now, and close the socket."""
+        self.flush()
         if self._socket is not None:
             self._socket.close()
             self._socket = None

@@ -1,6 +1,5 @@
 """`camgate run` as systemd starts it, and `camgate service …` in the tree of another system."""
 
-import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -33,10 +32,10 @@ def manager(tmp_path: Path) -> Iterator[ServiceManager]:
 async def test_systemd_is_told_of_the_whole_life(tmp_path: Path, manager: ServiceManager) -> None:
     file = tmp_path / "camgate.toml"
     file.write_text(CONFIG)
-    environ = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "200000"}
+    environ = {"NOTIFY_SOCKET": manager.address, "WATCHDOG_USEC": "2000000"}
     async with running_camgate("run", directory=tmp_path, **environ) as running:
         assert (await manager.wait("READY=1"))[0] == "READY=1\nSTATUS=0 of 1 cameras live, 0 viewers"
-        assert any(" ready " in line for line in running.lines) or await running.wait_line(" ready ")
+        await running.wait_line(" ready ")
         await manager.wait("WATCHDOG=1")
         for text, told in ((CONFIG.replace("front", "yard"), "read anew"), ("nonsense", "is not taken")):
             file.write_text(text)
@@ -130,12 +129,12 @@ def test_a_unit_of_somebody_elses_is_left_alone(tree: Path) -> None:
     assert list(files(tree)) == ["etc/systemd/system/camgate.service"]
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_what_may_not_be_written_is_one_sentence(tree: Path) -> None:
-    (tree / "etc").mkdir(mode=0o500)
+def test_what_cannot_be_written_is_one_sentence(tree: Path) -> None:
+    (tree / "etc").mkdir()
+    (tree / "etc/sysusers.d").symlink_to("nowhere")
     told = camgate("service", "install", "--root", tree, directory=tree)
     assert told.code == 1
-    assert told.err.count("\n") == 1
+    assert told.err == f"camgate service install: cannot write {tree}/etc/sysusers.d/camgate.conf: File exists\n"
 
 
 def test_the_state_of_the_service_in_words() -> None:

@@ -1,6 +1,8 @@
 """What camgate says over a real datagram socket, and that nothing on the other end can hold it up or end it."""
 
+import itertools
 import os
+import socket
 import time
 from contextlib import closing
 from pathlib import Path
@@ -83,10 +85,19 @@ def test_one_that_was_closed_meanwhile_ends_nothing(tmp_path: Path, caplog: pyte
     assert "cannot tell the service manager how camgate does" in record.getMessage()
 
 
-def test_a_state_waits_until_there_is_room_and_a_sign_of_life_does_not(
-    slow_manager: tuple[ServiceManager, int],
-) -> None:
-    manager, count = slow_manager
+def fill(manager: ServiceManager) -> int:
+    """Let its socket take what it takes while it does not read; returns how many messages that are."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as other:
+        for count in itertools.count():
+            try:
+                other.sendto(b"other", manager.address)
+            except BlockingIOError:
+                return count
+    raise AssertionError("it takes everything")
+
+
+def test_a_state_waits_until_there_is_room_and_a_sign_of_life_does_not(manager: ServiceManager) -> None:
+    count = fill(manager)
     with closing(Notifier(manager.address)) as notifier:
         notifier.ready("up")
         notifier.alive()
@@ -94,4 +105,9 @@ def test_a_state_waits_until_there_is_room_and_a_sign_of_life_does_not(
         assert manager.heard() == count * ["other"]
         notifier.status("later")
         notifier.alive()
-    assert manager.heard() == ["READY=1\nSTATUS=up", "STATUS=later", "WATCHDOG=1"]
+        before = manager.heard()
+        fill(manager)
+        notifier.stopping()
+        manager.heard()
+    assert manager.heard() == ["STOPPING=1\nSTATUS=stopping"]
+    assert before == ["READY=1\nSTATUS=up", "STATUS=later", "WATCHDOG=1"]
