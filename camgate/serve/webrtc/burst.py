@@ -107,6 +107,8 @@ async def _send_burst(viewer: Viewer, turns: Turns) -> None:
     nacks = viewer.nacks_received
     until_s = trio.current_time() + MAX_BURST_S
     await turns.take()
+    if viewer.first_frame_s is None:
+        viewer.first_frame_s = trio.current_time()
     while queue and viewer.pace is None:
         for batch in viewer.encrypt(FrameBuffer(queue.popleft(), viewer.profile, viewer.ssrc)):
             if not await _send_batch(viewer, batch) or trio.current_time() > until_s:

@@ -260,6 +260,7 @@ class Sender:
             viewer.waiting_for_key = False
             if not started:
                 viewer.numbers.start(packets.first_index)
+                viewer.first_frame_s = trio.current_time()
             return True
         if started:
             viewer.numbers.skip(packets.first_index, len(packets.payloads))

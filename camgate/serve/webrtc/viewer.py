@@ -67,6 +67,7 @@ class Viewer:
     waiting_for_key: it gets nothing until the next key frame.
     bursting: frames that its peer task is sending, its own ones first, then the live ones that came meanwhile; None
     when it is in step with the others. burst_planned: set by the sender to wake that task.
+    first_frame_s: when it began to be sent frames; set by who sends the first one.
     own_frames, own_offset: the last burst's own frames and the offset they were numbered under.
     pace: how fast its large frames may be sent; None where its path takes them at once.
     """
@@ -160,8 +161,6 @@ class Viewer:
         buffer.renumber(self.numbers.offset)
         self.last_index = frame.end_index + self.numbers.offset - 1
         self.last_timestamp = frame.timestamp
-        if not self.frames_sent:
-            self.first_frame_s = trio.current_time()
         self.frames_sent += 1
         if self._aead is None:
             return self._encrypt_cm(buffer)

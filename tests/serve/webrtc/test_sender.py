@@ -13,7 +13,7 @@ from camgate.load.sending import SendingMeter
 from camgate.relay.stream import Stream
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.numbering import START_MARGIN_PACKETS
-from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES
+from camgate.serve.webrtc.packets import MAX_PAYLOAD_BYTES, FrameBuffer, PacketizedFrame
 from camgate.serve.webrtc.sender import Sender
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
@@ -102,6 +102,34 @@ async def test_a_viewer_gets_the_cached_pictures_at_once_and_then_live_ones(
         # The cached ones 5 ms apart and ending where live goes on; live ones as the camera made them.
         assert steps == [burst.SPACING_TICKS] * 4 + [TICKS] * 7
         assert frames[0][0].payload[0] & 0x1F == 24, "a key frame starts with its parameter sets"
+
+
+@pytest.mark.parametrize("has_cache", [True, False])
+async def test_it_is_known_when_a_viewers_first_frame_was_sent(autojump_clock: MockClock, has_cache: bool) -> None:
+    async with _scene() as scene:
+        if has_cache:
+            await scene.frames(5)
+        joined_s = trio.current_time()
+        viewer = scene.join().viewer
+        await wait_all_tasks_blocked()
+        if not has_cache:
+            assert viewer.first_frame_s is None
+            await trio.sleep(1)
+            scene.camera.frame()
+            await wait_all_tasks_blocked()
+        first_s = viewer.first_frame_s
+        assert first_s == pytest.approx(joined_s + (0 if has_cache else 1), abs=0.01)
+        await scene.frames(25)
+        assert viewer.first_frame_s == first_s
+
+
+def test_sending_a_frame_asks_no_clock() -> None:
+    """It is the inmost loop, and the benchmarks of it run without an event loop."""
+    receiver = Receiver(7)
+    frame = PacketizedFrame([bytes(100)] * 3, 0, 0, is_key=True)
+    receiver.viewer.numbers.start(0)
+    assert receiver.viewer.send_frame(FrameBuffer(frame, receiver.viewer.profile, 7)) == 1
+    assert len(receiver.take()) == 3
 
 
 async def test_a_viewer_before_the_first_key_frame_waits_for_it(autojump_clock: MockClock) -> None:
