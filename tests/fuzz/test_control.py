@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from camgate.config.errors import ConfigError
 from camgate.config.overlay import read_camera
 from camgate.config.schema import CAMERA_KEYS
+from camgate.serve.http.bodies import json_object_untrusted
 from camgate.serve.http.control import BadCamera, new_camera_untrusted, object_untrusted
 from tests.fuzz.reach import Reach
 
@@ -54,7 +55,9 @@ def test_objects() -> None:
     @given(BODIES | st.binary(max_size=20))
     def fuzz(body: bytes) -> None:
         try:
-            assert isinstance(object_untrusted(body), dict)
+            table = object_untrusted(body)
+            assert isinstance(table, dict)
+            assert table == json_object_untrusted(body)
             reach.seen(True)
         except BadCamera:
             reach.seen(False)

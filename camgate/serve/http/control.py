@@ -4,7 +4,6 @@ Everything here asks for the right to administrate camgate. Where there are no u
 machine may change anything, whatever `--insecure` allows others to see.
 """
 
-import json
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import wraps
@@ -20,6 +19,7 @@ from camgate.base.secrets import mask
 from camgate.config.address import is_loopback
 from camgate.config.errors import Problem as ConfigProblem
 from camgate.relay.errors import ViewerError
+from camgate.serve.http.bodies import json_object_untrusted, request_body
 from camgate.serve.http.identity import asking, client_address
 from camgate.serve.http.permissions import needs
 from camgate.serve.http.responses import Response, json_response
@@ -273,7 +273,7 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
     @app.post("/api/v1/config/cameras")
     @changes(access)
     async def add_camera() -> Response:
-        name, table = new_camera_untrusted(await _json_body())
+        name, table = new_camera_untrusted(await request_body())
         await control.add_camera(name, table, asking().name)
         response = json_response(control.camera(name))
         response.status_code = HTTPStatus.CREATED
@@ -283,7 +283,7 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
     @app.patch("/api/v1/config/cameras/<name>")
     @changes(access)
     async def change_camera(name: str) -> Response:
-        await control.change_camera(name, object_untrusted(await _json_body()), asking().name)
+        await control.change_camera(name, object_untrusted(await request_body()), asking().name)
         return json_response(control.camera(name))
 
     @app.delete("/api/v1/config/cameras/<name>")
@@ -305,11 +305,6 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
         return json_response(control.camera(name))
 
 
-async def _json_body() -> bytes:
-    body: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-    return body
-
-
 def new_camera_untrusted(body: bytes) -> tuple[str, dict[str, object]]:
     """Return the name and the keys of a camera that is to be added. Raises BadCamera."""
     table = object_untrusted(body)
@@ -321,14 +316,7 @@ def new_camera_untrusted(body: bytes) -> tuple[str, dict[str, object]]:
 
 def object_untrusted(body: bytes) -> dict[str, object]:
     """Return one JSON object, all of whose values TOML can hold as well, null apart. Raises BadCamera."""
-    try:
-        table = json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise BadCamera from None
-    if not isinstance(table, dict):
+    table = json_object_untrusted(body, is_strict=True)
+    if table is None:
         raise BadCamera
     return table
-
-
-def _refuse(_constant: str) -> None:
-    raise ValueError

@@ -4,7 +4,6 @@ A link's secret stands behind the `#`, which browsers send to nobody: it is in n
 chat program that looks at links. Only the page's button, pressed by a person, uses it up.
 """
 
-import json
 import math
 from http import HTTPStatus
 from typing import Any
@@ -16,6 +15,7 @@ from camgate.auth.access import Access
 from camgate.auth.identity import Action
 from camgate.auth.shares import MAX_LABEL_CHARS, MAX_SPAN_S, MIN_SPAN_S
 from camgate.relay.errors import UnknownCamera, ViewerError
+from camgate.serve.http.bodies import json_object_untrusted, request_body
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import SHARE_COOKIE, asking
 from camgate.serve.http.pages import WebFiles, set_page_policy
@@ -54,7 +54,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
     @needs(Action.CONTROL, "name")
     async def make_share(name: str) -> Response:
         _check_known(engine, name)
-        span_s, label = wanted_share_untrusted(await _json_body(), clock())
+        span_s, label = wanted_share_untrusted(await request_body(), clock())
         share, secret = access.shares.make(name, asking(), clock() + span_s, label)
         url = f"{request.scheme}://{request.host}{request.root_path}/share#{secret}"
         response = json_response({**share.facts(), "url": url})
@@ -82,16 +82,11 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
         if request.mimetype != "application/json":
             # No form of another site's can send this type without asking first.
             raise BadShare('Send {"secret": …} as application/json; the page at /share does.')
-        share, cookie = access.open_share(secret_untrusted(await _json_body()))
+        share, cookie = access.open_share(secret_untrusted(await request_body()))
         response = json_response({"camera": share.camera, "until": share.ends_s})
         response.headers["Cache-Control"] = "no-store"
         set_cookie(response, SHARE_COOKIE, cookie, max(1, math.ceil(share.ends_s - clock())))
         return response
-
-
-async def _json_body() -> bytes:
-    body: bytes = await request.get_data(cache=False, as_text=False, parse_form_data=False)
-    return body
 
 
 def _check_known(engine: MediaEngine, camera: str) -> None:
@@ -125,10 +120,7 @@ def secret_untrusted(body: bytes) -> str:
 
 
 def _object(body: bytes) -> dict[str, Any]:
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadShare("Send one JSON object.") from None
-    if not isinstance(fields, dict):
+    fields = json_object_untrusted(body)
+    if fields is None:
         raise BadShare("Send one JSON object.")
     return fields

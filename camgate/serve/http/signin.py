@@ -4,7 +4,6 @@ The session is a cookie that scripts cannot read and other sites' requests do no
 is refused to other sites' pages by the gate, and here where the gate asks nobody who they are.
 """
 
-import json
 import math
 import re
 from html import escape
@@ -19,6 +18,7 @@ from camgate.auth.errors import ForeignPage, LoginRefused
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
 from camgate.serve.http.access import AccessRules
+from camgate.serve.http.bodies import json_object_untrusted, request_body
 from camgate.serve.http.identity import SESSION_COOKIE, client_address, identify_or_nobody, session_in_untrusted
 from camgate.serve.http.pages import CONTENT_TYPES, WebFiles, set_page_policy
 from camgate.serve.http.permissions import open_to_all
@@ -64,7 +64,7 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles, rules: Ac
     @app.post("/signin")
     @open_to_all
     async def sign_in() -> Response:
-        body = await request.get_data(cache=False, as_text=False, parse_form_data=False)
+        body = await request_body()
         if request.mimetype == FORM:
             return await signing.in_by_form(body)
         if request.mimetype != "application/json":
@@ -167,11 +167,8 @@ class Signing:
 
 def login_untrusted(body: bytes) -> tuple[str, str]:
     """Return name and password of a sign-in. Raises BadLogin."""
-    try:
-        fields = json.loads(body)
-    except (ValueError, RecursionError):
-        raise BadLogin from None
-    if not isinstance(fields, dict):
+    fields = json_object_untrusted(body)
+    if fields is None:
         raise BadLogin
     return _checked(fields.get("name"), fields.get("password"))
 

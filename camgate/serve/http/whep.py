@@ -18,6 +18,7 @@ from werkzeug.http import parse_etags
 from camgate.auth.identity import Action
 from camgate.relay.errors import BadOffer, UnknownCamera, UnknownSession, UnprocessableFragment, ViewerError
 from camgate.serve.http.access import parse_authority_untrusted
+from camgate.serve.http.bodies import request_body
 from camgate.serve.http.engine import Answer, MediaEngine
 from camgate.serve.http.gate import header
 from camgate.serve.http.identity import IDENTITY, asking, client_address
@@ -77,7 +78,7 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
         if request.mimetype != SDP:
             return _wrong_type(SDP, _ENDPOINT_HEADERS)
         wait = request.args.get("wait")
-        answer = await start_session(engine, camera, await _body(), request.scope, wait=wait)
+        answer = await start_session(engine, camera, await request_body(), request.scope, wait=wait)
         servers = engine.ice_servers(asking())
         headers = Headers(session_headers(request.root_path + request.path, answer, servers))
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
@@ -114,7 +115,7 @@ def _add_session_routes(app: QuartTrio, engine: MediaEngine) -> None:
         if request.mimetype != FRAGMENT:
             return _wrong_type(FRAGMENT, _SESSION_HEADERS)
         etag = if_match_untrusted(request.headers.get("If-Match", ""))
-        fragment = fragment_untrusted(await _body())
+        fragment = fragment_untrusted(await request_body())
         restarted = await engine.restart_ice(session, fragment, etag)
         if restarted is not None:
             headers = {"ETag": _quoted(restarted[1])}
@@ -225,10 +226,6 @@ def host_name(host: str | None) -> str | None:
     """The name or address in a Host header, without port and brackets."""
     authority = parse_authority_untrusted(host) if host else None
     return authority.host if authority else None
-
-
-async def _body() -> bytes:
-    return await request.get_data(cache=False, as_text=False, parse_form_data=False)
 
 
 def _wrong_type(wanted: str, headers: dict[str, str]) -> Response:
