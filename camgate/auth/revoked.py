@@ -9,7 +9,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-from camgate.base.files import locked, stamp_of, write_private
+from camgate.base.files import Stamp, locked, stamp_of, write_private
 from camgate.base.log import get_logger
 from camgate.relay.errors import ViewerError
 
@@ -43,7 +43,7 @@ class Revoked:
         self._file = file
         self._clock = clock
         self._until: dict[str, float] = {}
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: Stamp = None
         self.refresh()
 
     def __contains__(self, token_id: str) -> bool:
@@ -68,7 +68,7 @@ class Revoked:
         """Read the file if another process has changed it; returns whether it has."""
         try:
             stamp = stamp_of(self._file)
-            if stamp == self._stamp:
+            if stamp is not None and stamp == self._stamp:
                 return False
             loaded = json.loads(self._file.read_bytes())
             self._until |= {str(each): float(ends_s) for each, ends_s in loaded.items()}

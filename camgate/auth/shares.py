@@ -18,7 +18,7 @@ from typing import Any
 
 from camgate.auth.identity import Action, Grant, Identity, Way
 from camgate.auth.users import grants_of_user
-from camgate.base.files import locked, stamp_of, write_private
+from camgate.base.files import Stamp, locked, stamp_of, write_private
 from camgate.base.log import get_logger
 from camgate.config.model import AuthSettings
 from camgate.relay.errors import ViewerError
@@ -110,16 +110,13 @@ class Shares:
         self._file = file
         self._clock = clock
         self._shares: dict[str, Share] = {}
-        self._stamp: tuple[int, int] | None = None
+        self._stamp: Stamp = None
         self.refresh()
 
     def refresh(self) -> bool:
         """Read the file if another process has changed it; returns whether it has."""
-        try:
-            stamp = stamp_of(self._file)
-        except OSError:
-            return False
-        if stamp == self._stamp:
+        stamp = stamp_of(self._file)
+        if stamp is None or stamp == self._stamp:
             return False
         self._stamp = stamp
         shares = _read(self._file)

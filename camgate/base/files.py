@@ -1,4 +1,4 @@
-"""Small files of camgate's own that must survive a restart and that nobody else may read.
+"""Small files of camgate's own that must survive a restart and that nobody else may read; and whether files changed.
 
 The daemon and the commands write some of them both: each reads, changes and writes under `locked`.
 """
@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeAlias
 
 
 @contextmanager
@@ -31,10 +32,16 @@ def locked(file: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
-def stamp_of(file: Path) -> tuple[int, int]:
-    """Return what is another thing once the file was replaced. Raises OSError."""
-    facts = file.stat()
-    return facts.st_mtime_ns, facts.st_ino
+Stamp: TypeAlias = tuple[int, int, int] | None
+
+
+def stamp_of(file: Path) -> Stamp:
+    """Return what is another value once a file was written or replaced; None where there is none, or none to see."""
+    try:
+        facts = file.stat()
+    except OSError:
+        return None
+    return facts.st_mtime_ns, facts.st_ino, facts.st_size
 
 
 def give_to_owner(descriptor: int, directory: Path) -> None:

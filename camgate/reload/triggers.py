@@ -4,10 +4,11 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
-from typing import Never, TypeAlias
+from typing import Never
 
 import trio
 
+from camgate.base.files import stamp_of
 from camgate.base.log import get_logger
 from camgate.reload.reloader import Reloader
 from camgate.serve.http.control import ConfigRefused
@@ -17,7 +18,6 @@ log = get_logger("reload")
 LOOK_S = 1.0
 """How often a watched file is looked at. It is read when it has stayed the same between two looks, since some editors
 write it in several steps."""
-Stamp: TypeAlias = tuple[int, int, int] | None
 
 
 async def reload_on_hangup(
@@ -37,13 +37,13 @@ async def reload_on_hangup(
 
 async def reload_on_change(reloader: Reloader, file: Path, is_wanted: Callable[[], bool]) -> Never:
     """Reload when `file` was changed or replaced, for as long as `is_wanted` says so, until cancelled."""
-    taken = seen = await trio.to_thread.run_sync(_stamp, file)
+    taken = seen = await trio.to_thread.run_sync(stamp_of, file)
     while True:
         await trio.sleep(LOOK_S)
         if not is_wanted():
             taken = seen = None
             continue
-        before, seen = seen, await trio.to_thread.run_sync(_stamp, file)
+        before, seen = seen, await trio.to_thread.run_sync(stamp_of, file)
         if taken is None:
             # The watch has only just begun.
             taken = seen
@@ -57,12 +57,3 @@ async def _reload(reloader: Reloader, by: str) -> None:
         await reloader.reload(by)
     except ConfigRefused:
         return  # the log has it
-
-
-def _stamp(file: Path) -> Stamp:
-    """Return what is another value when a file was written or replaced; None while there is none."""
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_ino, facts.st_size

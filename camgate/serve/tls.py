@@ -12,6 +12,7 @@ import trio
 from cryptography import x509
 
 from camgate.base.errors import LocalError
+from camgate.base.files import stamp_of
 from camgate.base.log import get_logger
 
 log = get_logger("serve.tls")
@@ -116,7 +117,7 @@ class ServerTls:
             self.expires_at = _look_at_dates(certificate)
 
     def _look(self) -> tuple[object, ...]:
-        return tuple(_stamp_of(Path(file)) for file in self._files if file)
+        return tuple(stamp_of(Path(file)) for file in self._files if file)
 
 
 def _look_at_dates(certificate: str) -> float | None:
@@ -135,11 +136,3 @@ def _look_at_dates(certificate: str) -> float | None:
         sentence = "the certificate does not hold yet; set this machine's clock, or wait"
         log.warning(sentence, certificate=certificate, begins=f"{begins:%Y-%m-%d}")
     return ends.timestamp()
-
-
-def _stamp_of(file: Path) -> tuple[int, int, int] | None:
-    try:
-        facts = file.stat()
-    except OSError:
-        return None
-    return facts.st_mtime_ns, facts.st_ino, facts.st_size
