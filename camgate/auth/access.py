@@ -246,7 +246,7 @@ class Access:
             return None
         if identity.expires_at - self.clock() > self.session_s / 2:
             return None
-        session_id = next(key for key in identity.stands_on if key.startswith("id:")).removeprefix("id:")
+        session_id = identity.names_of("id")[0]
         return self._session(identity, session_id)
 
     def end_session(self, session: str) -> None:
@@ -435,8 +435,7 @@ class Access:
                     self.leases.end(lease, TAKEN_AWAY)
 
     def _is_unshared(self, identity: Identity) -> bool:
-        shares = (key.removeprefix("share:") for key in identity.stands_on if key.startswith("share:"))
-        return any(share_id not in self._shares for share_id in shares)
+        return any(share_id not in self._shares for share_id in identity.names_of("share"))
 
     def _is_revoked(self, identity: Identity) -> bool:
-        return any(key.removeprefix("id:") in self._revoked for key in identity.stands_on if key.startswith("id:"))
+        return any(token_id in self._revoked for token_id in identity.names_of("id"))

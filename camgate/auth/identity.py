@@ -118,6 +118,10 @@ class Identity:
     def _all(self, is_enough: Callable[[Grant], bool]) -> bool:
         return any(map(is_enough, self.grants)) and (self.within is None or any(map(is_enough, self.within)))
 
+    def names_of(self, kind: str) -> list[str]:
+        """Return the names of one kind that it stands on, such as of "share"."""
+        return [key.removeprefix(f"{kind}:") for key in self.stands_on if key.startswith(f"{kind}:")]
+
     def has_ended(self, now_s: float) -> bool:
         """Whether its time is over; `now_s` is Unix time."""
         return self.expires_at is not None and now_s >= self.expires_at
@@ -125,3 +129,8 @@ class Identity:
 
 EVERYBODY = Identity(name="everybody", way=Way.OPEN, grants=(Grant(Action.ADMIN),))
 """Who everyone is where no users are configured."""
+
+
+def of_this_machine(name: str) -> Identity:
+    """Return who stands on nobody's grants: who may write camgate's own files may do anything with it."""
+    return Identity(name=name, way=Way.LOCAL, grants=EVERYBODY.grants)

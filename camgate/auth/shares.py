@@ -139,7 +139,7 @@ class Shares:
             # Nobody gives away more than they have: a token's shares end with it.
             ends_s = min(ends_s, maker.expires_at)
         secret = secrets.token_urlsafe(SECRET_BYTES)
-        users = [key.removeprefix("user:") for key in maker.stands_on if key.startswith("user:")]
+        users = maker.names_of("user")
         kept = ("id:",) if maker.way is Way.TOKEN else ()
         share = Share(
             share_id=secrets.token_hex(ID_CHARS // 2),

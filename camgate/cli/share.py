@@ -10,15 +10,13 @@ from urllib.parse import urlsplit
 import typer
 
 from camgate.auth.errors import SharingIsOff
-from camgate.auth.identity import Action, Grant, Identity, Way
+from camgate.auth.identity import of_this_machine
 from camgate.auth.shares import (
     MAX_LABEL_CHARS,
     MAX_SPAN_S,
     MIN_SPAN_S,
     SHARES_FILE,
-    Share,
     Shares,
-    TooManyShares,
     UnknownShare,
 )
 from camgate.auth.tokens import seconds_of
@@ -30,8 +28,7 @@ from camgate.config.errors import ConfigError, Problem
 from camgate.config.load import find_config_file, load
 from camgate.config.model import Settings
 
-MAKER = Identity(name="the command line", way=Way.LOCAL, grants=(Grant(Action.ADMIN),))
-"""Whose links stand on nobody's grants: who may write camgate's own files may do anything with it."""
+MAKER = of_this_machine("the command line")
 
 share = typer.Typer(help="Share links: one camera, for a while, for the first who opens it.", **SETTINGS)
 
@@ -61,12 +58,10 @@ def create(
         settings, shares, file = _shares(config)
         if camera not in settings.cameras:
             raise ConfigError((Problem(str(file), "there is no such camera", key=f"cameras.{camera}"),))
-        try:
-            made, secret = shares.make(camera, MAKER, time.time() + span_s, label)
-        except TooManyShares as error:
-            typer.echo(f"camgate: {error}", err=True)
-            raise typer.Exit(FAILED) from None
-        _check_kept(file, settings, made)
+        made, secret = shares.make(camera, MAKER, time.time() + span_s, label)
+        if made.share_id not in _kept(settings, file):
+            # It could not be written down, which is logged: the link would lead nowhere.
+            raise typer.Exit(FAILED)
     typer.echo(
         f"camgate: shows {camera} to the first browser that opens it, until {in_local_time(made.ends_s)}; "
         f"ends sooner by: camgate share revoke{config_option(file, config)} {made.share_id}",
@@ -117,7 +112,7 @@ def revoke(
                 "camgate share: there is no such link any more; camgate share list shows those there are", err=True
             )
             raise typer.Exit(FAILED) from None
-        if share_id in Shares(directory_of(settings, file) / SHARES_FILE, time.time):
+        if share_id in _kept(settings, file):
             raise typer.Exit(FAILED)
     typer.echo("camgate: revoked", err=True)
 
@@ -127,13 +122,12 @@ def _shares(config: Path | None) -> tuple[Settings, Shares, Path]:
     settings = load(file, os.environ)
     if not settings.auth.is_on:
         raise ConfigError((Problem(str(file), str(SharingIsOff()), key="auth"),))
-    return settings, Shares(directory_of(settings, file) / SHARES_FILE, time.time), file
+    return settings, _kept(settings, file), file
 
 
-def _check_kept(file: Path, settings: Settings, made: Share) -> None:
-    """End where the link could not be written down, which is logged: it would lead nowhere."""
-    if made.share_id not in Shares(directory_of(settings, file) / SHARES_FILE, time.time):
-        raise typer.Exit(FAILED)
+def _kept(settings: Settings, file: Path) -> Shares:
+    """Read the links that are written down. file: the config."""
+    return Shares(directory_of(settings, file) / SHARES_FILE, time.time)
 
 
 def _address(settings: Settings) -> str:

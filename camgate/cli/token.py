@@ -14,7 +14,7 @@ import typer
 from camgate.auth.identity import Action, Grant
 from camgate.auth.issued import ISSUED_FILE, Issued, IssuedToken, IssuedUnusable, grants_by_action
 from camgate.auth.keys import KeyUnusable, load_or_make_key
-from camgate.auth.revoked import REVOKED_FILE, Revoked, TooManyRevoked
+from camgate.auth.revoked import REVOKED_FILE, Revoked
 from camgate.auth.signing import Signer
 from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, is_token_id, make_token, seconds_of
 from camgate.auth.users import grants_of_user
@@ -127,10 +127,9 @@ def revoke(
     with exit_codes():
         file = find_config_file(config)
         settings = load(file, os.environ)
-        with _told_by_an_exit():
-            revoked = Revoked(directory_of(settings, file) / REVOKED_FILE, time.time)
-            if not revoked.add(found, _end_of(found, settings, file)):
-                raise typer.Exit(FAILED)
+        revoked = Revoked(directory_of(settings, file) / REVOKED_FILE, time.time)
+        if not revoked.add(found, _end_of(found, settings, file)):
+            raise typer.Exit(FAILED)
     typer.echo(f"camgate: revoked {found}", err=True)
 
 
@@ -171,7 +170,7 @@ def _check_user(settings: Settings, file: Path, user: str | None) -> None:
 def _told_by_an_exit() -> Iterator[None]:
     try:
         yield
-    except (IssuedUnusable, TooManyRevoked) as error:
+    except IssuedUnusable as error:
         typer.echo(f"camgate: {error}", err=True)
         raise typer.Exit(FAILED) from None
 

@@ -12,7 +12,7 @@ from quart import request, websocket
 
 from camgate.auth.access import TO_LOOK, Access, Credentials, Wanted
 from camgate.auth.errors import LoginRefused, SignedOut
-from camgate.auth.identity import EVERYBODY, Action, Grant, Identity, Way
+from camgate.auth.identity import EVERYBODY, Action, Identity, of_this_machine
 
 IDENTITY = "camgate.identity"
 """The key of the ASGI scope."""
@@ -40,7 +40,7 @@ async def identify(access: Access, scope: Any, wanted: Wanted = TO_LOOK) -> Iden
 async def identify_or_nobody(access: Access, scope: Any, wanted: Wanted = TO_LOOK) -> Identity | None:
     """Find out who sent a request; None for nobody in particular. Raises as `Access.identify` does."""
     if (local := scope.get(LOCAL)) is not None:
-        return Identity(name=local, way=Way.LOCAL, grants=(Grant(Action.ADMIN),))
+        return of_this_machine(local)
     if access.is_open:
         # Then a login that is sent along is not meant for us: a proxy asks for it.
         return EVERYBODY
