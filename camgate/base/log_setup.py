@@ -60,8 +60,15 @@ def setup_logging(settings: LogDestination, *, console: int = STDERR) -> Iterato
     written to files go to the console, whatever `settings` say.
     """
     terminal = ConsoleSink(console)
-    with _installed(LineHandler(_sinks(settings, terminal)), settings.level.upper()):
+    with _installed(LineHandler(_sinks(settings, terminal)), settings.level):
         yield
+
+
+def set_level(level: str) -> None:
+    """Hear camgate from this level on, and other libraries from WARNING, or from it where it is higher."""
+    number = logging.getLevelNamesMapping()[level.upper()]
+    logging.getLogger("camgate").setLevel(number)
+    logging.getLogger().setLevel(max(logging.WARNING, number))
 
 
 class Sink(Protocol):
@@ -231,8 +238,7 @@ def _installed(handler: logging.Handler, level: str) -> Iterator[None]:
     handlers, levels = root.handlers[:], (root.level, ours.level)
     hooks = threading.excepthook, sys.unraisablehook
     root.handlers[:] = [handler]
-    root.setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
-    ours.setLevel(level)
+    set_level(level)
     threading.excepthook, sys.unraisablehook = _log_thread_error, _log_unraisable
     try:
         yield

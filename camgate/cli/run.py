@@ -25,13 +25,13 @@ def run(
     with exit_codes():
         file = find_config_file(config)
         # Importing the rest takes most of a second: a mistake in the config is told before.
-        logging = load(file, os.environ, needs_cameras=False).logging
+        of_file = load(file, os.environ, needs_cameras=False)
     from camgate import app
     from camgate.cli.serve import serve
     from camgate.reload.reloader import ConfigSource
 
-    with setup_logging(logging), exit_codes(file):
-        source = ConfigSource.of(file, os.environ)
+    with setup_logging(of_file.logging), exit_codes(file):
+        source = ConfigSource.of(file, os.environ, of_file)
         settings, saved = source.begin()
         facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
         serve(partial(app.run, settings, source=source, saved=saved, insecure=insecure, environ=os.environ), **facts)

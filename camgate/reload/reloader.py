@@ -7,7 +7,6 @@ role is. What has to hang up first does so in the background (`ingest.cameras`).
 before anything is taken. One reload at a time; whoever asks meanwhile gets one of their own behind it.
 """
 
-import logging
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import trio
 
 from camgate.auth.access import Access
 from camgate.base.log import get_logger
+from camgate.base.log_setup import set_level
 from camgate.base.secrets import mask
 from camgate.config.diff import Diff, compare
 from camgate.config.errors import ConfigError, Problem, StartError
@@ -64,13 +64,12 @@ class ConfigSource:
     overlay: Overlay
 
     @classmethod
-    def of(cls, file: Path, environ: Mapping[str, str]) -> "ConfigSource":
-        """Read a file for the first time. Raises ConfigError."""
+    def of(cls, file: Path, environ: Mapping[str, str], of_file: Settings) -> "ConfigSource":
+        """Go on from what was read of a file, whether there are cameras in it or not."""
 
         def read(needs_cameras: bool) -> Settings:
             return load(file, environ, needs_cameras=needs_cameras)
 
-        of_file = read(False)
         return cls(file, read, of_file, Overlay(state_directory(of_file.server, environ) / FILE))
 
     def begin(self) -> tuple[Settings, Saved]:
@@ -260,7 +259,7 @@ class Reloader:
         if parts.guests is not None:
             ended += _apply_to_guests(parts.guests, before.rtsp_server, after.rtsp_server)
         if after.logging.level != before.logging.level:
-            logging.getLogger("camgate").setLevel(after.logging.level.upper())
+            set_level(after.logging.level)
         reloaded = _report(diff, ended)
         _tell(sentence, reloaded, by)
         return reloaded

@@ -12,7 +12,7 @@ import pytest
 from camgate.base.log import get_logger
 from camgate.base.log_file import DailyFile, FileLimits
 from camgate.base.log_format import LogLine
-from camgate.base.log_setup import RETRY_FILE_S, FileSink, setup_logging
+from camgate.base.log_setup import RETRY_FILE_S, FileSink, set_level, setup_logging
 from camgate.base.secrets import register_secret
 
 log = get_logger("test")
@@ -58,6 +58,20 @@ def test_console(tmp_path: Path, console: Console) -> None:
     assert " WARNING hypercorn.error but this\n" in console.read()
     assert "not this" not in console.read()
     assert "nor this" not in console.read()
+
+
+def test_another_level_holds_for_all_libraries(tmp_path: Path, console: Console) -> None:
+    foreign = logging.getLogger("hypercorn.error")
+    with setup_logging(Destination(tmp_path), console=console.descriptor):
+        for level in ("error", "debug"):
+            set_level(level)
+            log.debug(f"ours at {level}")
+            foreign.warning("theirs at %s", level)
+            foreign.info("too much at %s", level)
+    said = console.read()
+    assert ("ours at debug" in said, "ours at error" in said) == (True, False)
+    assert ("theirs at debug" in said, "theirs at error" in said) == (True, False)
+    assert "too much" not in said
 
 
 def test_files_say_where_they_are_and_how_they_rotate(tmp_path: Path, console: Console) -> None:

@@ -10,6 +10,7 @@ import httpx
 import trio
 
 from camgate import app
+from camgate.config.load import load
 from camgate.relay.registry import Registry
 from camgate.relay.source import CameraState, Source
 from camgate.reload.reloader import ConfigSource
@@ -129,7 +130,7 @@ async def running_site(
             await outside.start(filming.run)
             write_config(file, filming, cameras, more)
             async with trio.open_nursery() as nursery:
-                source = ConfigSource.of(file, {})
+                source = ConfigSource.of(file, {}, load(file, {}, needs_cameras=False))
                 settings, saved = source.begin()
                 url = await nursery.start(partial(app.run, settings, source=source, saved=saved))
                 async with httpx.AsyncClient(base_url=url, timeout=HANG_S, trust_env=False, headers=headers) as api:
