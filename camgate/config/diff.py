@@ -5,7 +5,7 @@
     diff.taken_by(running)  # what runs from now on; the rest changes at the next start
 
 Cameras differ key by key, so that only those are connected to anew for which it matters. All else differs section by
-section; AT_NEXT_START names the keys that belong to sockets and to what is built around them.
+section; AT_RUN_TIME leaves out the keys that belong to sockets and to what is built around them.
 """
 
 from collections.abc import Iterator, Mapping
@@ -28,6 +28,7 @@ AT_RUN_TIME: Mapping[str, frozenset[str]] = {
     "metrics": frozenset(),
 }
 """By section: the keys that a running camgate takes. It takes all keys of the sections that are not here."""
+_OF_SUB = f"{SUB}."
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +56,19 @@ class CameraChange:
     @property
     def restarts_sub(self) -> bool:
         """Whether its sub-stream comes, goes or has to be connected to anew."""
-        return any(key.partition(".")[0] == SUB for key in self.keys)
+        return len(self._own_keys) < len(self.keys)
+
+    @property
+    def of_sub(self) -> "CameraChange | None":
+        """What differs of its sub-stream, where there is one before and after."""
+        keys = tuple(key.removeprefix(_OF_SUB) for key in self.keys if key.startswith(_OF_SUB))
+        if not keys or self.before.sub is None or self.after.sub is None:
+            return None
+        return CameraChange(self.before.sub, self.after.sub, keys)
 
     @property
     def _own_keys(self) -> list[str]:
-        return [key for key in self.keys if key.partition(".")[0] != SUB]
+        return [key for key in self.keys if key != SUB and not key.startswith(_OF_SUB)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +156,7 @@ def _camera_changes(
 def _camera_keys(before: CameraSettings, after: CameraSettings) -> Iterator[str]:
     for key in _differing(before, after):
         if key == SUB and before.sub is not None and after.sub is not None:
-            yield from (f"{SUB}.{inner}" for inner in _differing(before.sub, after.sub))
+            yield from (f"{_OF_SUB}{inner}" for inner in _differing(before.sub, after.sub))
         else:
             yield key
 

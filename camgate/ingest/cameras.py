@@ -74,9 +74,8 @@ class Cameras:
         feed.main.change(change)
         if not change.restarts_sub:
             return
-        if change.before.sub is not None and camera.sub is not None and feed.sub is not None:
-            inner = tuple(key.partition(".")[2] for key in change.keys if key.startswith("sub."))
-            feed.sub.change(CameraChange(change.before.sub, camera.sub, inner))
+        if change.of_sub is not None and feed.sub is not None:
+            feed.sub.change(change.of_sub)
             return
         ended = [slot.ended for slot in feed.sub.stop()] if feed.sub is not None else []
         feed.source.detach_sub()
