@@ -53,7 +53,6 @@ SENT: Sequence[tuple[str, str, Callable[[Sent], float]]] = (
     ("nacks", "Reports of lost packets (RTCP NACK).", lambda of: of.nacks_received),
     ("key_frame_requests", "Requests for a key frame (RTCP PLI, FIR).", lambda of: of.key_frame_requests),
 )
-SENT_NOTHING = Sent()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +60,13 @@ class Camera:
     """One camera at one moment."""
 
     source: SourceStatistics
-    rtsp_clients: int = 0
-    sent: Sent = SENT_NOTHING
-    viewers: Mapping[tuple[str, str], int] | None = None
+    rtsp_clients: int
+    sent: Sent
+    viewers: Mapping[tuple[str, str], int]
     """By codec and transport."""
-    round_trip_s: tuple[float, float] | None = None
+    round_trip_s: tuple[float, float] | None
     """Of its viewers, as they report: the median, and the worst."""
-    loss: tuple[float, float] | None = None
+    loss: tuple[float, float] | None
 
 
 def camera_families(cameras: Sequence[Camera]) -> Iterator[Metric]:
@@ -134,7 +133,7 @@ def _viewers(cameras: Sequence[Camera]) -> Iterator[Metric]:
     )
     for camera in cameras:
         name = camera.source.name
-        for (codec, transport), count in (camera.viewers or {}).items():
+        for (codec, transport), count in camera.viewers.items():
             viewers.add_metric([name, codec, transport], count)
         clients.add_metric([name], camera.rtsp_clients)
         for family, pair in ((round_trip, camera.round_trip_s), (loss, camera.loss)):

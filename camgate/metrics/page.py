@@ -7,7 +7,6 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from copy import copy
-from functools import partial
 from itertools import chain
 from pathlib import Path
 from statistics import median
@@ -22,7 +21,7 @@ from camgate import __version__
 from camgate.auth.access import Access
 from camgate.base.log_setup import dropped_lines
 from camgate.load.watch import LoadWatch
-from camgate.metrics.cameras import SENT_NOTHING, Camera, camera_families
+from camgate.metrics.cameras import Camera, camera_families
 from camgate.metrics.server import Server, server_families
 from camgate.relay.registry import Registry
 from camgate.relay.source import Source
@@ -30,6 +29,7 @@ from camgate.serve.rtsp.guests import Guests
 from camgate.serve.tls import ServerTls
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.peer import Peer
+from camgate.serve.webrtc.tally import Sent
 
 CAMERAS_A_STEP = 25
 """Snapshots taken in one go, of 30 us each, before other tasks get their turn."""
@@ -89,9 +89,8 @@ class Metrics:
         readers = self._guests.count_by_camera() if self._guests else {}
         cameras = []
         for number, source in enumerate(sources, start=1):
-            viewers = _of_viewers(source, peers.get(source.name, []))
             clients = readers.get(source.name, 0)
-            cameras.append(viewers(rtsp_clients=clients, sent=sent.get(source.name, SENT_NOTHING)))
+            cameras.append(_camera(source, peers.get(source.name, []), clients, sent.get(source.name, Sent())))
             if number % CAMERAS_A_STEP == 0:
                 await trio.lowlevel.checkpoint()
         return cameras
@@ -115,15 +114,16 @@ class Metrics:
         )
 
 
-def _of_viewers(source: Source, peers: list[Peer]) -> "partial[Camera]":
-    """Return a camera with what its viewers report."""
+def _camera(source: Source, peers: list[Peer], rtsp_clients: int, sent: Sent) -> Camera:
+    """Take a snapshot of a camera, with what its viewers report."""
     counts = Counter((peer.codec, peer.transport or UNCONNECTED) for peer in peers)
     watching = [peer.viewer for peer in peers if peer.viewer is not None]
     round_trips = [viewer.round_trip_s for viewer in watching if viewer.round_trip_s is not None]
     losses = [viewer.loss_fraction for viewer in watching]
-    return partial(
-        Camera,
+    return Camera(
         source.statistics(),
+        rtsp_clients=rtsp_clients,
+        sent=sent,
         viewers=counts,
         round_trip_s=(median(round_trips), max(round_trips)) if round_trips else None,
         loss=(median(losses), max(losses)) if losses else None,

@@ -15,7 +15,7 @@ from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.control import Control, add_control_routes
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
-from camgate.serve.http.metrics import MetricsPage, NoMetrics, add_metrics_route
+from camgate.serve.http.metrics import NO_METRICS, MetricsPage, add_metrics_route
 from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.permissions import refuse_unchecked
 from camgate.serve.http.problem import Problem
@@ -46,7 +46,7 @@ def build_application(
     rates: Rates,
     control: Control,
     stopping: trio.Event,
-    metrics: MetricsPage | None = None,
+    metrics: MetricsPage = NO_METRICS,
 ) -> QuartTrio:
     """Put the routes together. What they need is checked by `gate.Guard`, before them. Raises UndeclaredRoute."""
     app = QuartTrio(__name__, static_folder=None)
@@ -60,7 +60,7 @@ def build_application(
     add_signaling_routes(app, engine, feed, access.leases, rates, stopping)
     add_api_routes(app, engine, access)
     add_control_routes(app, control, access)
-    add_metrics_route(app, metrics or NoMetrics())
+    add_metrics_route(app, metrics)
     add_snapshot_route(app, engine)
     add_share_routes(app, engine, access, files)
     add_signin_routes(app, access, files, rules)

@@ -88,9 +88,9 @@ async def serve_http(
     control = NoControl() if control is None else control
     files = WebFiles(web or web_directory())
     machines = ForMachines() if machines is None else machines
-    metrics = machines.metrics
-    app = build_application(engine, settings, rules, feed, files, access, rates, control, stopping, metrics)
-    guard = Guard(access, Permissions(app), engine.groups)
+    app = build_application(engine, settings, rules, feed, files, access, rates, control, stopping, machines.metrics)
+    permissions = Permissions(app)
+    guard = Guard(access, permissions, engine.groups)
     max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
     gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
     local_gate = gate  # where no proxy stands in front
@@ -109,7 +109,7 @@ async def serve_http(
                 leading = Connections(Redirect(rules, addresses(listeners)[0][1]), SPARE_CONNECTIONS)
                 servers.start_soon(partial(leading.serve, redirect, stopping, grace_s=grace_s))
             if machines.listeners:
-                served = machines.application(app, Permissions(app), settings, access, rates)
+                served = machines.application(app, permissions, settings, access, rates)
                 scraping = Connections(served, SPARE_CONNECTIONS, rates=rates)
                 servers.start_soon(partial(scraping.serve, machines.listeners, stopping, grace_s=grace_s))
             if control_socket is not None:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
+from itertools import islice
 
 from camgate.serve.webrtc.peer import Peer
 from camgate.serve.webrtc.viewer import ViewerStatistics
@@ -71,7 +72,8 @@ class Tally:
     def look(self, peer: Peer) -> None:
         """Count what a viewer has come to since the last look."""
         reached_s = peer.milestones_s()
-        for histogram, seconds in [*zip((self.connected, self.first_frame), reached_s, strict=False)][peer.tallied :]:
+        both = zip((self.connected, self.first_frame), reached_s, strict=False)
+        for histogram, seconds in islice(both, peer.tallied, None):
             histogram.observe(seconds)
         peer.tallied = len(reached_s)
 
