@@ -80,9 +80,10 @@ async def run(
     environ: Mapping[str, str] = MappingProxyType({}),
     task_status: trio.TaskStatus[str] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Run camgate until cancelled. source: where it has the settings from, and will have others from.
-    saved: what of them was changed by the API. environ: where a service manager says how to tell it how camgate does.
+    """Run camgate until cancelled.
 
+    source: where it has the settings from, and will have others from. saved: what of them was changed by the API.
+    environ: where a service manager says how to tell it how camgate does.
     Started with the URL to open, once all listeners are up. Raises StartError for what stands against a start: a port
     in use, a listener beyond loopback without `insecure`.
     """

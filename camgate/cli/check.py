@@ -62,7 +62,7 @@ def check(
 def warnings_of(settings: Settings) -> Iterator[str]:
     """Return what is in order as text, and will not work as it stands, on this machine and for this user."""
     for exposure in exposures(settings):
-        remedies = f"{exposure.add_user}, {exposure.way_out}, or `camgate run` will want --insecure"
+        remedies = f"{exposure.in_short}, {exposure.way_out}, or `camgate run` will want --insecure"
         yield f"{exposure.key}: {exposure}; {remedies}"
     if in_clear := passwords_in_clear(settings):
         yield f"server.listen: {in_clear}; {ENCRYPT}"

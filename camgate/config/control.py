@@ -20,9 +20,8 @@ def control_socket(settings: ServerSettings, environ: Mapping[str, str]) -> Path
     """
     if settings.unix_socket != AUTO:
         return Path(settings.unix_socket) if settings.unix_socket else None
-    if given := environ.get("RUNTIME_DIRECTORY"):
-        # systemd.exec(5): several are separated by colons.
-        return Path(given.partition(":")[0]) / NAME
+    if (of_service := _of_service(environ)) is not None:
+        return of_service
     if os.geteuid() == 0:
         return SYSTEM_SOCKET
     return _of_user(environ)
@@ -35,12 +34,18 @@ def find_control_sockets(file: Path | None, environ: Mapping[str, str]) -> Itera
     """
     if file is not None and (named := _named_in(file)):
         yield file.parent / named
-    if given := environ.get("RUNTIME_DIRECTORY"):
-        yield Path(given.partition(":")[0]) / NAME
+    if (of_service := _of_service(environ)) is not None:
+        yield of_service
         return
     yield SYSTEM_SOCKET
     if (of_user := _of_user(environ)) is not None:
         yield of_user
+
+
+def _of_service(environ: Mapping[str, str]) -> Path | None:
+    given = environ.get("RUNTIME_DIRECTORY")
+    # systemd.exec(5): several are separated by colons.
+    return Path(given.partition(":")[0]) / NAME if given else None
 
 
 def _of_user(environ: Mapping[str, str]) -> Path | None:

@@ -27,12 +27,12 @@ OPEN_METRICS = f"""If everybody there may know that, say so with these two lines
 class Exposure:
     """A listener that other machines can reach and that asks nobody for a password. key: what sets it.
 
-    add_user: how to have it ask, in a few words. remedy: two lines that add a user, and what to do with them.
+    remedy: two lines for the config, and what to do with them. in_short: the same in a few words.
     """
 
     key: str
     listen: str
-    add_user: str
+    in_short: str
     remedy: str
     danger: str = "viewers are not asked for a password"
 
@@ -41,7 +41,7 @@ class Exposure:
 
     @property
     def way_out(self) -> str:
-        """What to do about it, other than to add a user."""
+        """What to do about it instead."""
         return f"listen on 127.0.0.1:{split_listen(self.listen)[1]}"
 
 

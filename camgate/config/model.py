@@ -12,9 +12,9 @@ from pathlib import Path
 from camgate.wire.rtsp.auth import Ha1s
 
 AUTO = "auto"
-"""In `webrtc.advertise`: all addresses that this machine has itself."""
+"""In `webrtc.advertise`: all addresses that this machine has itself. As `server.unix_socket`: the usual place."""
 STUN = "stun"
-"""There, too: the address by which STUN servers see this machine."""
+"""In `webrtc.advertise`: the address by which STUN servers see this machine."""
 
 
 class Transport(Enum):

@@ -36,7 +36,7 @@ def judge_exposure(settings: Settings) -> Iterator[Finding]:
     """Warn of listeners that ask nobody who they are, or ask where others can read the answer."""
     found = list(exposures(settings))
     for exposure in found:
-        yield Finding(EXPOSURE, FAILED, f"{exposure.key}: {exposure}", f"{exposure.way_out}, or {exposure.add_user}")
+        yield Finding(EXPOSURE, FAILED, f"{exposure.key}: {exposure}", f"{exposure.way_out}, or {exposure.in_short}")
     if found:
         return
     if is_loopback(split_listen(settings.server.listen)[0]):
