@@ -1,5 +1,7 @@
 """Frames for tests of whatever handles them whole."""
 
+import trio
+
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.frame import Frame
 from tests.fakes import h265
@@ -26,6 +28,13 @@ def make_frame(number: int, *, key: bool = False, size: int = 100, arrival_s: fl
     """Return frame `number` of a stream of 25 frames a second that began at time 0."""
     nals = (slice_nal(size, key=key, seed=number),)
     return Frame(nals, number * FRAME_TICKS, number * FRAME_S if arrival_s is None else arrival_s, key)
+
+
+def film_frame(number: int, *, key: bool, size: int) -> Frame:
+    """Return frame `number` as a camera sends it now: its parameter sets stand before each key frame."""
+    frame = make_frame(number, key=key, size=size)
+    nals = (SPS, PPS, *frame.nals) if key else frame.nals
+    return Frame(nals, frame.rtp_time, trio.current_time(), key)
 
 
 def numbers(frames: list[Frame] | tuple[Frame, ...]) -> list[int]:

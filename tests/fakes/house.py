@@ -4,8 +4,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-import trio
-
 from camgate.auth.access import Access
 from camgate.config.model import CameraSettings, LimitSettings, Settings, WebRtcSettings
 from camgate.engine import Engine
@@ -15,10 +13,8 @@ from camgate.relay.source import CameraState, Source
 from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.server import NO_LIMITS
 from camgate.serve.webrtc.endpoint import Endpoint
-from camgate.wire.codec.frame import Frame
 from tests.fakes.endpoint import running_endpoint
-from tests.fakes.frames import VIDEO_FORMAT, make_frame
-from tests.fakes.h264 import PPS, SPS
+from tests.fakes.frames import VIDEO_FORMAT, film_frame
 from tests.fakes.http import Server, running_server
 from tests.fakes.visitors import Visitors
 
@@ -48,9 +44,7 @@ class House:
         """Film so many frames of so many bytes now; every 25th is a key frame, ten times as large."""
         for _ in range(frames):
             is_key = self.number % GOP == 0
-            frame = make_frame(self.number, key=is_key, size=10 * size if is_key else size)
-            nals = (SPS, PPS, *frame.nals) if is_key else frame.nals
-            self.source.publish(Frame(nals, frame.rtp_time, trio.current_time(), is_key))
+            self.source.publish(film_frame(self.number, key=is_key, size=10 * size if is_key else size))
             self.number += 1
 
 

@@ -17,9 +17,7 @@ from camgate.reload.reloader import ConfigSource
 from camgate.serve.rtsp.guests import Guests
 from camgate.serve.rtsp.listener import serve_rtsp
 from camgate.serve.rtsp.service import RtspService
-from camgate.wire.codec.frame import Frame
-from tests.fakes.frames import VIDEO_FORMAT, make_frame
-from tests.fakes.h264 import PPS, SPS
+from tests.fakes.frames import VIDEO_FORMAT, film_frame
 from tests.fakes.visitors import Visitors
 
 HOST = "127.0.0.1"
@@ -64,9 +62,7 @@ async def _film(source: Source) -> None:
     began_s, number = trio.current_time(), 0
     while True:
         is_key = number % GOP == 0
-        frame = make_frame(number, key=is_key, size=2_000 if is_key else 500)
-        nals = (SPS, PPS, *frame.nals) if is_key else frame.nals
-        source.publish(Frame(nals, frame.rtp_time, trio.current_time(), is_key))
+        source.publish(film_frame(number, key=is_key, size=2_000 if is_key else 500))
         number += 1
         await trio.sleep_until(began_s + number / FPS)
 
