@@ -694,7 +694,10 @@ def test_tokens_are_listed_and_none_of_them_is_shown(tmp_path: Path, config: Pat
     assert table[0].split() == ["id", "user", "allows", "until"]
     assert (found[0]["id"] in table[1], "control front*" in table[1]) == (True, True)
     assert table[2].split() == [found[1]["id"], "anna", "all", "that", "anna", "may", "revoked"]
+    assert camgate("token", "--user=anna", "--camera=yard", directory=tmp_path).code == 0
     config.write_text(TOKEN_CONFIG.replace("users.anna", "users.ben"))
+    left = camgate("token", "list", directory=tmp_path).out.splitlines()
+    assert ["ended with its user" in row for row in left[1:]] == [False, False, True]
     kept = (tmp_path / "state" / "issued.json").read_text()
     for text in (first, second):
         assert text not in kept + listed.out + "".join(table)
