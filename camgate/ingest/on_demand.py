@@ -62,9 +62,8 @@ class _Demand:
         while True:
             await wants.wait_unwanted()
             self._handle(DemandEvent.UNWANTED)
-            with trio.move_on_after(self._linger_s) as linger:
-                await wants.wait_wanted()
-            self._handle(DemandEvent.LINGER_OVER if linger.cancelled_caught else DemandEvent.WANTED)
+            is_over = await wants.stays_unwanted(self._linger_s)
+            self._handle(DemandEvent.LINGER_OVER if is_over else DemandEvent.WANTED)
             self._see_whether_live()
 
     async def _follow_state(self) -> None:

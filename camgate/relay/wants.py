@@ -7,6 +7,8 @@ format, a viewer in its handshake) holds a lease. Nobody who holds one needs to 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import trio
+
 from camgate.relay.changes import Changes
 
 
@@ -38,6 +40,13 @@ class Wants:
         before = self._times_first
         while not self.count and self._times_first == before:
             await self._changes.wait_changed(self._changes.revision)
+
+    async def stays_unwanted(self, seconds: float) -> bool:
+        """Wait for somebody to hold a lease, so long at the most; return whether nobody did, not for a moment."""
+        before = self._times_first
+        with trio.move_on_after(seconds):
+            await self.wait_wanted()
+        return not self.count and self._times_first == before
 
     async def wait_unwanted(self) -> None:
         """Return as soon as nobody holds a lease."""

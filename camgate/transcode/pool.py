@@ -98,13 +98,12 @@ class TranscoderPool:
             await wants.wait_unwanted()
             if not self._is_running(transcoder):
                 return
-            evicted = self._evicted
-            with trio.move_on_after(self._settings.linger_s) as lingering:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(_cancel_when, evicted, nursery.cancel_scope)
-                    await wants.wait_wanted()
-                    nursery.cancel_scope.cancel()
-            if (lingering.cancelled_caught and not wants.count) or not self._is_running(transcoder):
+            is_over = False
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_cancel_when, self._evicted, nursery.cancel_scope)
+                is_over = await wants.stays_unwanted(self._settings.linger_s)
+                nursery.cancel_scope.cancel()
+            if is_over or not self._is_running(transcoder):
                 return
 
     def _is_running(self, transcoder: Transcoder) -> bool:

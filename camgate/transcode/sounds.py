@@ -69,7 +69,7 @@ class SoundPool:
         self.restarts = 0
 
     def derive(self, source: AudioStream) -> AudioStream:
-        """Return the stream that is `source` in Opus; hold its `wants` at once."""
+        """Return the stream that is `source` in Opus; hold its `wants` within LINGER_S."""
         sound = self._sounds.get(source)
         if sound is None:
             stream = AudioStream(source.name, OPUS, lip_sync=source.lip_sync)
@@ -77,7 +77,9 @@ class SoundPool:
             self._sounds[source] = self._by_number[sound.number] = sound
             self._starting.send_nowait(sound)
             self._wanted.set()
-        return sound.stream
+        with sound.stream.wants.hold():
+            # One that was about to end lingers anew.
+            return sound.stream
 
     def is_making(self, source: AudioStream) -> bool:
         """Say whether a stream is made into another one now."""
@@ -214,7 +216,5 @@ async def _wait_unwanted(wants: Wants) -> None:
     """Return when nobody has wanted a stream for LINGER_S."""
     while True:
         await wants.wait_unwanted()
-        with trio.move_on_after(LINGER_S):
-            await wants.wait_wanted()
-        if not wants.count:
+        if await wants.stays_unwanted(LINGER_S):
             return

@@ -1,3 +1,4 @@
+import pytest
 import trio
 import trio.testing
 
@@ -50,6 +51,30 @@ async def test_waiting_for_the_first_and_for_the_end_of_the_last(autojump_clock:
                 await trio.sleep(1)
             await trio.sleep(1)
     assert log == [("wanted", 1), ("unwanted", 4)]
+
+
+@pytest.mark.parametrize(("wanted_after_s", "held_s"), [(None, 0), (1, 0), (1, 9), (5, 0), (5, 9)])
+async def test_what_is_unwanted_for_so_long(
+    autojump_clock: trio.testing.MockClock, wanted_after_s: float | None, held_s: float
+) -> None:
+    wants = Wants()
+
+    async def want() -> None:
+        if wanted_after_s is not None:
+            # In the very step in which the time is over, before or after that is noticed.
+            await trio.sleep(wanted_after_s)
+            with wants.hold():
+                if held_s:
+                    await trio.sleep(held_s)
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(want)
+        stayed = await wants.stays_unwanted(5)
+        assert trio.current_time() <= 5
+        assert stayed == (wants._times_first == 0)
+        assert not (stayed and wants.count)
+        if wanted_after_s != 5:
+            assert stayed == (wanted_after_s is None)
 
 
 async def test_who_wants_something_for_no_time_is_noticed(autojump_clock: trio.testing.MockClock) -> None:

@@ -127,6 +127,24 @@ async def test_one_worker_makes_the_sound_of_all_cameras_while_they_are_heard(au
         assert workers.open == 0
 
 
+async def test_who_comes_as_a_stream_is_about_to_end_is_heard(autojump_clock: MockClock) -> None:
+    """A viewer holds the stream a moment after it was chosen."""
+    camera = AudioStream("front", AAC)
+    async with running(FakeWorkers()) as (pool, _):
+        with pool.derive(camera).wants.hold():
+            await wait_all_tasks_blocked()
+        await trio.sleep(LINGER_S - 0.001)
+        derived = pool.derive(camera)
+        await trio.sleep(0.002)
+        assert (derived.closed, pool.is_making(camera)) == (False, True)
+        with derived.wants.hold():
+            await trio.sleep(2 * LINGER_S)
+        await trio.sleep(LINGER_S - 0.001)
+        assert (derived.closed, pool.is_making(camera)) == (False, True)
+        await trio.sleep(0.002)
+        assert (derived.closed, pool.is_making(camera)) == (True, False)
+
+
 async def test_listeners_stay_when_the_worker_ends(autojump_clock: MockClock) -> None:
     workers, camera, heard = FakeWorkers(), AudioStream("front", AAC), []
     async with running(workers) as (pool, nursery):
