@@ -29,6 +29,8 @@ REPORTS_AND_FIGURES = """
 }
 """
 """Both at the same moment: the page shows what it reads before anything else can happen."""
+WATCHING = ("playing", "frozen")
+"""A session is up. Two leaps of the clock with no picture in between look like a frozen one, until the next."""
 HIDE = """
 (hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
@@ -124,7 +126,7 @@ def test_a_hidden_page_rests_and_comes_back_at_once(viewer: Viewer) -> None:
     viewer.stop_clock()
     viewer.page.evaluate(HIDE, True)
     viewer.page.clock.fast_forward(9_000)
-    assert viewer.state() == "playing"  # a glance at another tab costs nothing
+    assert viewer.state() in WATCHING  # a glance at another tab costs nothing
     assert viewer.offers == 1
     viewer.page.clock.fast_forward(2_000)
     viewer.wait_state("idle")
@@ -147,7 +149,7 @@ def test_a_hidden_page_plays_on_in_its_floating_window_only(viewer: Viewer) -> N
     viewer.page.evaluate(f"({floating})(() => document.body)")
     viewer.page.evaluate(HIDE, True)
     viewer.page.clock.fast_forward(11_000)
-    assert viewer.state() == "playing"
+    assert viewer.state() in WATCHING
     viewer.page.evaluate(f"({floating})(() => null)")
     leave = "document.querySelector('video').dispatchEvent(new Event('leavepictureinpicture', {bubbles: true}))"
     viewer.page.evaluate(leave)
