@@ -89,7 +89,7 @@ def open_api(socket: Path | None, url: str | None, config: Path | None = None) -
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
         else:
-            transport = httpx.HTTPTransport(uds=str(_find(socket, config)))
+            transport = httpx.HTTPTransport(uds=str(find_socket(socket, config)))
             client = httpx.Client(base_url="http://localhost", transport=transport, timeout=TIMEOUT_S, trust_env=False)
         with client:
             yield Api(client)
@@ -107,7 +107,8 @@ def _in_words(error: Mapping[str, Any]) -> str:
     return ": ".join(part for part in (place, error.get("key"), error.get("detail")) if part)
 
 
-def _find(socket: Path | None, config: Path | None) -> Path:
+def find_socket(socket: Path | None, config: Path | None) -> Path:
+    """Return where the camgate that runs has its control socket. Raises NotThere."""
     if socket is not None:
         return socket
     try:

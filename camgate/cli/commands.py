@@ -15,6 +15,7 @@ COMMANDS = (
     "run",
     "demo",
     "check",
+    "status",
     "reload",
     "camera",
     "doctor",

@@ -74,6 +74,7 @@ class CameraFeed:
         self._watched: Counter[str] = Counter()
         self._listened = trio.Event()
         self._overview_due_s = self._figures_due_s = math.inf
+        self._waiting = trio.CancelScope()
         self._revision = engine.revision()
         self.overview_news = Changes()
         self.figures_news = Changes()
@@ -82,7 +83,7 @@ class CameraFeed:
         """Follow the engine for as long as somebody listens."""
         while True:
             await self._listened.wait()
-            with trio.move_on_at(min(self._overview_due_s, self._figures_due_s)):
+            with trio.move_on_at(min(self._overview_due_s, self._figures_due_s)) as self._waiting:
                 await self._engine.wait_changed(self._revision)
             try:
                 await self._look(trio.current_time())
@@ -128,6 +129,8 @@ class CameraFeed:
         now = trio.current_time()
         self._overview_due_s = min(self._overview_due_s, now + OVERVIEW_INTERVAL_S) if self._overviews else math.inf
         self._figures_due_s = min(self._figures_due_s, now + FIGURES_INTERVAL_S) if self._watched else math.inf
+        # Who comes may be due before those for whom there is a wait already.
+        self._waiting.deadline = min(self._waiting.deadline, self._overview_due_s, self._figures_due_s)
         if self._overviews or self._watched:
             self._listened.set()
         elif self._listened.is_set():

@@ -77,6 +77,20 @@ async def test_a_wall_and_a_page_hear_each_what_it_wants(
         assert trio.current_time() == FIGURES_INTERVAL_S
 
 
+async def test_a_page_that_comes_to_a_wall_does_not_wait_for_what_the_wall_waits_for(
+    engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
+) -> None:
+    feed = CameraFeed(engine)
+    nursery.start_soon(feed.run)
+    with feed.listen() as wall:
+        await hear(wall)
+        await trio.sleep(0.5)
+        with feed.listen(frozenset({"yard"})) as page:
+            await hear(page)
+            assert [message["camera"]["name"] for message in await hear(page)] == ["yard"]
+            assert trio.current_time() == 0.5 + FIGURES_INTERVAL_S
+
+
 async def test_a_page_may_wait_for_a_camera_that_does_not_exist_yet(
     engine: FakeEngine, nursery: trio.Nursery, autojump_clock: MockClock
 ) -> None:

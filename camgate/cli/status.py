@@ -1,0 +1,175 @@
+"""`camgate status`: what the camgate that runs does, as a live screen, a table or a document."""
+
+import json
+import os
+import ssl
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import trio
+import typer
+from rich.console import Console
+
+from camgate.base.secrets import mask, register_secret
+from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption, find_socket
+from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes, refuse
+from camgate.config.address import split_listen
+from camgate.config.errors import ConfigError
+from camgate.config.load import find_config_file, load
+from camgate.tui import words
+from camgate.tui.facts import read_camera, read_process
+from camgate.tui.link import CAMERAS, SERVER, NotAllowed, Target, Unreachable, open_link
+from camgate.tui.once import document_of, table_of
+
+LEAST_WIDTH = 80
+MAX_TOKEN_BYTES = 16_384  # more than a header has room for
+ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a listener on all addresses can be reached
+
+
+def status(
+    once: Annotated[bool, typer.Option("--once", help="Print a table and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON document and end, for scripts.")] = False,
+    socket: SocketOption = None,
+    url: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help=f"Instead: a camgate elsewhere; {TOKEN_VARIABLE} is a token for it."),
+    ] = None,
+    token_file: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="For --url: a file with the token; - is stdin.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Show what cameras and viewers do; exit code 1 where a camera is down, 2 where camgate does not answer."""
+    with exit_codes():
+        target = _target(socket, url, token_file, config)
+        try:
+            if once or as_json:
+                _look(target, as_json=as_json)
+            else:
+                _watch(target)
+        except Unreachable as error:
+            typer.echo(mask(f"camgate status: {error}"), err=True)
+            raise typer.Exit(BAD_USAGE) from None
+
+
+def _look(target: Target, *, as_json: bool) -> None:
+    told_cameras, told_process = trio.run(_ask, target)
+    now_s = time.monotonic()
+    cameras = [camera for told in told_cameras if (camera := read_camera(told, now_s)) is not None]
+    if as_json:
+        typer.echo(json.dumps(document_of(cameras, told_cameras, told_process), indent=2))
+    else:
+        console = Console(markup=False, highlight=False, emoji=False)
+        console.width = max(console.width, LEAST_WIDTH)
+        if cameras:
+            console.print(table_of(cameras))
+        console.print(words.of_cameras(cameras))
+        console.print(words.of_process(read_process(told_process)))
+    if any(camera.is_down for camera in cameras):
+        raise typer.Exit(FAILED)
+
+
+async def _ask(target: Target) -> tuple[list[Any], Any]:
+    async with open_link(target) as link:
+        cameras = await link.ask(CAMERAS)
+        if not isinstance(cameras, list):
+            raise Unreachable(f"what answers at {target.name} is no camgate")
+        try:
+            return cameras, await link.ask(SERVER)
+        except NotAllowed:
+            return cameras, None  # who may only view is not told of the machine
+
+
+def _watch(target: Target) -> None:
+    from camgate.tui.board import Board
+    from camgate.tui.live import run_live
+
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not (console.is_terminal and sys.stdin.isatty()) or console.is_dumb_terminal:
+        refuse("status", "the live screen needs a terminal; --once and --json do not")
+
+    async def watch() -> None:
+        async with open_link(target) as link:
+            # What is wrong from the beginning is said in a line, and not on a screen.
+            await link.ask(CAMERAS)
+            await run_live(link, Board(target.name), console, sys.stdin.fileno())
+
+    trio.run(watch)
+
+
+def _target(socket: Path | None, url: str | None, token_file: Path | None, config: Path | None) -> Target:
+    """Return where to ask: as the options say, else the control socket, else where the config listens."""
+    if socket is not None and url is not None:
+        raise typer.BadParameter("is instead of --socket", param_hint="--url")
+    if token_file is not None and url is None:
+        raise typer.BadParameter("is for --url", param_hint="--token-file")
+    if url is not None:
+        return _elsewhere(url, _given_token(token_file))
+    if socket is not None:
+        return _by_socket(socket)
+    try:
+        return _by_socket(find_socket(None, config))
+    except NotThere as not_there:
+        target = _by_config(config)
+        if target is None:
+            refuse("status", str(not_there))
+        return target
+
+
+def _by_socket(path: Path) -> Target:
+    return Target(str(path), path)
+
+
+def _elsewhere(url: str, token: str) -> Target:
+    from camgate.doctor.remote import BadUrl, where
+
+    try:
+        there = where(url)
+    except BadUrl as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from None
+    # Trusts what this machine does, and what SSL_CERT_FILE names; else the token would be anybody's in between.
+    tls = ssl.create_default_context() if there.is_protected else None
+    return Target(there.header, None, there.host, there.port, tls, there.header, there.root, lambda: token)
+
+
+def _by_config(file: Path | None) -> Target | None:
+    """Return where the config says that camgate listens, with a token of our own making; None without a config."""
+    from camgate.doctor.daemon import trusting_context
+    from camgate.doctor.login import own_token
+
+    try:
+        settings = load(find_config_file(file), os.environ)
+    except ConfigError:
+        return None
+    host, port = split_listen(settings.server.listen)
+    if port == 0:
+        return None
+    # The address is this machine's own, and the certificate may be for any name.
+    tls = trusting_context() if settings.server.tls_certificate else None
+    given = _given_token(None)
+    token: Callable[[], str] = lambda: given or own_token(settings, os.environ, time.time())  # noqa: E731
+    header = settings.server.allowed_hosts[0] if settings.server.allowed_hosts else f"localhost:{port}"
+    return Target(settings.server.listen, None, ANY_ADDRESS.get(host, host), port, tls, header, token=token)
+
+
+def _given_token(file: Path | None) -> str:
+    """Return the token of a file or of the environment; an argument could be read by every user of the machine."""
+    token = os.environ.get(TOKEN_VARIABLE, "").strip() if file is None else _read_token(file)
+    register_secret(token)
+    return token
+
+
+def _read_token(file: Path) -> str:
+    try:
+        with sys.stdin.buffer if str(file) == "-" else file.open("rb") as stream:
+            token = stream.read(MAX_TOKEN_BYTES).decode("ascii").strip()
+    except OSError as error:
+        raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="--token-file") from None
+    except UnicodeDecodeError:
+        token = ""
+    if not token or not token.isprintable():
+        raise typer.BadParameter(f"{file} does not hold one token and nothing else", param_hint="--token-file")
+    return token

@@ -1,0 +1,92 @@
+"""A board as lines: exactly as many and as wide as the terminal, whatever is in it."""
+
+import io
+
+import pytest
+from rich.cells import cell_len
+from rich.console import Console
+
+from camgate.tui.board import Board
+from camgate.tui.draw import draw
+from camgate.tui.facts import read_process
+from camgate.tui.keys import ENTER
+from tests.fakes.boards import board_of, down, many
+from tests.fakes.engine import camera_facts, server_facts
+
+
+def drawn(board: Board, width: int, height: int) -> list[str]:
+    console = Console(file=io.StringIO(), width=width, height=height, color_system=None)
+    with console.capture() as capture:
+        console.print(draw(board, width, height, 0.0), end="")
+    return capture.get().split("\n")[:-1]
+
+
+@pytest.mark.parametrize("details", [False, True])
+@pytest.mark.parametrize("size", [(80, 24), (200, 60), (149, 24), (150, 24), (40, 10), (20, 5), (1, 1), (300, 3)])
+@pytest.mark.parametrize("count", [0, 1, 500])
+def test_the_screen_is_exactly_filled(size: tuple[int, int], count: int, details: bool) -> None:
+    board = many(count)
+    board.take_process(read_process(server_facts()))
+    if details:
+        board.press(ENTER)
+    lines = drawn(board, *size)
+    assert [cell_len(line) for line in lines] == [size[0]] * size[1]
+
+
+def test_wide_characters_are_counted_as_wide() -> None:
+    board = board_of(camera_facts("門" * 30), down("gate", "路" * 200))
+    for width in (80, 81, 200):
+        assert {cell_len(line) for line in drawn(board, width, 24)} == {width}
+
+
+def test_a_narrow_screen_leaves_out_what_matters_less() -> None:
+    board = board_of(down("gate", "192.0.2.11:554 refuses the connection"), camera_facts("front") | {"viewers": 7})
+    board.sample(0.0)
+    lines = drawn(board, 80, 24)
+    assert lines[0].startswith(" camgate here · 2 cameras: 1 live, 1 down")
+    assert lines[2].split() == ["camera", "state", "age", "fps", "bit", "rate", "view", "why"]
+    assert lines[3].startswith("▶gate         backoff")
+    assert "192.0.2.11:554" in lines[3]
+    assert lines[4].split() == ["front", "live", "10", "ms", "25", "2.0", "Mb", "█", "7"]
+    wide = drawn(board, 200, 60)
+    assert wide[2].split()[-6:] == ["rate", "codec", "size", "reco", "view", "why"]
+    assert "192.0.2.11:554 refuses the connection" in wide[3]
+    assert "H264   1280x720" in wide[4]
+    assert drawn(board, 40, 24)[2].split() == ["camera", "state", "bit", "rate", "why"]
+
+
+@pytest.mark.parametrize("size", [(80, 40), (200, 60)])
+def test_details_tell_all_of_the_selected_camera(size: tuple[int, int]) -> None:
+    sub = {"state": "backoff", "codec": None, "last_error": "no such path", "bitrate_bps": None}
+    board = board_of(
+        camera_facts("front") | {"title": "Front door", "sub": sub, "audio": {"codec": "AAC", "bitrate_bps": 64_000}}
+    )
+    board.press(ENTER)
+    text = "\n".join(drawn(board, *size))
+    for words in ("front: Front door", "live for 60 s", "H264 High 1280x720", "25.0 fps of 25", "each 2.0 s", "TCP"):
+        assert words in text
+    if size[0] == 200:
+        assert "AAC 64 kb" in text
+        assert "no such path" in text
+
+
+def test_a_lost_camgate_is_said_where_its_figures_were() -> None:
+    board = many(3)
+    board.take_process(read_process(server_facts()))
+    assert "memory 60 MB" in drawn(board, 80, 24)[1]
+    board.lose("camgate at here does not answer: connection refused")
+    assert drawn(board, 80, 24)[1].startswith(
+        " not connected: camgate at here does not answer: connection refused; try"
+    )
+
+
+def test_the_foot_says_what_is_left_out() -> None:
+    board = many(3)
+    for key in "/xy":
+        board.press(key)
+    assert drawn(board, 80, 24)[-1].startswith(" filter: xy▏")
+    board.press(ENTER)
+    board.press("d")
+    lines = drawn(board, 80, 24)
+    assert lines[-1].startswith(" [/xy, only trouble; Esc shows all]")
+    assert lines[3].strip() == "no camera to show"

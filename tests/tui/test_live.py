@@ -1,0 +1,114 @@
+"""The live screen in a terminal, beside a server with 500 cameras: what is on it, and how it leaves."""
+
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.engine import FakeEngine
+from tests.fakes.http import Server, running_server
+from tests.fakes.terminal import ALTERNATE_OFF, ALTERNATE_ON, CURSOR_ON, Terminal, in_terminal
+
+WHY = "192.0.2.11:554 refuses the connection"
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    engine = FakeEngine(*(f"camera-{number}" for number in range(500)))
+    engine.change("camera-77", state="backoff", last_error=WHY, reconnects=3)
+    return engine
+
+
+@pytest.fixture
+def web(tmp_path: Path) -> Path:
+    (tmp_path / "web").mkdir()
+    return tmp_path / "web"
+
+
+@asynccontextmanager
+async def status(server: Server, directory: Path, *, columns: int = 80, rows: int = 24) -> AsyncIterator[Terminal]:
+    url = f"http://127.0.0.1:{server.port}"
+    async with in_terminal("status", "--url", url, directory=directory, columns=columns, rows=rows) as terminal:
+        await terminal.wait_text("500 cameras: 499 live, 1 down")
+        yield terminal
+
+
+async def leaves_all_as_it_was(terminal: Terminal) -> int:
+    code = await terminal.wait_end()
+    assert terminal.modes() == terminal.before
+    written = bytes(terminal.written)
+    assert written.count(ALTERNATE_ON) == written.count(ALTERNATE_OFF) == 1
+    assert written.rindex(CURSOR_ON) > written.rindex(b"camera")
+    assert b"Traceback" not in written
+    return code
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 60)])
+async def test_500_cameras_are_seen_sorted_filtered_and_looked_at(
+    engine: FakeEngine, web: Path, tmp_path: Path, size: tuple[int, int]
+) -> None:
+    columns, rows = size
+    async with running_server(engine, web) as server, status(server, tmp_path, columns=columns, rows=rows) as terminal:
+        assert terminal.lines[3].startswith("▶camera-77    backoff")
+        assert terminal.lines[4].startswith(" camera-0     live")
+        assert f"1-{rows - 4} of 500 by trouble" in terminal.lines[0]
+        assert terminal.lines[-1].startswith(" ↑↓ select")
+        assert ("H264   1280x720" in terminal.lines[4]) is (columns == 200)
+        await terminal.wait_text("load 10% of a core")
+        # What changes each second comes for the rows on the screen.
+        engine.facts["camera-3"].update(frame_age_s=0.123)
+        await terminal.wait(lambda: "123 ms" in next(line for line in terminal.lines if line.startswith(" camera-3 ")))
+        await terminal.wait_text("██")
+        terminal.type("\x1b[B")
+        await terminal.wait(lambda: terminal.lines[4].startswith("▶camera-0 "))
+        terminal.type("\x1b[F")
+        await terminal.wait(lambda: terminal.lines[-2].startswith("▶camera-499 "))
+        engine.facts["camera-499"].update(frame_age_s=0.456)
+        await terminal.wait(lambda: "456 ms" in terminal.lines[-2])
+        terminal.type("/refuses")
+        await terminal.wait_text("filter: refuses", "1-1 of 1")
+        terminal.type("\r\r")
+        await terminal.wait_text(f"why         {WHY}", "reconnects  3")
+        assert terminal.lines[3].startswith("▶camera-77 ")
+        terminal.type("\x1b")
+        await terminal.wait(lambda: "reconnects  3" not in terminal.text)
+        terminal.type("\x1b")
+        await terminal.wait_text("of 500")
+        engine.change("camera-8", state="stalled")
+        await terminal.wait_text("498 live, 2 down")
+        terminal.type("sr")
+        await terminal.wait_text("by name reversed")
+        terminal.type("q")
+        assert await leaves_all_as_it_was(terminal) == 0
+
+
+async def test_another_size_is_filled_at_once(engine: FakeEngine, web: Path, tmp_path: Path) -> None:
+    async with running_server(engine, web) as server, status(server, tmp_path) as terminal:
+        terminal.resize(120, 30)
+        await terminal.wait(lambda: "1-26 of 500" in terminal.lines[0] and terminal.lines[-1].startswith(" ↑↓"))
+        terminal.resize(60, 12)
+        await terminal.wait(lambda: "1-8 of 500" in terminal.lines[0] and terminal.lines[-1].startswith(" ↑↓"))
+        assert terminal.lines[3].startswith("▶camera-77 ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_a_signal_leaves_the_terminal_as_it_was(
+    engine: FakeEngine, web: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    async with running_server(engine, web) as server, status(server, tmp_path) as terminal:
+        assert terminal.modes() != terminal.before
+        if number == signal.SIGINT:
+            terminal.type("\x03")
+        else:
+            terminal.process.send_signal(number)
+        assert await leaves_all_as_it_was(terminal) == 0
+
+
+async def test_ctrl_z_does_not_leave_the_screen_behind(engine: FakeEngine, web: Path, tmp_path: Path) -> None:
+    async with running_server(engine, web) as server, status(server, tmp_path) as terminal:
+        terminal.type("\x1as")
+        await terminal.wait_text("by name")
+        terminal.type("q")
+        assert await leaves_all_as_it_was(terminal) == 0
