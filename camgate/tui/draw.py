@@ -15,6 +15,7 @@ from camgate.tui.styles import BAD, QUIET, WARNING, style_of
 
 BAR = "reverse"
 HEAD = "bold"
+SPARK = "cyan"
 KEYS = " ↑↓ select  Enter details  / filter  s sort  r reverse  d only trouble  q quit"
 SIDE_FROM, SIDE_WIDTH = 150, 60
 """From so many columns on the details stand beside the list; below it where there are fewer."""
@@ -32,6 +33,7 @@ class Column:
     value: Callable[[Row], str]
     least: int = 0
     is_right: bool = True
+    style: str = ""
 
 
 COLUMNS = (
@@ -39,8 +41,8 @@ COLUMNS = (
     Column("age", 6, lambda row: words.span(row.frame_age_s), 60),
     Column("fps", 3, lambda row: words.plain(row.camera.fps), 50),
     Column("bit rate", 8, lambda row: words.bits(row.camera.bitrate_bps), 40),
-    Column("", 8, lambda row: words.sparkline(row.rates, 8), 76),
-    Column("", 20, lambda row: words.sparkline(row.rates, 20), 130),
+    Column("", 8, lambda row: words.sparkline(row.rates, 8), 76, style=SPARK),
+    Column("", 20, lambda row: words.sparkline(row.rates, 20), 130, style=SPARK),
     Column("codec", 5, lambda row: row.camera.codec, 100, is_right=False),
     Column("size", 9, lambda row: row.camera.size, 110),
     Column("reco", 4, lambda row: str(row.camera.reconnects or ""), 90),
@@ -66,7 +68,14 @@ def draw(board: Board, width: int, height: int, now_s: float) -> Group:
 
 
 def _line(content: str, width: int, style: str = "") -> Text:
-    return Text(_fit(content, width), style, no_wrap=True, overflow="crop", end="\n")
+    line = _empty()
+    line.append(_fit(content, width), style)
+    return line
+
+
+def _empty() -> Text:
+    """Without a style of its own, which what is put beside it would have as well."""
+    return Text(no_wrap=True, overflow="crop", end="\n")
 
 
 def _fit(content: str, width: int) -> str:
@@ -127,13 +136,14 @@ def _table(rows: Sequence[Row], width: int, height: int, *, is_lost: bool) -> It
 
 def _row(row: Row, columns: Sequence[Column], name_width: int, why_width: int, width: int, *, is_lost: bool) -> Text:
     base = BAR if row.is_selected else QUIET if is_lost else ""
-    line = Text(style=base, no_wrap=True, overflow="crop", end="\n")
-    line.append(f"{'▶' if row.is_selected else ' '}{_fit(row.camera.name, name_width)}")
+    line = _empty()
+    line.append(f"{'▶' if row.is_selected else ' '}{_fit(row.camera.name, name_width)}", base)
     for column in columns:
         value = column.value(row)
         fitted = _fit_right(value, column.width) if column.is_right else _fit(value, column.width)
-        line.append(f" {fitted}", style_of(row.camera) if column.title == "state" and not is_lost else None)
-    line.append(f" {_fit(row.camera.reason, why_width)}")
+        own = style_of(row.camera) if column.title == "state" else "" if row.is_selected else column.style
+        line.append(f" {fitted}", base if is_lost else f"{base} {own}".strip())
+    line.append(f" {_fit(row.camera.reason, why_width)}", base)
     line.truncate(width, overflow="crop", pad=True)
     return line
 
@@ -151,7 +161,7 @@ def _pane(board: Board, width: int, height: int, now_s: float, *, edge: str, tit
             for number_, part in enumerate(_broken(value, inner - room - 3)):
                 lines.append((f" {_fit(label if number_ == 0 else '', room)}  {part}", ""))
     lines += [("", "")] * (height - len(lines))
-    shown = [Text(edge, QUIET, no_wrap=True, end="\n") for _ in range(height)]
+    shown = [_line(edge, cell_len(edge), QUIET) for _ in range(height)]
     for text_, (content, style) in zip(shown, lines, strict=False):
         text_.append(_fit(content, inner), style)
     return shown

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.cells import cell_len
 from rich.console import Console
+from rich.text import Text
 
 from camgate.tui.board import Board
 from camgate.tui.draw import draw
@@ -90,3 +91,14 @@ def test_the_foot_says_what_is_left_out() -> None:
     lines = drawn(board, 80, 24)
     assert lines[-1].startswith(" [/xy, only trouble; Esc shows all]")
     assert lines[3].strip() == "no camera to show"
+
+
+def test_the_style_of_a_row_ends_with_the_list() -> None:
+    board = many(3)
+    board.press(ENTER)
+    console = Console(file=io.StringIO(), width=200, height=60)
+    row = next(line for line in draw(board, 200, 60, 0.0).renderables if isinstance(line, Text) and "▶" in line.plain)
+    edge = row.plain.index("│")
+    assert row.get_style_at_offset(console, edge - 1).reverse
+    assert not row.get_style_at_offset(console, edge).reverse
+    assert row.get_style_at_offset(console, edge + 5).color is None

@@ -1,5 +1,6 @@
 """The live screen in a terminal, beside a server with 500 cameras: what is on it, and how it leaves."""
 
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,10 +8,27 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.command import running_camgate
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
 from tests.fakes.terminal import ALTERNATE_OFF, ALTERNATE_ON, CURSOR_ON, Terminal, in_terminal
 
+CONFIG = """
+[server]
+listen = "127.0.0.1:0"
+state_directory = "state"
+unix_socket = "c"
+[webrtc]
+port = 0
+[cameras.front]
+url = "rtsp://127.0.0.1:9/live"
+"""
+BREAKS = """
+import camgate.tui.board as board
+def press(self, key):
+    raise RuntimeError("broken on purpose")
+board.Board.press = press
+"""
 WHY = "192.0.2.11:554 refuses the connection"
 
 
@@ -112,3 +130,37 @@ async def test_ctrl_z_does_not_leave_the_screen_behind(engine: FakeEngine, web: 
         await terminal.wait_text("by name")
         terminal.type("q")
         assert await leaves_all_as_it_was(terminal) == 0
+
+
+async def test_it_survives_a_camgate_that_is_killed_and_comes_back(tmp_path: Path) -> None:
+    (tmp_path / "camgate.toml").write_text(CONFIG)
+    async with running_camgate("run", directory=tmp_path) as first:
+        await first.wait_line("camgate has started")
+        async with in_terminal("status", directory=tmp_path) as terminal:
+            await terminal.wait_text("1 camera: 1 down", "memory")
+            first.process.kill()
+            await terminal.wait_text("not connected: camgate at", "trying again")
+            assert terminal.lines[3].startswith("▶front ")
+            async with running_camgate("run", directory=tmp_path) as second:
+                await terminal.wait_text("memory")
+                assert "not connected" not in terminal.text
+                second.process.send_signal(signal.SIGTERM)
+                assert await second.wait_end() == 0
+                await terminal.wait_text("not connected", "trying again")
+            terminal.type("q")
+            assert await leaves_all_as_it_was(terminal) == 0
+
+
+async def test_an_error_of_its_own_leaves_the_terminal_as_it_was(engine: FakeEngine, web: Path, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BREAKS)
+    async with running_server(engine, web) as server:
+        url = f"http://127.0.0.1:{server.port}"
+        path = os.pathsep.join((str(tmp_path), str(Path(__file__).parents[2])))
+        async with in_terminal("status", "--url", url, directory=tmp_path, PYTHONPATH=path) as terminal:
+            await terminal.wait_text("500 cameras")
+            terminal.type("x")
+            assert await terminal.wait_end() == 1
+            assert terminal.modes() == terminal.before
+            assert bytes(terminal.written).count(ALTERNATE_OFF) == 1
+            assert bytes(terminal.written).rindex(CURSOR_ON) > bytes(terminal.written).rindex(b"camera-0")
+            assert b"please report it" in terminal.written
