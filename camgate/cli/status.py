@@ -5,7 +5,6 @@ import os
 import ssl
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,9 +15,6 @@ from rich.console import Console
 from camgate.base.secrets import mask, register_secret
 from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption, find_socket
 from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes, refuse
-from camgate.config.address import split_listen
-from camgate.config.errors import ConfigError
-from camgate.config.load import find_config_file, load
 from camgate.tui import words
 from camgate.tui.facts import read_camera, read_process
 from camgate.tui.link import CAMERAS, SERVER, NotAllowed, Target, Unreachable, open_link
@@ -26,7 +22,6 @@ from camgate.tui.once import document_of, table_of
 
 LEAST_WIDTH = 80
 MAX_TOKEN_BYTES = 16_384  # more than a header has room for
-ANY_ADDRESS = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # where a listener on all addresses can be reached
 
 
 def status(
@@ -101,7 +96,7 @@ def _watch(target: Target) -> None:
 
 
 def _target(socket: Path | None, url: str | None, token_file: Path | None, config: Path | None) -> Target:
-    """Return where to ask: as the options say, else the control socket, else where the config listens."""
+    """Return where to ask: as the options say, else the control socket."""
     if socket is not None and url is not None:
         raise typer.BadParameter("is instead of --socket", param_hint="--url")
     if token_file is not None and url is None:
@@ -113,10 +108,7 @@ def _target(socket: Path | None, url: str | None, token_file: Path | None, confi
     try:
         return _by_socket(find_socket(None, config))
     except NotThere as not_there:
-        target = _by_config(config)
-        if target is None:
-            refuse("status", str(not_there))
-        return target
+        refuse("status", str(not_there))
 
 
 def _by_socket(path: Path) -> Target:
@@ -132,27 +124,7 @@ def _elsewhere(url: str, token: str) -> Target:
         raise typer.BadParameter(str(error), param_hint="--url") from None
     # Trusts what this machine does, and what SSL_CERT_FILE names; else the token would be anybody's in between.
     tls = ssl.create_default_context() if there.is_protected else None
-    return Target(there.header, None, there.host, there.port, tls, there.header, there.root, lambda: token)
-
-
-def _by_config(file: Path | None) -> Target | None:
-    """Return where the config says that camgate listens, with a token of our own making; None without a config."""
-    from camgate.doctor.daemon import trusting_context
-    from camgate.doctor.login import own_token
-
-    try:
-        settings = load(find_config_file(file), os.environ)
-    except ConfigError:
-        return None
-    host, port = split_listen(settings.server.listen)
-    if port == 0:
-        return None
-    # The address is this machine's own, and the certificate may be for any name.
-    tls = trusting_context() if settings.server.tls_certificate else None
-    given = _given_token(None)
-    token: Callable[[], str] = lambda: given or own_token(settings, os.environ, time.time())  # noqa: E731
-    header = settings.server.allowed_hosts[0] if settings.server.allowed_hosts else f"localhost:{port}"
-    return Target(settings.server.listen, None, ANY_ADDRESS.get(host, host), port, tls, header, token=token)
+    return Target(there.header, None, there.host, there.port, tls, there.header, there.root, token)
 
 
 def _given_token(file: Path | None) -> str:

@@ -53,7 +53,7 @@ class Target:
     """Where a camgate is.
 
     socket: its control socket; None for host and port. header: what the Host header says. root: path in front of
-    camgate's own. token: makes what is shown as Bearer, anew for each connection; an empty one is not shown.
+    camgate's own. token: shown as Bearer; empty for none.
     """
 
     name: str
@@ -63,12 +63,11 @@ class Target:
     tls: ssl.SSLContext | None = None
     header: str = "localhost"
     root: str = ""
-    token: Callable[[], str] = field(default=str, repr=False)
+    token: str = field(default="", repr=False)
 
     def headers(self) -> dict[str, str]:
         """Return what every request says."""
-        token = self.token()
-        return {"Authorization": f"Bearer {token}"} if token else {}
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
 
 @asynccontextmanager

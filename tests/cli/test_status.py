@@ -9,7 +9,6 @@ import trio
 
 from tests.fakes.accounts import CHEAP
 from tests.fakes.command import Outcome, Running, camgate, camgate_process, running_camgate
-from tests.fakes.ports import free_port
 
 CONFIG = """
 [server]
@@ -79,21 +78,6 @@ async def test_by_its_address_it_wants_a_token_which_no_process_list_shows(runni
         assert "1 camera: 1 idle" in shown.out
         assert "no figures of the process" in shown.out  # anna may only view
     assert token not in "".join(running.lines)
-
-
-async def test_without_a_control_socket_it_asks_where_the_config_listens(tmp_path: Path) -> None:
-    port = free_port()
-    text = CONFIG.replace("127.0.0.1:0", f"127.0.0.1:{port}").replace('"c"', '""')
-    (tmp_path / "camgate.toml").write_text(text + ON_DEMAND + USERS)
-    async with running_camgate("run", directory=tmp_path) as running:
-        await running.wait_line("camgate has started")
-        shown = await status(tmp_path, "--once")
-    assert (shown.code, shown.err) == (0, "")
-    assert "1 camera: 1 idle" in shown.out
-    assert "memory" in shown.out
-    gone = await status(tmp_path, "--json")
-    assert (gone.code, gone.out) == (2, "")
-    assert gone.err == f"camgate status: camgate at 127.0.0.1:{port} does not answer: connection refused\n"
 
 
 @pytest.mark.parametrize(

@@ -64,7 +64,7 @@ async def test_any_name_can_be_listened_to(web: Path) -> None:
 async def test_who_is_nobody_is_not_let_in_and_the_token_is_not_shown(web: Path, tmp_path: Path) -> None:
     access = access_for({"anna": "viewer"}, tmp_path)
     async with running_server(FakeEngine(), web, access=access) as server:
-        target = replace(at(server.port), token=lambda: "hush-hush")
+        target = replace(at(server.port), token="hush-hush")
         async with open_link(target) as link:
             for attempt in (link.ask(CAMERAS), link.listen(print)):
                 with pytest.raises(NotAllowed, match="wants a login") as caught:
