@@ -69,6 +69,10 @@ class Terminal:
         """Wait until all of this can be read on the screen."""
         await self.wait(lambda: all(each in self.text for each in words))
 
+    async def wait_row(self, place: int, words: str) -> None:
+        """Wait until a row begins so. A screen arrives in pieces: what one row says does not mean that all is drawn."""
+        await self.wait(lambda: self.lines[place].startswith(words))
+
     async def wait_end(self) -> int:
         """Return the exit code, once all that was written has been read."""
         with trio.fail_after(DEADLINE_S):
