@@ -1,10 +1,12 @@
 """The commands by name, each loaded when it is the one that was asked for.
 
 What all of them import takes half a second; `camgate --version` needs none of it. A command stands in the module of its
-name as a function of its name, or, where it has commands of its own, as a `typer.Typer` of its name.
+name as a function of its name, or, where it has commands of its own, as a `typer.Typer` of its name; Python's keywords
+have `_` behind them there.
 """
 
 from importlib import import_module
+from keyword import iskeyword
 from typing import Any
 
 import typer
@@ -20,6 +22,7 @@ COMMANDS = (
     "camera",
     "doctor",
     "init",
+    "import",
     "discover",
     "probe",
     "user",
@@ -53,7 +56,8 @@ class LazyCommands(TyperGroup):
 
 
 def _load(name: str) -> Any:
-    command = getattr(import_module(f"camgate.cli.{name}"), name)
+    python_name = f"{name}_" if iskeyword(name) else name
+    command = getattr(import_module(f"camgate.cli.{python_name}"), python_name)
     if not isinstance(command, typer.Typer):
         alone = typer.Typer(**SETTINGS)
         alone.command(name)(command)

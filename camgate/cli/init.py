@@ -32,7 +32,7 @@ def init(
 ) -> None:
     """Write a commented config file to start from, with a user `admin` whose password is shown once."""
     cameras = camera or []
-    password = None if no_auth else _new_password()
+    password = None if no_auth else new_password()
     with exit_codes():
         password_hash = None if password is None else hash_password(password)
         if file == STDOUT:
@@ -40,15 +40,22 @@ def init(
         else:
             write_starter(file, cameras, os.environ, password_hash, overwrite=force)
             typer.echo(f"wrote {file}; edit it, then: camgate run --config {file}")
-    if password is not None:
-        typer.echo(
-            f"\nSign in as {ADMIN} with the password {password}\n"
-            "This is the only time that it is shown; `camgate user hash` makes another.",
-            err=file == STDOUT,
-        )
+    tell_password(password, err=file == STDOUT)
 
 
-def _new_password() -> str:
+def tell_password(password: str | None, *, err: bool) -> None:
+    """Show the administrator's password, if there is one; err: on stderr."""
+    if password is None:
+        return
+    typer.echo(
+        f"\nSign in as {ADMIN} with the password {password}\n"
+        "This is the only time that it is shown; `camgate user hash` makes another.",
+        err=err,
+    )
+
+
+def new_password() -> str:
+    """Return a random password that can be typed."""
     password = "-".join("".join(secrets.choice(ALPHABET) for _ in range(GROUP_CHARS)) for _ in range(GROUPS))
     register_secret(password)
     return password

@@ -107,7 +107,18 @@ def write_starter(
 
     cameras: `NAME=URL` each. Raises ConfigError, also where the file is there already and `overwrite` is not set.
     """
-    text = checked_starter_text(file, cameras, environ, password_hash)
+    write_config(file, checked_starter_text(file, cameras, environ, password_hash), overwrite=overwrite)
+
+
+def refuse_existing(file: Path) -> None:
+    """Raise ConfigError where a file is there already; for who would else find out after some work."""
+    if os.path.lexists(file):
+        sentence = "is there already; name another file, or overwrite it with --force"
+        raise ConfigError((Problem(str(file), sentence),))
+
+
+def write_config(file: Path, text: str, *, overwrite: bool = False) -> None:
+    """Write a config, readable by its owner alone. Raises ConfigError, also where one is there that shall stay."""
     flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | (os.O_TRUNC if overwrite else os.O_EXCL)
     try:
         with open(os.open(file, flags, 0o600), "w", encoding="utf-8") as stream:

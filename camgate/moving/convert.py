@@ -1,0 +1,114 @@
+"""Makes a config of camgate out of a file of MediaMTX or go2rtc, and holds it against camgate's own loader."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from camgate.base.secrets import mask
+from camgate.config.address import split_listen
+from camgate.config.errors import ConfigError, Problem
+from camgate.config.exposure import exposures
+from camgate.config.load import parse
+from camgate.config.model import Settings
+from camgate.config.schema import CAMERAS
+from camgate.config.starter import ADMIN
+from camgate.moving import go2rtc, mediamtx
+from camgate.moving.draft import Draft, on_one_line
+from camgate.moving.tree import Node, parse_tree, read_tree
+
+KINDS = (mediamtx.NAME, go2rtc.NAME)
+
+LISTEN = "0.0.0.0:8107"
+
+_HEAD = """\
+# camgate: made by `camgate import` of {file}. `camgate check FILE` says whether it is in order, `camgate run --config
+# FILE` shows the cameras. Ports are those of the other program: stop that first, or write others here.
+# etc/camgate.toml in camgate's source explains all keys.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """What became of a file. notes: what has no counterpart, or means something else, in the order of the file.
+
+    variables: of the environment, which the config needs and which are not set.
+    """
+
+    text: str
+    kind: str
+    cameras: int
+    notes: tuple[Problem, ...]
+    variables: tuple[str, ...]
+
+
+def convert(
+    file: Path, output: Path, environ: Mapping[str, str], *, kind: str | None = None, password_hash: str | None = None
+) -> Imported:
+    """Return a config that is in order, and that `camgate run` takes without --insecure.
+
+    kind: whose config it is; None to tell by what is in it. password_hash: the administrator's, None for none.
+    Raises ConfigError, which names `file` where that cannot be used.
+    """
+    text, top = read_tree(file)
+    kind = kind or _kind_of(top, file)
+    draft = Draft(str(file))
+    if password_hash is not None:
+        draft.tables["auth"]["users"] = {ADMIN: {"password_hash": password_hash, "roles": ["admin"]}}
+    if kind == go2rtc.NAME:
+        go2rtc.import_go2rtc(parse_tree(go2rtc.resolve_variables(text, environ), file), draft, environ)
+    else:
+        mediamtx.import_mediamtx(top, draft, file.parent)
+    if draft.tables["auth"].get("users"):
+        draft.tables["server"].setdefault("listen", LISTEN)  # both listen everywhere unless told otherwise
+    if not draft.cameras:
+        raise ConfigError((*_notes(draft), Problem(str(file), "holds no camera that camgate can fetch by RTSP")))
+    missing = tuple(sorted(name for name in draft.variables if not environ.get(name)))
+    # What is not set here may be set where camgate will run.
+    known = {**environ, **dict.fromkeys(missing, "unknown")}
+    settings = _parse(draft, file, output, known)
+    for exposure in exposures(settings):
+        section, key = exposure.key.split(".")
+        _, port = split_listen(exposure.listen)
+        draft.tables[section][key] = f"127.0.0.1:{port}"
+        sentence = (
+            f"{exposure.listen} would let in everybody; camgate listens on this machine only: {exposure.in_short}"
+        )
+        draft.notes.append(Problem(str(file), sentence, key=exposure.key))
+    _parse(draft, file, output, known)
+    return Imported(_text_of(draft, file), kind, len(draft.cameras), _notes(draft), missing)
+
+
+def _kind_of(top: Node, file: Path) -> str:
+    keys = top.entries.keys()
+    marked = [kind for kind, marks in ((mediamtx.NAME, mediamtx.MARKS), (go2rtc.NAME, go2rtc.MARKS)) if keys & marks]
+    if len(marked) != 1:
+        state = "could be of either" if marked else "looks like neither"
+        sentence = f"{state} MediaMTX {'or' if marked else 'nor'} go2rtc; say --from mediamtx or --from go2rtc"
+        raise ConfigError((Problem(str(file), sentence),))
+    return marked[0]
+
+
+def _notes(draft: Draft) -> tuple[Problem, ...]:
+    return tuple(sorted(draft.notes, key=lambda note: note.line or 1_000_000))
+
+
+def _tables(draft: Draft) -> dict[str, Any]:
+    return {name: table for name, table in draft.tables.items() if table} | {CAMERAS: draft.cameras}
+
+
+def _text_of(draft: Draft, file: Path) -> str:
+    return f"{_HEAD.format(file=on_one_line(file.name))}\n{tomli_w.dumps(_tables(draft))}"
+
+
+def _parse(draft: Draft, file: Path, output: Path, environ: Mapping[str, str]) -> Settings:
+    """Read what was made as camgate will. What is wrong with it is told of the file that it came from."""
+    try:
+        return parse(_text_of(draft, file), environ, file=str(output), directory=output.parent)
+    except ConfigError as error:
+        problems = tuple(
+            Problem(str(file), f"cannot be taken over: {mask(each.sentence)}", key=each.key) for each in error.problems
+        )
+        raise ConfigError((*_notes(draft), *problems)) from None
