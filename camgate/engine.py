@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import trio
 
+from camgate.audience import describe_browser, describe_player
 from camgate.auth.identity import EVERYBODY, Identity
 from camgate.auth.leases import Lease, Leases
 from camgate.base.shallow import shallow
@@ -384,9 +385,19 @@ class Engine:
         made_into = OPUS.codec if self.sounds.is_making(source.audio) else None
         return {**_rounded(shallow(source.audio.statistics())), "made_into": made_into}
 
-    def rtsp_clients(self) -> list[dict[str, object]]:
-        """Describe who plays from the RTSP server, ready for JSON; see `serve.http.engine.MediaEngine`."""
-        return [_rounded(shallow(client)) for client in (self._rtsp.clients() if self._rtsp else ())]
+    def audience(self) -> list[dict[str, object]]:
+        """Describe who watches, ready for JSON; see `serve.http.engine.MediaEngine`."""
+        peers, clients = self._endpoint.peers(), self._rtsp.clients() if self._rtsp else ()
+        browsers = (describe_browser(peer.statistics(), self._choices[peer], self._identities[peer]) for peer in peers)
+        return [_rounded(each) for each in (*browsers, *map(describe_player, clients))]
+
+    def send_away(self, camera: str, viewer_id: str) -> bool:
+        """Send somebody away; see `serve.http.engine.MediaEngine`."""
+        for peer in self._endpoint.peers():
+            if peer.camera == camera and peer.label == viewer_id:
+                peer.leave("an operator has ended it")
+                return True
+        return self._rtsp is not None and self._rtsp.end(camera, viewer_id)
 
     def admit_reader(self) -> None:
         """Let one more RTSP client play, as an offer would be let in. Raises MachineAtLimit."""

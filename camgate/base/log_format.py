@@ -52,6 +52,8 @@ class LogLine:
     identity: Hashable
     """Equal for lines that are repeats of each other."""
     traceback: tuple[str, ...] = ()
+    camera: str | None = None
+    """Which one it is about."""
 
     def render(self, *, colour: bool = False) -> str:
         """Return the line, and those of its traceback, with line ends."""
@@ -76,7 +78,13 @@ def line_of(record: logging.LogRecord) -> LogLine:
         text=_shown(text),
         identity=(record.name, record.levelno, entry.identity if entry else text),
         traceback=tuple(_traceback_of(record)),
+        camera=_camera_of(entry),
     )
+
+
+def _camera_of(entry: Entry | None) -> str | None:
+    camera = entry.fields.get("camera") if entry else None
+    return camera if isinstance(camera, str) else None
 
 
 def _traceback_of(record: logging.LogRecord) -> list[str]:

@@ -20,6 +20,7 @@ from typing import Protocol
 from camgate.base.log_file import DailyFile, FileLimits
 from camgate.base.log_format import Entry, LogLine, line_of
 from camgate.base.log_repeats import Repeats
+from camgate.base.log_tail import LogTail
 
 MAX_QUEUED_LINES = 10_000
 """Lines that wait for the writer: seconds of a bad day, a few megabytes."""
@@ -168,7 +169,8 @@ class LineHandler(logging.Handler):
 
     def __init__(self, sinks: list[Sink]) -> None:
         super().__init__()
-        self._sinks = sinks
+        self.tail = LogTail()
+        self._sinks: list[Sink] = [*sinks, self.tail]
         self._queue: queue.Queue[LogLine | None] = queue.Queue(MAX_QUEUED_LINES)
         self._dropped_lines = 0
         self.dropped_in_all = 0
@@ -229,6 +231,11 @@ class LineHandler(logging.Handler):
 def dropped_lines() -> int:
     """Return how many lines were dropped since logging was set up, as writing was too slow."""
     return sum(each.dropped_in_all for each in logging.getLogger().handlers if isinstance(each, LineHandler))
+
+
+def tail_of_log() -> LogTail | None:
+    """Return where the latest lines are kept; None where logging was not set up."""
+    return next((each.tail for each in logging.getLogger().handlers if isinstance(each, LineHandler)), None)
 
 
 @contextmanager

@@ -20,6 +20,7 @@ COMMANDS = (
     "status",
     "reload",
     "camera",
+    "viewer",
     "doctor",
     "init",
     "import",

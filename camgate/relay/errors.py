@@ -274,6 +274,21 @@ class UnknownSession(ViewerError):
         return f"There is no viewer session {_shown(self.session_id)}; it may have ended: send a new offer."
 
 
+class UnknownViewer(ViewerError):
+    """Nobody watches a camera under this id (any more)."""
+
+    status = HTTPStatus.NOT_FOUND
+    title = "Unknown viewer"
+
+    def __init__(self, camera: str, viewer_id: str) -> None:
+        super().__init__(camera, viewer_id)
+        self.camera = camera
+        self.viewer_id = viewer_id
+
+    def __str__(self) -> str:
+        return f"{_shown(self.camera)} has no viewer {_shown(self.viewer_id)}; it may have left."
+
+
 class PreconditionFailed(ViewerError):
     """The request's If-Match names an ICE session other than the present one."""
 

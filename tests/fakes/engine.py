@@ -123,9 +123,16 @@ class FakeEngine:
         self.described += len(found)
         return found
 
-    def rtsp_clients(self) -> list[dict[str, object]]:
+    def audience(self) -> list[dict[str, object]]:
         self._maybe_fail()
-        return [rtsp_client_facts()]
+        return [viewer_facts(session_id, viewer.camera) for session_id, viewer in self.viewers.items()]
+
+    def send_away(self, camera: str, viewer_id: str) -> bool:
+        self._maybe_fail()
+        if viewer_id not in self.viewers or self.viewers[viewer_id].camera != camera:
+            return False
+        self.end_viewer(viewer_id, "Sent away.")
+        return True
 
     def server(self) -> dict[str, object]:
         self._maybe_fail()
@@ -225,17 +232,27 @@ def camera_facts(name: str) -> dict[str, object]:
     }
 
 
-def rtsp_client_facts() -> dict[str, object]:
-    """Who plays from the RTSP server as `rtsp_clients()` tells it."""
+def viewer_facts(viewer_id: str, camera: str = "front") -> dict[str, object]:
+    """Who watches as `audience()` tells it."""
     return {
-        "camera": "front",
+        "id": viewer_id,
+        "camera": camera,
+        "protocol": "webrtc",
         "address": "192.0.2.7:50000",
-        "user": None,
-        "transport": "tcp",
+        "user": "anna",
+        "transport": "udp",
+        "is_connected": True,
+        "codec": "H264",
+        "way": "as-is",
+        "has_sound": True,
         "since_s": 12.5,
         "packets_sent": 100,
         "bytes_sent": 120_000,
-        "dropped_frames": 0,
+        "frames_dropped": 0,
+        "packets_retransmitted": 0,
+        "loss": 0.0,
+        "jitter_s": 0.002,
+        "round_trip_s": 0.025,
     }
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access
+from camgate.base.log_tail import KEPT_LINES
 from camgate.config.model import LimitSettings, ServerSettings
 from camgate.relay.errors import BadOffer, BadWidth, UnprocessableFragment
 from camgate.serve.http.access import AccessRules, is_same_origin, parse_authority_untrusted
@@ -16,6 +17,7 @@ from camgate.serve.http.application import build_application
 from camgate.serve.http.control import NoControl
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.gate import Gate, Guard
+from camgate.serve.http.logs import BadLogQuery, parse_query_untrusted
 from camgate.serve.http.pages import WebFiles
 from camgate.serve.http.permissions import Permissions
 from camgate.serve.http.rates import Rates
@@ -59,6 +61,26 @@ def test_widths_of_snapshots() -> None:
         else:
             reach.seen(True)
             assert 0 < width <= MOST_WIDTH
+
+    fuzz()
+    reach.check()
+
+
+def test_queries_of_the_log() -> None:
+    reach = Reach("log query")
+    numbers = st.integers(-10, 2_000).map(str) | st.text(max_size=20)
+    levels = st.sampled_from(["debug", "error", "loud"])
+
+    @given(st.fixed_dictionaries({}, optional={"after": numbers, "limit": numbers, "level": levels, "camera": numbers}))
+    def fuzz(arguments: dict[str, str]) -> None:
+        try:
+            query = parse_query_untrusted(arguments)
+        except BadLogQuery:
+            reach.seen(arguments.get("level") != "loud")
+        else:
+            reach.seen(True)
+            assert query.after >= 0
+            assert 0 < query.limit <= KEPT_LINES
 
     fuzz()
     reach.check()

@@ -61,7 +61,7 @@ class Restream:
 
     async def clients(self) -> list[dict[str, Any]]:
         """What the API says of who plays."""
-        clients: list[dict[str, Any]] = await get_json(f"{self.web}api/v1/rtsp/clients")
+        clients: list[dict[str, Any]] = await get_json(f"{self.web}api/v1/viewers")
         return clients
 
     async def wait_clients(self, count: int) -> list[dict[str, Any]]:

@@ -65,11 +65,6 @@ def add_api_routes(app: QuartTrio, engine: MediaEngine, access: Access) -> None:
     async def show_server() -> Response:
         return json_response(engine.server())
 
-    @app.get("/api/v1/rtsp/clients")
-    @needs(Action.CONTROL, everywhere=True)
-    async def list_rtsp_clients() -> Response:
-        return json_response(engine.rtsp_clients())
-
     @app.get("/api/v1/openapi.json")
     @open_to_all
     async def describe_api() -> Response:

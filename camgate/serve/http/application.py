@@ -15,6 +15,7 @@ from camgate.serve.http.connection import MAX_MESSAGE_BYTES
 from camgate.serve.http.control import Control, add_control_routes
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
+from camgate.serve.http.logs import add_log_route
 from camgate.serve.http.metrics import NO_METRICS, MetricsPage, add_metrics_route
 from camgate.serve.http.pages import WebFiles, add_page_routes
 from camgate.serve.http.permissions import refuse_unchecked
@@ -25,6 +26,7 @@ from camgate.serve.http.shares import add_share_routes
 from camgate.serve.http.signaling import add_signaling_routes
 from camgate.serve.http.signin import add_signin_routes
 from camgate.serve.http.snapshot import add_snapshot_route
+from camgate.serve.http.viewers import add_viewer_routes
 from camgate.serve.http.whep import add_whep_routes
 
 log = get_logger("serve.http")
@@ -59,6 +61,8 @@ def build_application(
     add_whep_routes(app, engine)
     add_signaling_routes(app, engine, feed, access.leases, rates, stopping)
     add_api_routes(app, engine, access)
+    add_viewer_routes(app, engine)
+    add_log_route(app)
     add_control_routes(app, control, access)
     add_metrics_route(app, metrics)
     add_snapshot_route(app, engine)

@@ -109,11 +109,11 @@ class MediaEngine(Protocol):
         reconnects, uptime_s, sub, sent, transcoders. What is not known is None.
         """
 
-    def rtsp_clients(self) -> list[dict[str, object]]:
-        """Who plays from the RTSP server, ready for JSON.
+    def audience(self) -> list[dict[str, object]]:
+        """Who watches, by WebRTC or from the RTSP server, ready for JSON; keys as in the API's schema of a viewer."""
 
-        Keys: camera, address, user, transport, since_s, packets_sent, bytes_sent, dropped_frames.
-        """
+    def send_away(self, camera: str, viewer_id: str) -> bool:
+        """End the session of whom `audience` tells of; False where nobody watches that camera under this id."""
 
     def server(self) -> dict[str, object]:
         """This machine's load and limits, ready for JSON.

@@ -7,6 +7,8 @@ from typing import Any
 
 import camgate
 from camgate.auth.identity import Way
+from camgate.base.log_tail import KEPT_LINES
+from camgate.serve.http.logs import LEVELS
 from camgate.serve.http.problem import MEDIA_TYPE
 from camgate.serve.http.snapshot import LEAST_WIDTH, MOST_WIDTH
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
@@ -203,10 +205,25 @@ def _api_paths() -> dict[str, Any]:
                 {"200": _json("Figures now and since the start", {"$ref": "#/components/schemas/Server"})},
             )
         },
-        "/api/v1/rtsp/clients": {
+        "/api/v1/viewers": {
             "get": _operation(
-                "List who plays from the RTSP server",
-                {"200": _json("All clients that play", {"type": "array", "items": _rtsp_client_schema()})},
+                "List who watches cameras that one may control",
+                {"200": _json("All of them", {"type": "array", "items": _viewer_schema()})},
+                parameters=[_ref("parameters", "onlyCameras")],
+            )
+        },
+        "/api/v1/cameras/{name}/viewers/{viewer}": {
+            "parameters": [_ref("parameters", "name"), _ref("parameters", "viewer")],
+            "delete": _operation(
+                "End a viewer's session",
+                {"204": {"description": "It ends; who still may view can come again"}} | _refusals(404),
+            ),
+        },
+        "/api/v1/logs": {
+            "get": _operation(
+                "Show the latest lines of the log",
+                {"200": _json("The oldest first", _log_schema())} | _refusals(400, 403),
+                parameters=[_ref("parameters", name) for name in ("after", "limit", "level", "oneCamera")],
             )
         },
         **_config_paths(),
@@ -568,19 +585,50 @@ def _alive_schema() -> dict[str, Any]:
     }
 
 
-def _rtsp_client_schema() -> dict[str, Any]:
+def _viewer_schema() -> dict[str, Any]:
     text, count, number = {"type": "string"}, {"type": "integer"}, {"type": "number"}
+    untold = "null where nothing of it is known, as of players by RTSP."
     properties = {
+        "id": text | {"description": "What it is called here; nothing that would let one into its session."},
         "camera": text,
-        "address": text,
+        "protocol": {"type": "string", "enum": ["webrtc", "rtsp"]},
+        "address": {"type": ["string", "null"], "description": "Host and port that media go to; null before that."},
         "user": {"type": ["string", "null"]},
-        "transport": text | {"description": "tcp, udp, or both as udp+tcp."},
+        "transport": {"type": ["string", "null"], "description": "tcp, udp, or of RTSP both as udp+tcp."},
+        "is_connected": {"type": "boolean", "description": "Whether media go there."},
+        "codec": {"type": ["string", "null"]},
+        "way": {"type": "string", "enum": _WAYS},
+        "has_sound": {"type": ["boolean", "null"]},
         "since_s": number,
         "packets_sent": count,
-        "bytes_sent": count,
-        "dropped_frames": count | {"description": "Lost since it did not take them in time."},
+        "bytes_sent": count | {"description": "Of video by WebRTC, of all media by RTSP."},
+        "frames_dropped": count | {"description": "Never sent, as it did not take them in time."},
+        "packets_retransmitted": count,
+        "loss": {"type": ["number", "null"], "description": f"Share lost, by its last report; {untold}"},
+        "jitter_s": {"type": ["number", "null"]},
+        "round_trip_s": {"type": ["number", "null"]},
     }
     return {"type": "object", "required": [*properties], "properties": properties}
+
+
+def _log_schema() -> dict[str, Any]:
+    line = {
+        "number": {"type": "integer", "description": "Rises by one with each line."},
+        "time": {"type": "number", "description": "Unix time."},
+        "level": {"type": "string", "enum": ["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]},
+        "area": {"type": "string", "description": "The part of the program."},
+        "camera": {"type": ["string", "null"], "description": "Which one it is about."},
+        "text": {"type": "string", "description": "As in the log file, secrets masked."},
+        "traceback": {"type": "array", "items": {"type": "string"}},
+    }
+    return {
+        "type": "object",
+        "required": ["lines", "next"],
+        "properties": {
+            "lines": {"type": "array", "items": {"type": "object", "required": [*line], "properties": line}},
+            "next": {"type": "integer", "description": "`after` for what will have come since."},
+        },
+    }
 
 
 def _rtsp_schema() -> dict[str, Any]:
@@ -626,6 +674,9 @@ def _parameters() -> dict[str, Any]:
     def in_path(name: str) -> dict[str, Any]:
         return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
+    def in_query(name: str, description: str, **schema: Any) -> dict[str, Any]:
+        return {"name": name, "in": "query", "description": description, "schema": schema}
+
     wait = {
         "name": "wait",
         "in": "query",
@@ -658,6 +709,12 @@ def _parameters() -> dict[str, Any]:
         "camera": in_path("camera"),
         "session": in_path("session"),
         "share": in_path("share"),
+        "viewer": in_path("viewer"),
+        "onlyCameras": in_query("camera", "Only these.", type="array", items={"type": "string"}),
+        "oneCamera": in_query("camera", "Only lines about this one.", type="string"),
+        "after": in_query("after", "Only lines after the one of this number.", type="integer", minimum=0),
+        "limit": in_query("limit", "No more than so many, the latest.", type="integer", minimum=1, maximum=KEPT_LINES),
+        "level": in_query("level", "Only lines of this level and above.", type="string", enum=[*LEVELS]),
         "name": in_path("name"),
         "wait": wait,
         "verbose": verbose,

@@ -25,6 +25,8 @@ log = get_logger("serve.rtsp")
 class ClientStatistics:
     """One RTSP client that plays."""
 
+    id: str
+    """What it is called in lists; nothing that would let one into its session."""
     camera: str
     address: str
     """Host and port of its connection."""
@@ -60,11 +62,15 @@ class GuestStatistics:
 
 @dataclass(eq=False, slots=True)
 class Guest:
-    """One connection. network: what counts as one address. place: host and port, for logs. scope: what ends it."""
+    """One connection. network: what counts as one address. place: host and port, for logs. scope: what ends it.
+
+    id: given by `Guests`.
+    """
 
     network: str
     place: str
     scope: trio.CancelScope = field(default_factory=trio.CancelScope)
+    id: str = ""
     host: str = ""
     camera: str | None = None
     """What it plays; None for a stranger."""
@@ -78,6 +84,7 @@ class Guest:
     def statistics(self, now: float) -> ClientStatistics:
         assert self.camera is not None
         return ClientStatistics(
+            id=self.id,
             camera=self.camera,
             address=self.place,
             user=self.user,
@@ -115,10 +122,18 @@ class Guests:
             guest.scope.cancel()
         return len(gone)
 
+    def end(self, camera: str, client_id: str) -> bool:
+        """End the connection of a client that plays a camera; False when there is no such client."""
+        guest = next((guest for guest in self._clients if guest.camera == camera and guest.id == client_id), None)
+        if guest is not None:
+            guest.scope.cancel()
+        return guest is not None
+
     @contextmanager
     def enter(self, guest: Guest) -> Iterator[None]:
         """Know a connection for the time of the block."""
         self._accepted += 1
+        guest.id = f"rtsp-{self._accepted}"
         self._strangers[guest] = None
         if len(self._strangers) > self._max_strangers:
             self._cut_off_one()

@@ -135,7 +135,8 @@ class Peer:
         sound: Sound | None = None,
         offer: OfferCredit | None = None,
     ) -> None:
-        self.session_id = secrets.token_urlsafe(18)
+        # Hexadecimal: `camgate viewer end` takes the first digits, which must not look like an option.
+        self.session_id = secrets.token_hex(18)
         self.camera = camera
         self.ssrc = sender.ssrc
         self.fingerprint = sha256_fingerprint(certificate)
@@ -310,7 +311,7 @@ class Peer:
     @property
     def label(self) -> str:
         """The session id's first characters: enough for a log, useless for taking the session over."""
-        return self.session_id[:6]
+        return self.session_id[:8]
 
     @property
     def address(self) -> str | None:
