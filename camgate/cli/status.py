@@ -17,7 +17,7 @@ from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption
 from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes, refuse
 from camgate.tui import words
 from camgate.tui.facts import read_camera, read_process
-from camgate.tui.link import CAMERAS, SERVER, NotAllowed, Target, Unreachable, open_link
+from camgate.tui.link import CAMERAS, SERVER, VIEWERS, Target, Unreachable, open_link
 from camgate.tui.once import document_of, table_of
 
 LEAST_WIDTH = 80
@@ -51,11 +51,11 @@ def status(
 
 
 def _look(target: Target, *, as_json: bool) -> None:
-    told_cameras, told_process = trio.run(_ask, target)
+    told_cameras, told_process, told_viewers = trio.run(_ask, target)
     now_s = time.monotonic()
     cameras = [camera for told in told_cameras if (camera := read_camera(told, now_s)) is not None]
     if as_json:
-        typer.echo(json.dumps(document_of(cameras, told_cameras, told_process), indent=2))
+        typer.echo(json.dumps(document_of(cameras, told_cameras, told_process, told_viewers), indent=2))
     else:
         console = Console(markup=False, highlight=False, emoji=False)
         console.width = max(console.width, LEAST_WIDTH)
@@ -67,15 +67,13 @@ def _look(target: Target, *, as_json: bool) -> None:
         raise typer.Exit(FAILED)
 
 
-async def _ask(target: Target) -> tuple[list[Any], Any]:
+async def _ask(target: Target) -> tuple[list[Any], Any, Any]:
     async with open_link(target) as link:
         cameras = await link.ask(CAMERAS)
         if not isinstance(cameras, list):
             raise Unreachable(f"what answers at {target.name} is no camgate")
-        try:
-            return cameras, await link.ask(SERVER)
-        except NotAllowed:
-            return cameras, None  # who may only view is not told of the machine
+        # Who may only view is told neither of the machine nor of others.
+        return cameras, await link.ask_if_allowed(SERVER), await link.ask_if_allowed(VIEWERS)
 
 
 def _watch(target: Target) -> None:

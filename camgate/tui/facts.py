@@ -11,6 +11,8 @@ from typing import Any
 LIVE, IDLE = "live", "idle"
 RESTING = frozenset({"idle", "connecting"})
 """What a camera on demand may be without being down."""
+MUCH_LOSS = 0.05
+"""Share of a viewer's packets, from where on repeats come late."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,87 @@ class Process:
     joins_refused: int
     sheds: int
     rtsp_clients: int
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """One who watches. key: unlike all others; way: such as `webrtc udp`; bitrate_bps: since the look before.
+
+    facts: all that was told of it. heard_s: when, on our monotonic clock.
+    """
+
+    key: str
+    id: str
+    camera: str
+    address: str
+    user: str
+    way: str
+    codec: str
+    is_connected: bool
+    bytes_sent: int
+    bitrate_bps: float | None
+    loss: float | None
+    round_trip_s: float | None
+    since_s: float | None
+    heard_s: float
+    facts: Mapping[str, Any]
+
+    @property
+    def is_troubled(self) -> bool:
+        """Whether pictures are likely to be seen to suffer."""
+        return not self.is_connected or (self.loss or 0) >= MUCH_LOSS
+
+
+def read_viewer(told: object, now_s: float, before: Mapping[str, Viewer]) -> Viewer | None:
+    """Read what is told of a viewer; None where that is not one. before: how all were at the look before, by key."""
+    if not isinstance(told, Mapping) or not (viewer_id := text(told.get("id"))):
+        return None
+    camera, bytes_sent = text(told.get("camera")), _whole(told.get("bytes_sent")) or 0
+    key = f"{camera}/{viewer_id}"
+    earlier = before.get(key)
+    rate = None
+    if earlier is not None and now_s > earlier.heard_s:
+        rate = 8 * max(bytes_sent - earlier.bytes_sent, 0) / (now_s - earlier.heard_s)
+    return Viewer(
+        key=key,
+        id=viewer_id,
+        camera=camera,
+        address=text(told.get("address")),
+        user=text(told.get("user")),
+        way=" ".join(filter(None, (text(told.get("protocol")), text(told.get("transport"))))),
+        codec=text(told.get("codec")),
+        is_connected=told.get("is_connected") is True,
+        bytes_sent=bytes_sent,
+        bitrate_bps=rate,
+        loss=number(told.get("loss")),
+        round_trip_s=number(told.get("round_trip_s")),
+        since_s=number(told.get("since_s")),
+        heard_s=now_s,
+        facts=told,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoggedLine:
+    """A line of the log. time_s: Unix time."""
+
+    time_s: float
+    level: str
+    text: str
+
+
+def read_log(told: object, camera: str) -> list[LoggedLine]:
+    """Read the latest lines about a camera, whose name need not be repeated in each."""
+    lines = told.get("lines") if isinstance(told, Mapping) else None
+    return [
+        LoggedLine(
+            number(each.get("time")) or 0.0,
+            text(each.get("level")),
+            text(each.get("text")).replace(f" camera={camera}", ""),
+        )
+        for each in (lines if isinstance(lines, list) else ())
+        if isinstance(each, Mapping)
+    ]
 
 
 def read_process(told: object) -> Process | None:

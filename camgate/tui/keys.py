@@ -4,7 +4,7 @@ import codecs
 from collections.abc import Iterator
 
 UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END = "up", "down", "page-up", "page-down", "home", "end"
-ENTER, ESCAPE, BACKSPACE, CLEAR = "enter", "escape", "backspace", "clear"
+ENTER, ESCAPE, BACKSPACE, CLEAR, TAB = "enter", "escape", "backspace", "clear", "tab"
 
 LONGEST_SEQUENCE = 16
 """Characters after which a sequence that does not end is none."""
@@ -23,7 +23,7 @@ _SEQUENCES = {
     "[6~": PAGE_DOWN,
 }
 """What follows ESC (ECMA-48, and what xterm, the Linux console and rxvt make of it)."""
-_CONTROLS = {"\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\x08": BACKSPACE, "\x15": CLEAR}
+_CONTROLS = {"\t": TAB, "\r": ENTER, "\n": ENTER, "\x7f": BACKSPACE, "\x08": BACKSPACE, "\x15": CLEAR}
 
 
 class KeyReader:

@@ -23,7 +23,8 @@ from wsproto.utilities import RemoteProtocolError
 from camgate.base.errors import RemoteError
 from camgate.base.place import place
 
-CAMERAS, SERVER, SOCKET = "/api/v1/cameras", "/api/v1/server", "/ws"
+CAMERAS, SERVER, VIEWERS, LOGS = "/api/v1/cameras", "/api/v1/server", "/api/v1/viewers", "/api/v1/logs"
+SOCKET = "/ws"
 TIMEOUT_S = 10.0
 """For an answer, and for a WebSocket to open."""
 PING_S, SILENCE_S = 10.0, 25.0
@@ -107,6 +108,13 @@ class Link:
             detail = answer.get("detail") if isinstance(answer, dict) else None
             raise self._refused(reply.status_code, str(detail or ""))
         return answer
+
+    async def ask_if_allowed(self, path: str) -> Any:
+        """Return an answer as `ask` does; None where we may not ask for it. Raises Unreachable."""
+        try:
+            return await self.ask(path)
+        except NotAllowed:
+            return None
 
     async def listen(self, hear: Callable[[dict[str, Any]], None], names: Sequence[str] = ()) -> None:
         """Hand over what is told of cameras until the socket ends. names: of these only. Raises Unreachable."""

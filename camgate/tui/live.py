@@ -6,7 +6,9 @@ All tasks end together, and the terminal is as it was by then: the nursery is in
 import signal
 import time
 from collections.abc import Collection
+from contextlib import suppress
 from typing import Any
+from urllib.parse import quote
 
 import trio
 from rich.console import Console
@@ -14,9 +16,9 @@ from rich.live import Live
 
 from camgate.tui.board import Board
 from camgate.tui.draw import draw
-from camgate.tui.facts import read_process
+from camgate.tui.facts import read_log, read_process
 from camgate.tui.keys import KeyReader
-from camgate.tui.link import SERVER, Link, NotAllowed, Unreachable
+from camgate.tui.link import LOGS, SERVER, VIEWERS, Link, Unreachable
 from camgate.tui.terminal import keyboard, read_keys
 
 DRAW_S = 0.5
@@ -24,6 +26,8 @@ DRAW_S = 0.5
 KEYS_S = 0.05
 """What a key does is drawn at once, but not more often."""
 PROCESS_S = 2.0
+"""Between two questions of what no WebSocket tells: the process, and of viewers and the log what is on the screen."""
+LOG_LINES = 50
 FIRST_RETRY_S, LAST_RETRY_S = 0.5, 4.0
 SETTLE_S = 0.5
 """Before the cameras that are on the screen now are asked for their figures of each second."""
@@ -40,7 +44,7 @@ async def run_live(link: Link, board: Board, console: Console, descriptor: int) 
     ):
         screen = _Screen(link, board, console, live)
         async with trio.open_nursery() as nursery:
-            for task in (screen.listen, screen.listen_to_shown, screen.ask_process, screen.draw):
+            for task in (screen.listen, screen.listen_to_shown, screen.ask, screen.draw):
                 nursery.start_soon(task)
             nursery.start_soon(screen.read_keys, descriptor)
             nursery.start_soon(screen.take_signals, signals)
@@ -61,6 +65,8 @@ class _Screen:
         self._listened: frozenset[str] = frozenset()
         self._listening = trio.CancelScope()
         self._hurry = trio.Event()
+        self._asking = trio.Event()
+        self._asked_for = (False, "")
 
     async def listen(self) -> None:
         """Hear of all cameras; after a break from anew."""
@@ -98,17 +104,28 @@ class _Screen:
     def _hear_figures(self, message: dict[str, Any]) -> None:
         self._board.hear_figures(message, time.monotonic())
 
-    async def ask_process(self) -> None:
-        """Ask camgate of itself, time and again."""
+    async def ask(self) -> None:
+        """Ask camgate of itself, and of what is on the screen, time and again; at once where that is something new."""
         while True:
-            if not self._board.is_lost:
-                try:
-                    self._board.take_process(read_process(await self._link.ask(SERVER)))
-                except NotAllowed:
-                    self._board.take_process(None)
-                except Unreachable:
-                    pass  # the socket says so, and when it is back
-            await trio.sleep(PROCESS_S)
+            board = self._board
+            self._asked_for = self._subject()
+            if not board.is_lost:
+                # That it cannot be asked the socket says, and when it is back.
+                with suppress(Unreachable):
+                    board.take_process(read_process(await self._link.ask_if_allowed(SERVER)))
+                    if board.shows_viewers:
+                        board.take_viewers(await self._link.ask_if_allowed(VIEWERS), time.monotonic())
+                    if camera := board.log_of:
+                        told = await self._link.ask_if_allowed(
+                            f"{LOGS}?limit={LOG_LINES}&camera={quote(camera, safe='')}"
+                        )
+                        board.take_log(camera, None if told is None else read_log(told, camera))
+            with trio.move_on_after(PROCESS_S):
+                await self._asking.wait()
+            self._asking = trio.Event()
+
+    def _subject(self) -> tuple[bool, str]:
+        return self._board.shows_viewers, self._board.log_of
 
     async def read_keys(self, descriptor: int) -> None:
         """Do what is typed."""
@@ -120,6 +137,8 @@ class _Screen:
             for key in keys:
                 self._board.press(key)
             self._hurry.set()
+            if self._subject() != self._asked_for:
+                self._asking.set()
         self.ended.set()
 
     async def take_signals(self, signals: Any) -> None:
@@ -152,7 +171,7 @@ class _Screen:
         """Whether there is still a terminal."""
         width, height = self._console.size
         screen = draw(self._board, width, height, now_s)
-        self._shown = _short(self._board.shown)
+        self._shown = () if self._board.shows_viewers else _short(self._board.cameras.shown)
         if not self._listened.issuperset(self._shown):
             self._listening.cancel()
         try:

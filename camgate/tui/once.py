@@ -49,10 +49,13 @@ def table_of(cameras: Sequence[Camera]) -> Table:
     return table
 
 
-def document_of(cameras: Sequence[Camera], told_cameras: Sequence[Any], told_process: object) -> dict[str, Any]:
+def document_of(
+    cameras: Sequence[Camera], told_cameras: Sequence[Any], told_process: object, told_viewers: object
+) -> dict[str, Any]:
     """Return all that was told, with the verdict; for scripts. The keys are those of the HTTP API."""
     return {
         "down": [camera.name for camera in cameras if camera.is_down],
         "cameras": list(told_cameras),
         "server": told_process,
+        "viewers": told_viewers,
     }

@@ -12,3 +12,8 @@ def style_of(camera: Camera) -> str:
     if camera.state != LIVE:
         return QUIET
     return WARNING if camera.is_healthy is False else GOOD
+
+
+def style_of_level(level: str) -> str:
+    """Return how to write a line of the log."""
+    return {"WARNING": WARNING, "ERROR": BAD, "CRITICAL": BAD}.get(level, QUIET)

@@ -45,6 +45,11 @@ def plain(value: float | None, digits: int = 0) -> str:
     return "" if value is None else f"{value:.{digits}f}"
 
 
+def share(value: float | None) -> str:
+    """A share of one: `1.3 %`; empty where it is unknown."""
+    return "" if value is None else f"{100 * value:.1f} %"
+
+
 def sparkline(rates: Sequence[float], width: int) -> str:
     """The latest `width` of some figures as blocks, from nothing to the largest of them, at the right end."""
     shown = rates[-width:] if width > 0 else ()

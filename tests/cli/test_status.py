@@ -49,7 +49,7 @@ async def test_a_camera_that_is_down_is_shown_with_why_and_is_exit_code_1(runnin
     told = await status(tmp_path, "--json", "--socket", "c")
     document = json.loads(told.out)
     assert (told.code, document["down"], document["cameras"][0]["name"]) == (1, ["front"], "front")
-    assert document["server"]["viewers"] == 0
+    assert (document["server"]["viewers"], document["viewers"]) == (0, [])
 
 
 @pytest.mark.parametrize("running", [ON_DEMAND], indirect=True)

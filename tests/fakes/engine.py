@@ -6,7 +6,7 @@ from itertools import count
 
 import trio
 
-from camgate.auth.identity import Identity
+from camgate.auth.identity import EVERYBODY, Identity
 from camgate.relay.errors import PreconditionFailed, UnknownCamera, UnknownSession, ViewerError
 from camgate.serve.http.engine import Answer, Picture, Viewer
 from camgate.wire.ice.servers import IceServer
@@ -166,6 +166,10 @@ class FakeEngine:
         """Remove a camera."""
         del self.facts[camera]
         self._tell()
+
+    def watch(self, session_id: str, camera: str) -> None:
+        """Have somebody watch who came from nowhere."""
+        self.viewers[session_id] = FakeViewer(camera, "", "", None, None, EVERYBODY)
 
     def end_viewer(self, session_id: str, reason: str) -> None:
         """End a session as the engine does by itself."""

@@ -14,13 +14,22 @@ from rich.terminal_theme import MONOKAI
 
 from camgate.tui.board import SAMPLE_S, Board
 from camgate.tui.draw import draw
-from camgate.tui.facts import read_process
+from camgate.tui.facts import LoggedLine, read_process
 from camgate.tui.keys import ENTER
 from tests.browser.conftest import CHROMIUM_COMMAND
 from tests.fakes.engine import camera_facts, server_facts
 
 TARGET = Path(__file__).parents[2] / "docs" / "images" / "status.png"
 COLUMNS, ROWS = 160, 27
+AT_S = 1_764_313_200.0
+LINES = [
+    (0, ("INFO", "camera live")),
+    (3_127, ("INFO", "viewer connected session=4f1c22ab address=192.0.2.40:50122")),
+    (4_005, ("WARNING", 'camera lost reason="no frame for 10 s"')),
+    (4_006, ("WARNING", 'camera gives no pictures reason="192.0.2.11:554 refuses the connection"')),
+    (4_031, ("WARNING", 'camera gives no pictures reason="192.0.2.11:554 refuses the connection"')),
+    (4_405, ("INFO", 'viewer left session=4f1c22ab reason="the viewer left"')),
+]
 PLACES = [
     "barn",
     "bike-shed",
@@ -86,8 +95,8 @@ def board() -> Board:
     server |= {"viewers": 37, "viewers_by_transport": {"udp": 35, "tcp": 2}, "load": load, "rtsp": {"clients": 3}}
     shown.take_process(read_process(server))
     shown.rows(ROWS, 118.0)
-    for key in (ENTER,):
-        shown.press(key)
+    shown.press(ENTER)
+    shown.take_log("garden", [LoggedLine(AT_S + at, *line) for at, line in LINES])
     return shown
 
 

@@ -3,9 +3,10 @@
 import pytest
 
 from camgate.tui.board import FRESH_S, ORDERS, SAMPLE_S, Board
-from camgate.tui.keys import BACKSPACE, CLEAR, DOWN, END, ENTER, ESCAPE, HOME, PAGE_DOWN, PAGE_UP, UP
+from camgate.tui.facts import LoggedLine
+from camgate.tui.keys import BACKSPACE, CLEAR, DOWN, END, ENTER, ESCAPE, HOME, PAGE_DOWN, PAGE_UP, TAB, UP
 from tests.fakes.boards import board_of, down, many
-from tests.fakes.engine import camera_facts
+from tests.fakes.engine import camera_facts, viewer_facts
 
 
 def names(board: Board, height: int = 10) -> list[str]:
@@ -37,10 +38,10 @@ def test_s_goes_through_all_orders_and_r_turns_them_round() -> None:
     )
     found = {}
     for order in ORDERS:
-        assert board.order is order
-        found[order.value] = "".join(names(board))
+        assert board.cameras.order is order
+        found[order.name] = "".join(names(board))
         press(board, "r")
-        assert "".join(names(board)) == {"trouble": "abc", "state": "abc"}.get(order, found[order.value][::-1])
+        assert "".join(names(board)) == {"trouble": "abc", "state": "abc"}.get(order.name, found[order.name][::-1])
         press(board, "r", "s")
     assert found == {
         "trouble": "cab",
@@ -51,9 +52,9 @@ def test_s_goes_through_all_orders_and_r_turns_them_round() -> None:
         "viewers": "cba",
         "reconnects": "abc",
     }
-    assert board.order is ORDERS[0]
+    assert board.cameras.order is ORDERS[0]
     press(board, "S")
-    assert board.order is ORDERS[-1]
+    assert board.cameras.order is ORDERS[-1]
 
 
 def test_only_rows_that_fit_come_out_and_the_selected_one_is_among_them() -> None:
@@ -70,9 +71,9 @@ def test_only_rows_that_fit_come_out_and_the_selected_one_is_among_them() -> Non
     press(board, PAGE_UP, UP)
     assert selected(board, 4) == "camera-495"
     press(board, HOME)
-    assert (board.top, selected(board, 4)) == (495, "camera-0")
-    assert board.top == 0
-    assert board.shown == ("camera-0", "camera-1", "camera-2", "camera-3")
+    assert (board.cameras.top, selected(board, 4)) == (495, "camera-0")
+    assert board.cameras.top == 0
+    assert board.cameras.shown == ("camera-0", "camera-1", "camera-2", "camera-3")
 
 
 def test_a_higher_terminal_is_filled() -> None:
@@ -101,7 +102,7 @@ def test_a_filter_is_typed_kept_and_cleared() -> None:
     assert not board.has_ended
     assert names(board) == ["gate"]
     press(board, CLEAR, "f", "r", "o", "n", ENTER, "s")
-    assert (names(board), board.filter, board.is_typing) == (["front"], "fron", False)
+    assert (names(board), board.cameras.filter, board.cameras.is_typing) == (["front"], "fron", False)
     press(board, ESCAPE)
     assert len(names(board)) == 3
     press(board, "/", "n", "i", "x", "z")
@@ -116,8 +117,8 @@ def test_details_are_of_the_selected_camera() -> None:
     board = many(3)
     press(board, DOWN, ENTER)
     assert board.shows_details
-    assert board.selected is not None
-    assert board.selected.name == "camera-1"
+    assert board.cameras.selected is not None
+    assert board.cameras.selected.name == "camera-1"
     press(board, ESCAPE)
     assert not board.shows_details
     press(board, "q")
@@ -128,7 +129,7 @@ def test_a_board_without_cameras_takes_all_keys() -> None:
     board = board_of()
     press(board, UP, DOWN, PAGE_UP, PAGE_DOWN, HOME, END, ENTER, "s", "S", "r", "d", "x", ESCAPE)
     assert board.rows(10, 0.0) == []
-    assert board.selected is None
+    assert board.cameras.selected is None
 
 
 def test_the_age_of_a_live_camera_is_not_shown_when_it_is_old_news() -> None:
@@ -180,3 +181,44 @@ def test_messages_of_another_version_do_no_harm(message: dict[str, object]) -> N
     board.hear(message, 0.0)
     board.hear_figures(message, 0.0)
     assert len(names(board)) in (0, 1)
+
+
+def test_v_shows_who_watches_with_bit_rates_from_two_looks() -> None:
+    board = many(2)
+    far, near = viewer_facts("b", "yard") | {"loss": 0.2, "user": "ben"}, viewer_facts("a", "front")
+    press(board, "v")
+    board.take_viewers([near, far], 10.0)
+    assert [(row.viewer.id, row.viewer.bitrate_bps) for row in board.viewer_rows(9)] == [("b", None), ("a", None)]
+    board.take_viewers([near | {"bytes_sent": 370_000}, far, {"id": 5}, "no viewer"], 12.0)
+    assert [(row.viewer.id, row.viewer.bitrate_bps) for row in board.viewer_rows(9)] == [("b", 0), ("a", 1_000_000)]
+    press(board, "s")
+    assert [row.viewer.camera for row in board.viewer_rows(9)] == ["front", "yard"]
+    press(board, "d")
+    assert [row.viewer.id for row in board.viewer_rows(9)] == ["b"]
+    press(board, ESCAPE, "/", "b", "e", "n", ENTER, ENTER)
+    assert [row.viewer.id for row in board.viewer_rows(9)] == ["b"]
+    assert board.shows_details
+    assert not board.log_of
+    press(board, TAB)
+    assert (board.shows_viewers, board.shows_details, board.cameras.filter) == (False, False, "")
+    board.take_viewers(None, 14.0)
+    assert not board.are_viewers_told
+    assert board.viewer_rows(9) == []
+
+
+def test_the_log_is_of_the_camera_that_is_looked_at() -> None:
+    board = many(2)
+    names(board)
+    line = LoggedLine(0.0, "INFO", "camera live")
+    board.take_log("camera-0", [line])
+    assert board.log == (), "nobody looks at it"
+    press(board, ENTER)
+    board.take_log("camera-0", [line] * 300)
+    board.take_log("camera-1", [])
+    assert len(board.log or ()) == 100
+    press(board, "s", "S")
+    assert board.log
+    press(board, DOWN)
+    assert (board.log_of, board.log) == ("camera-1", ())
+    board.take_log("camera-1", None)
+    assert board.log is None

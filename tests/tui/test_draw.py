@@ -9,10 +9,10 @@ from rich.text import Text
 
 from camgate.tui.board import Board
 from camgate.tui.draw import draw
-from camgate.tui.facts import read_process
+from camgate.tui.facts import read_log, read_process
 from camgate.tui.keys import ENTER
 from tests.fakes.boards import board_of, down, many
-from tests.fakes.engine import camera_facts, server_facts
+from tests.fakes.engine import camera_facts, server_facts, viewer_facts
 
 
 def drawn(board: Board, width: int, height: int) -> list[str]:
@@ -22,11 +22,15 @@ def drawn(board: Board, width: int, height: int) -> list[str]:
     return capture.get().split("\n")[:-1]
 
 
+@pytest.mark.parametrize("view", ["", "v"])
 @pytest.mark.parametrize("details", [False, True])
 @pytest.mark.parametrize("size", [(80, 24), (200, 60), (149, 24), (150, 24), (40, 10), (20, 5), (1, 1), (300, 3)])
 @pytest.mark.parametrize("count", [0, 1, 500])
-def test_the_screen_is_exactly_filled(size: tuple[int, int], count: int, details: bool) -> None:
+def test_the_screen_is_exactly_filled(size: tuple[int, int], count: int, details: bool, view: str) -> None:
     board = many(count)
+    for key in view:
+        board.press(key)
+    board.take_viewers([viewer_facts(f"viewer-{number}") for number in range(count)], 0.0)
     board.take_process(read_process(server_facts()))
     if details:
         board.press(ENTER)
@@ -102,3 +106,56 @@ def test_the_style_of_a_row_ends_with_the_list() -> None:
     assert row.get_style_at_offset(console, edge - 1).reverse
     assert not row.get_style_at_offset(console, edge).reverse
     assert row.get_style_at_offset(console, edge + 5).color is None
+
+
+def test_who_watches_is_listed_as_wide_as_there_is_room() -> None:
+    board = many(1)
+    board.press("v")
+    assert drawn(board, 80, 24)[3].strip() == "nobody watches"
+    board.take_viewers([viewer_facts("4f1c22ab") | {"loss": 0.07}], 0.0)
+    board.take_viewers([viewer_facts("4f1c22ab") | {"loss": 0.07, "bytes_sent": 370_000}], 2.0)
+    lines = drawn(board, 80, 24)
+    assert "viewers 1-1 of 1 by loss" in lines[0]
+    assert lines[2].split() == ["camera", "address", "by", "bit", "rate", "trip", "loss", "user"]
+    assert lines[3].split() == [
+        "▶front",
+        "192.0.2.7:50000",
+        "webrtc",
+        "udp",
+        "1.0",
+        "Mb",
+        "25",
+        "ms",
+        "7.0",
+        "%",
+        "anna",
+    ]
+    assert drawn(board, 200, 24)[2].split()[-3:] == ["loss", "since", "user"]
+    board.press(ENTER)
+    text = "\n".join(drawn(board, 200, 40))
+    for words in ("4f1c22ab watches front", "H264 as-is, with sound", "2 ms"):
+        assert words in text
+    board.take_viewers(None, 4.0)
+    assert "is told to those who may control cameras" in drawn(board, 80, 24)[3]
+
+
+@pytest.mark.parametrize("size", [(80, 50), (200, 40)])
+def test_the_latest_lines_of_the_log_stand_below_the_details(size: tuple[int, int]) -> None:
+    board = board_of(camera_facts("front"))
+    drawn(board, *size)
+    board.press(ENTER)
+    lines = [
+        {
+            "time": 1764313200.0 + number,
+            "level": "WARNING",
+            "text": f"camera lost camera=front reason=no{number}\x1b[2J",
+        }
+        for number in range(99)
+    ]
+    board.take_log("front", read_log({"lines": [*lines, 5], "next": 99}, "front"))
+    text = drawn(board, *size)
+    assert {cell_len(line) for line in text} == {size[0]}
+    shown = [line for line in text if "camera lost reason=no" in line]
+    assert "reason=no98?[2J" in shown[-1]
+    assert len(shown) > 3
+    assert not any("\x1b" in line for line in text)

@@ -3,12 +3,15 @@
 import os
 import signal
 import termios
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from camgate.base.log import get_logger
+from camgate.base.log_setup import setup_logging
+from camgate.config.model import LoggingSettings
 from tests.fakes.command import running_camgate
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
@@ -24,6 +27,7 @@ port = 0
 [cameras.front]
 url = "rtsp://127.0.0.1:9/live"
 """
+log = get_logger("test")
 BREAKS = """
 import camgate.tui.board as board
 def press(self, key):
@@ -44,6 +48,13 @@ def engine() -> FakeEngine:
 def web(tmp_path: Path) -> Path:
     (tmp_path / "web").mkdir()
     return tmp_path / "web"
+
+
+@pytest.fixture
+def console() -> Iterator[int]:
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    yield descriptor
+    os.close(descriptor)
 
 
 @asynccontextmanager
@@ -102,6 +113,25 @@ async def test_500_cameras_are_seen_sorted_filtered_and_looked_at(
         await terminal.wait_text("by name reversed")
         terminal.type("q")
         assert await leaves_all_as_it_was(terminal) == 0
+
+
+async def test_viewers_and_the_log_of_a_camera_are_looked_at(
+    engine: FakeEngine, web: Path, tmp_path: Path, console: int
+) -> None:
+    async with running_server(engine, web) as server, status(server, tmp_path, columns=160, rows=30) as terminal:
+        engine.watch("session-1", "camera-8")
+        terminal.type("v")
+        await terminal.wait_text("camera-8", "192.0.2.7:50000", "viewers 1-1 of 1 by loss")
+        terminal.type("\t")
+        await terminal.wait_text("1-26 of 500 by trouble")
+        with setup_logging(LoggingSettings(), console=console):
+            log.warning("camera lost", camera="camera-77", reason="the cable")
+            log.warning("another one", camera="camera-78")
+            terminal.type("\r")
+            await terminal.wait_text('camera lost reason="the cable"')
+            assert "another one" not in terminal.text
+            log.warning("camera found", camera="camera-77")
+            await terminal.wait_text("camera found")
 
 
 async def test_another_size_is_filled_at_once(engine: FakeEngine, web: Path, tmp_path: Path) -> None:
