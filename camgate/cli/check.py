@@ -17,7 +17,7 @@ from camgate.base.secrets import MASK, mask
 from camgate.cli.exits import CONFIG_HELP, exit_codes, refuse
 from camgate.cli.patterns import covered, what_there_is
 from camgate.config.errors import key_in_words
-from camgate.config.exposure import ENCRYPT, exposures, is_open_behind_proxy, passwords_in_clear
+from camgate.config.exposure import ENCRYPT, exposures, is_open_behind_proxy, passwords_in_clear, refuse_exposure
 from camgate.config.load import find_config_file, load
 from camgate.config.model import (
     AUTO,
@@ -30,6 +30,7 @@ from camgate.config.model import (
     Settings,
 )
 from camgate.config.schema import CAMERAS
+from camgate.config.twins import twin_in_words, twins
 
 LEAST_WIDTH = 80
 NAME_WIDTH, URL_WIDTH = 12, 32
@@ -43,6 +44,9 @@ DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 def check(
     file: Annotated[Path | None, typer.Argument(help=CONFIG_HELP)] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="The same, as for the other commands.")] = None,
+    insecure: Annotated[
+        bool, typer.Option("--insecure", help="As for `camgate run`: listening beyond this machine needs no password.")
+    ] = False,
 ) -> None:
     """Say what is wrong with a config file, line by line, or what would run with it."""
     if file is not None and config is not None:
@@ -50,6 +54,9 @@ def check(
     with exit_codes():
         file = find_config_file(file or config)
         settings = load(file, os.environ)
+    with exit_codes(file):
+        if not insecure:
+            refuse_exposure(settings)
     console = Console(markup=False, highlight=False, emoji=False, soft_wrap=True)
     console.width = max(console.width, LEAST_WIDTH)
     console.print(f"{file} is in order.\n")
@@ -72,6 +79,8 @@ def warnings_of(settings: Settings) -> Iterator[str]:
     yield from _ill_certificates(settings)
     for camera in settings.cameras.values():
         yield from _contradictions(camera)
+    for pair in twins(settings.cameras):
+        yield f"{twin_in_words(pair)}; leave one of them out"
     for index, name in enumerate(settings.webrtc.advertise):
         if name not in (AUTO, STUN) and not _resolves(name.strip("[]")):
             yield f"webrtc.advertise[{index}]: {name} does not resolve; viewers will not be told of it"

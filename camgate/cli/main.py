@@ -14,6 +14,9 @@ EXPOSED_LOGIN = (
     "better hand the password over in a file or in the environment"
 )
 
+UNKNOWN_COMMAND = "No such command"
+"""How typer's words for it begin."""
+
 app = typer.Typer(name="camgate", cls=LazyCommands, no_args_is_help=True, **SETTINGS)
 
 
@@ -43,12 +46,22 @@ def run_command_line() -> int:
         code = app(standalone_mode=False)
     except typer.TyperException as error:
         # Empty when the whole help was shown, for want of a command.
-        if message := error.format_message():
+        if message := _in_words(error):
             typer.echo(f"camgate: {hidden(message)}\nTry '{_command_of(error)} --help'.", err=True)
         return BAD_USAGE
     except typer.Abort:
         return FAILED
     return code or 0
+
+
+def _in_words(error: typer.TyperException) -> str:
+    """Return what is wrong, with the commands that there are where none was meant that exists."""
+    # Pydantic, which typer has convert values, says first that it is about a value.
+    message = error.format_message().replace("Value error, ", "")
+    context = getattr(error, "ctx", None)
+    if not message.startswith(UNKNOWN_COMMAND) or "Did you mean" in message or context is None:
+        return message
+    return f"{message} There are {', '.join(sorted(context.command.list_commands(context)))}."
 
 
 def _command_of(error: typer.TyperException) -> str:

@@ -34,26 +34,40 @@ MAX_READ_CHARS = 16_384
 token = typer.Typer(help="Tokens for tools, pages of other sites, and players.", **SETTINGS)
 
 
+Cameras = Annotated[
+    list[str] | None,
+    typer.Option(metavar="PATTERN", help="Cameras that it is for: a name, front*, group:NAME; may be given again."),
+]
+Actions = Annotated[
+    list[Action] | None, typer.Option(help="What it allows with them; may be given again.  [default: view]")
+]
+Expires = Annotated[str, typer.Option(metavar="SPAN", help="When it ends: 90s, 30m, 12h or 7d from now.")]
+User = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="A user of the config: it ends with the user, and allows no more than that."),
+]
+Config = Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)]
+
+
 @token.callback(invoke_without_command=True)
 def make(
     context: typer.Context,
-    camera: Annotated[
-        list[str] | None,
-        typer.Option(metavar="PATTERN", help="Cameras that it is for: a name, front*, group:NAME; may be given again."),
-    ] = None,
-    action: Annotated[
-        list[Action] | None, typer.Option(help="What it allows with them; may be given again.  [default: view]")
-    ] = None,
-    expires: Annotated[str, typer.Option(metavar="SPAN", help="When it ends: 90s, 30m, 12h or 7d from now.")] = "1h",
-    user: Annotated[
-        str | None,
-        typer.Option(metavar="NAME", help="A user of the config: it ends with the user, and allows no more than that."),
-    ] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)] = None,
+    camera: Cameras = None,
+    action: Actions = None,
+    expires: Expires = "1h",
+    user: User = None,
+    config: Config = None,
 ) -> None:
     """Print a token for some cameras. What it allows is told on stderr."""
-    if context.invoked_subcommand is not None:
-        return
+    if context.invoked_subcommand is None:
+        create(camera, action, expires, user, config)
+
+
+@token.command()
+def create(
+    camera: Cameras = None, action: Actions = None, expires: Expires = "1h", user: User = None, config: Config = None
+) -> None:
+    """The same as without `create`."""
     span_s = seconds_of(expires)
     if span_s is None:
         refuse("token", f"--expires is no span of time; write 90s, 30m, 12h or 7d, {MAX_LIFE_S / 86_400:.0f}d at most")
@@ -86,7 +100,7 @@ def make(
 @token.command("list")
 def list_tokens(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)] = None,
+    config: Config = None,
 ) -> None:
     """List the tokens whose time is not over; not the tokens themselves, which are kept nowhere."""
     with exit_codes(), _told_by_an_exit():
@@ -110,7 +124,7 @@ def revoke(
     token_id: Annotated[
         str, typer.Argument(metavar="ID", help="As it was told when the token was made; - reads the token from stdin.")
     ],
-    config: Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)] = None,
+    config: Config = None,
 ) -> None:
     """Take a token back: a running camgate cuts off whoever uses it within seconds."""
     if token_id == STDIN:

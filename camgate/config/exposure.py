@@ -75,14 +75,20 @@ def is_open_behind_proxy(settings: Settings) -> bool:
 
 def check_exposure(settings: Settings, *, insecure: bool) -> None:
     """Raise StartError for a listener beyond loopback; where the operator said `--insecure`, warn of it."""
+    if not insecure:
+        refuse_exposure(settings)
     for exposure in exposures(settings):
-        if not insecure:
-            sentence = f"{exposure}; {exposure.way_out}, or allow it with --insecure"
-            raise StartError(exposure.key, sentence, exposure.remedy)
         log.warning("everyone who reaches this address sees the cameras, without a password", listen=exposure.listen)
     if is_open_behind_proxy(settings):
         proxies = ", ".join(settings.server.trusted_proxies)
         log.warning("everyone who reaches the proxy sees the cameras, unless it asks for a password", proxies=proxies)
+
+
+def refuse_exposure(settings: Settings) -> None:
+    """Raise StartError for a listener beyond loopback that asks nobody for a password."""
+    for exposure in exposures(settings):
+        sentence = f"{exposure}; {exposure.way_out}, or allow it with --insecure"
+        raise StartError(exposure.key, sentence, exposure.remedy)
 
 
 def _is_open(listen: str) -> bool:

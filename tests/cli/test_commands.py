@@ -68,6 +68,21 @@ def test_wrong_usage(tmp_path: Path, arguments: tuple[str, ...], command: str) -
     assert outcome.err.endswith(f"\nTry '{command} --help'.\n")
 
 
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("share", "make"), "camgate: No such command 'make'. There are create, list, revoke."),
+        (("camera", "ad"), "camgate: No such command 'ad'. Did you mean 'add'?"),
+        (
+            ("token", "create", "--action", "watch"),
+            "camgate: Invalid value for '--action': 'watch' is not one of 'view', 'playback', 'control', 'admin'.",
+        ),
+    ],
+)
+def test_wrong_usage_says_what_there_is(tmp_path: Path, arguments: tuple[str, ...], line: str) -> None:
+    assert camgate(*arguments, directory=tmp_path).err.splitlines()[0] == line
+
+
 def test_no_command(tmp_path: Path) -> None:
     assert camgate(directory=tmp_path).code == 2
 
@@ -122,10 +137,10 @@ def test_a_listener_beyond_loopback(tmp_path: Path, config: Path) -> None:
     assert intro.startswith("These two lines ")
     assert hashing == "  camgate user hash admin --role admin >> camgate.toml"
     assert running == "  camgate run --config camgate.toml"
-    checked = camgate("check", directory=tmp_path)
-    assert checked.code == 0
-    assert checked.err.startswith("warning: server.listen: 0.0.0.0:0 can be reached from other machines")
-    assert checked.err.endswith("listen on 127.0.0.1:0, or `camgate run` will want --insecure\n")
+    assert camgate("check", directory=tmp_path) == Outcome(2, "", outcome.err), "it says what run would"
+    allowed = camgate("check", "--insecure", directory=tmp_path)
+    assert (allowed.code, "camgate.toml is in order." in allowed.out) == (0, True)
+    assert allowed.err.startswith("warning: server.listen: 0.0.0.0:0 can be reached from other machines")
 
 
 def test_the_lines_that_are_shown_are_enough_to_listen_beyond_loopback(tmp_path: Path, config: Path) -> None:
@@ -257,6 +272,11 @@ def test_check_explains_contradictions(tmp_path: Path, config: Path) -> None:
         "warning: cameras.yard.stall_timeout_s: is no longer than the 10 s between two frames (expected_fps); "
         "choose a longer one\n"
     )
+    config.write_text(CONFIG + "[cameras.twin]\nurl = 'rtsp://127.0.0.1:9/live/'\n")
+    assert camgate("check", directory=tmp_path).err == (
+        "warning: cameras.twin: is the same stream as cameras.front, so that the camera is connected to twice; "
+        "leave one of them out\n"
+    )
     config.write_text(CONFIG + "linger_s = 60\non_demand = true\n")
     assert camgate("check", directory=tmp_path).err == ""
 
@@ -274,6 +294,7 @@ def test_init_to_stdout(tmp_path: Path) -> None:
     written = tomllib.loads(outcome.out)
     kept = written["auth"]["users"]["admin"]
     assert written == {
+        "version": 1,
         "server": {"listen": "0.0.0.0:8107"},
         "auth": {"users": {"admin": {"password_hash": kept["password_hash"], "roles": ["admin"]}}},
         "cameras": {"a": {"url": "rtsp://cam/"}},
@@ -287,7 +308,7 @@ def test_init_to_stdout(tmp_path: Path) -> None:
 def test_init_without_users_is_for_this_machine_only(tmp_path: Path) -> None:
     outcome = camgate("init", "-", "--no-auth", "--camera=a=rtsp://cam/", directory=tmp_path)
     assert (outcome.code, outcome.err) == (0, "")
-    assert tomllib.loads(outcome.out) == {"cameras": {"a": {"url": "rtsp://cam/"}}}
+    assert tomllib.loads(outcome.out) == {"version": 1, "cameras": {"a": {"url": "rtsp://cam/"}}}
 
 
 def test_init_shows_another_password_each_time_and_keeps_its_hash_only(tmp_path: Path) -> None:

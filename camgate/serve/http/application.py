@@ -17,7 +17,7 @@ from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
 from camgate.serve.http.logs import add_log_route
 from camgate.serve.http.metrics import NO_METRICS, MetricsPage, add_metrics_route
-from camgate.serve.http.pages import WebFiles, add_page_routes
+from camgate.serve.http.pages import WebFiles, add_page_routes, missing_page, wants_page
 from camgate.serve.http.permissions import refuse_unchecked
 from camgate.serve.http.problem import Problem
 from camgate.serve.http.rates import Rates
@@ -69,15 +69,17 @@ def build_application(
     add_share_routes(app, engine, access, files)
     add_signin_routes(app, access, files, rules)
     add_page_routes(app, engine, files, settings.frame_ancestors)
-    _add_error_handlers(app)
+    _add_error_handlers(app, files)
     _add_common_headers(app, rules)
     refuse_unchecked(app)
     return app
 
 
-def _add_error_handlers(app: QuartTrio) -> None:
+def _add_error_handlers(app: QuartTrio, files: WebFiles) -> None:
     @app.errorhandler(HTTPException)
     async def answer_framework_error(error: HTTPException) -> Response:
+        if error.code == 404 and wants_page():
+            return await missing_page(files)
         problem = Problem.of_status(error.code or 500)
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             problem = Problem.of_status(405, Allow=", ".join(sorted(error.valid_methods)))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import trio
-from quart import request
+from quart import has_request_context, request
 from quart_trio import QuartTrio
 from werkzeug.exceptions import NotFound
 
@@ -15,6 +15,7 @@ from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import UNSEEN, asking
 from camgate.serve.http.permissions import needs, open_to_all
+from camgate.serve.http.problem import MEDIA_TYPE
 from camgate.serve.http.responses import Response
 
 CONTENT_TYPES = {
@@ -93,6 +94,27 @@ class WebFiles:
         if path is None:
             raise NotFound
         return path, await trio.to_thread.run_sync(path.read_bytes, limiter=self._readers)
+
+
+def wants_page() -> bool:
+    """Whether whoever asks is a browser that would show what it gets, and not a program that would read it."""
+    if not has_request_context():  # a WebSocket's handshake
+        return False
+    if request.method not in ("GET", "HEAD") or request.path.startswith("/api/"):
+        return False
+    return request.accept_mimetypes.best_match([MEDIA_TYPE, "application/json", "text/html"]) == "text/html"
+
+
+async def missing_page(files: WebFiles) -> Response:
+    """Return the page that says that there is none at the address that is asked for."""
+    # The files are named as seen from the root, whose address nobody here knows behind a proxy.
+    up = "../" * (request.scope["raw_path"].count(b"/") - 1)
+    text = (
+        (await files.text("missing.html")).replace('="static/', f'="{up}static/').replace('="./"', f'="{up or "./"}"')
+    )
+    response = Response(text, status=404, content_type=CONTENT_TYPES[".html"])
+    response.headers["Cache-Control"] = "no-store"
+    return set_page_policy(response)
 
 
 def set_page_policy(response: Response, ancestors: Sequence[str] = OWN_PAGES) -> Response:

@@ -84,7 +84,7 @@ class Problem:
             "detail": self.detail,
         }
         if self.retry_after_s is not None:
-            members["retry_after"] = self.retry_after_s
+            members["retry_after"] = self._retry_after_whole_s()
         if self.errors:
             members["errors"] = list(self.errors)
         return members
@@ -108,9 +108,12 @@ class Problem:
         """The headers that go with `body()`; Content-Length is the sender's to add."""
         items = [("content-type", MEDIA_TYPE), ("cache-control", "no-store"), *self.headers.items()]
         if self.retry_after_s is not None:
-            # RFC 9110 section 10.2.3: Retry-After counts whole seconds.
-            items.append(("retry-after", str(math.ceil(self.retry_after_s))))
+            items.append(("retry-after", str(self._retry_after_whole_s())))
         return items
+
+    def _retry_after_whole_s(self) -> int:
+        """RFC 9110 section 10.2.3: Retry-After counts whole seconds; rounded up, as earlier would be too early."""
+        return math.ceil(self.retry_after_s or 0)
 
 
 def kind_of(error_class: type[ViewerError]) -> str:

@@ -1,12 +1,14 @@
 """A server around a fake engine, with a handful of pages."""
 
 import logging
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 from trio.testing import MockClock
 
+from camgate.serve.http.pages import web_directory
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
 
@@ -22,6 +24,7 @@ def web(tmp_path: Path) -> Path:
     directory.mkdir()
     for name in ("index", "camera", "embed"):
         (directory / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
+    shutil.copy(web_directory() / "missing.html", directory)
     (directory / "app.js").write_text("export {};")
     (directory / "secret.key").write_text("not to be served")
     (tmp_path / "outside.html").write_text("not to be served")

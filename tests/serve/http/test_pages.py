@@ -3,6 +3,7 @@
 import re
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 import trio
@@ -84,6 +85,37 @@ async def test_programs_get_a_problem_document_for_an_unknown_camera(server: Ser
     reply = await server.request("GET", target, headers={"Accept": "*/*"})
     assert reply.status == 404
     assert reply.problem()["type"] == "urn:camgate:problem:unknown-camera"
+
+
+@pytest.mark.parametrize("target", ["/nowhere", "/camera/", "/camera/front/more%2Fof/it", "/static/nothing.css"])
+async def test_people_get_a_page_for_an_unknown_address_with_the_way_back(server: Server, target: str) -> None:
+    for accept in ("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8", "text/html"):
+        reply = await server.request("GET", target, headers={"Accept": accept})
+        assert (reply.status, reply.headers["content-type"]) == (404, "text/html; charset=utf-8")
+        addresses = re.findall(r'(?:href|src)="([^"]+)"', reply.body.decode())
+        assert {urljoin(f"http://x/prefix{target}", each) for each in addresses} == {
+            "http://x/prefix/",
+            *(f"http://x/prefix/static/{name}" for name in ("icon.svg", "style.css", "signin.css")),
+        }
+        assert "default-src 'none'" in reply.headers["content-security-policy"]
+        assert reply.headers["cache-control"] == "no-store"
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "accept"),
+    [
+        ("GET", "/nowhere", "*/*"),
+        ("GET", "/nowhere", "application/json, text/html;q=0.5"),
+        ("GET", "/nowhere", "application/problem+json, text/html"),
+        ("GET", "/api/v1/nowhere", "text/html"),
+        ("POST", "/nowhere", "text/html"),
+    ],
+)
+async def test_programs_get_a_problem_document_for_an_unknown_address(
+    server: Server, method: str, target: str, accept: str
+) -> None:
+    reply = await server.request(method, target, headers={"Accept": accept})
+    assert (reply.status, reply.problem()["type"]) == (404, "about:blank")
 
 
 async def test_files_are_served_while_all_of_trios_threads_are_taken(server: Server) -> None:

@@ -28,7 +28,7 @@ def test_a_status_alone_is_about_blank() -> None:
 def test_a_viewers_error_has_a_kind_and_a_time_to_come_back() -> None:
     problem = Problem.of_error(CameraOffline("front", None, retry_after_s=0.2))
     assert problem.members()["type"] == "urn:camgate:problem:camera-offline"
-    assert problem.members()["retry_after"] == 0.2
+    assert problem.members()["retry_after"] == 1, "whole seconds, as in the header"
     # RFC 9110 section 10.2.3: whole seconds, and never "at once".
     assert ("retry-after", "1") in problem.header_items()
 
