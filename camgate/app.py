@@ -46,6 +46,7 @@ from camgate.config.model import AUTO, RtspServerSettings, ServerSettings, Setti
 from camgate.config.overlay import Saved
 from camgate.config.state import KEY as STATE_KEY
 from camgate.config.state import made_state_directory, state_directory
+from camgate.config.twins import warn_of_twins
 from camgate.engine import Engine
 from camgate.ingest.cameras import Cameras
 from camgate.ingest.intake import open_intake
@@ -88,6 +89,7 @@ async def run(
     in use, a listener beyond loopback without `insecure`.
     """
     check_exposure(settings, insecure=insecure)
+    warn_of_twins(settings.cameras, {})
     stopping = trio.Event()
     async with (
         _open_http(settings) as http,

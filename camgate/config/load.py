@@ -17,6 +17,8 @@ from camgate.config.report import Report, unknown_key
 from camgate.config.schema import CAMERAS, SECTIONS
 from camgate.config.turn import TurnReader
 from camgate.config.users import UserReader
+from camgate.config.version import KEY as VERSION_KEY
+from camgate.config.version import take_version
 
 SYSTEM_FILE = Path("/etc/camgate/camgate.toml")
 LOCAL_FILE = Path("camgate.toml")
@@ -55,6 +57,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path, 
     """
     tables = _parse_toml(text, file)
     report = Report(file, KeyLines(text))
+    report.attempt((VERSION_KEY,), take_version, tables)
+    report.raise_problems()  # alone: what else a newer form has, nobody here knows
     values = {name: _read_section(report, name, tables[name]) for name in SECTIONS if name in tables}
     for key in tables.keys() - SECTIONS.keys() - {CAMERAS}:
         report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS]))

@@ -17,11 +17,14 @@ import tomli_w
 from camgate.base.files import write_private
 from camgate.base.log import get_logger
 from camgate.config.cameras import CameraReader
+from camgate.config.checks import Wrong
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.lines import KeyLines
 from camgate.config.model import CameraSettings, Settings
 from camgate.config.report import Report
 from camgate.config.schema import CAMERAS, SUB
+from camgate.config.version import KEY as VERSION_KEY
+from camgate.config.version import VERSION, take_version
 
 FILE = "cameras.toml"
 HEADER = """\
@@ -35,6 +38,10 @@ FORBIDDEN_KEYS = ("password_file",)
 log = get_logger("config.overlay")
 
 Table = Mapping[str, Any]
+
+
+class NewerOverlay(ConfigError):
+    """A newer camgate has saved it, whose cameras shall not be lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +124,10 @@ class Overlay:
             tables = tomllib.loads(raw.decode())
         except (ValueError, RecursionError) as error:
             raise self._broken(f"is not TOML: {error}") from None
+        try:
+            take_version(tables)
+        except Wrong as wrong:
+            raise NewerOverlay((Problem(str(self.file), str(wrong), key=VERSION_KEY),)) from None
         cameras, disabled = tables.get(CAMERAS, {}), tables.get("disabled", [])
         are_tables = isinstance(cameras, dict) and all(isinstance(table, dict) for table in cameras.values())
         are_names = isinstance(disabled, list) and all(isinstance(name, str) for name in disabled)
@@ -125,9 +136,14 @@ class Overlay:
         return Saved(cameras, tuple(disabled))
 
     def load_or_set_aside(self) -> Saved:
-        """Read what was saved; where that is broken, say so, keep it under another name, and go on without it."""
+        """Read what was saved; where that is broken, say so, keep it under another name, and go on without it.
+
+        Raises ConfigError where that cannot be, and where it is not broken but a newer camgate's.
+        """
         try:
             return self.load()
+        except NewerOverlay:
+            raise
         except ConfigError as error:
             aside = self.file.with_name(f"{self.file.name}.broken-{time.time_ns()}")
             try:
@@ -140,7 +156,7 @@ class Overlay:
     def save(self, saved: Saved) -> None:
         """Put the file into its place, whole or not at all. Raises OSError."""
         self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        tables = {"disabled": list(saved.disabled), CAMERAS: saved.cameras}
+        tables = {VERSION_KEY: VERSION, "disabled": list(saved.disabled), CAMERAS: saved.cameras}
         write_private(self.file, f"{HEADER}{tomli_w.dumps(tables)}".encode())
 
     def _broken(self, sentence: str) -> ConfigError:

@@ -9,6 +9,7 @@ import tomli_w
 from camgate.config.errors import ConfigError, Problem, key_in_words
 from camgate.config.load import parse
 from camgate.config.schema import CAMERAS
+from camgate.config.version import VERSION
 
 ADMIN = "admin"
 """The first user."""
@@ -16,6 +17,8 @@ ADMIN = "admin"
 _HEAD = """\
 # camgate: cameras in the browser. `camgate check FILE` says whether this file is in order, `camgate run --config FILE`
 # shows the cameras. What is not written here has its default; etc/camgate.toml in camgate's source explains all keys.
+
+version = {version}
 
 {server}
 # [webrtc]
@@ -76,7 +79,7 @@ def starter_text(cameras: Mapping[str, str], password_hash: str | None = None) -
     if password_hash is not None:
         server = _SERVER.format(admin=user_table(ADMIN, password_hash, ["admin"]))
     tables = tomli_w.dumps({"cameras": {name: {"url": url} for name, url in (cameras or _EXAMPLE).items()}})
-    return f"{_HEAD.format(server=server)}{tables}{'' if cameras else _EXAMPLE_LOGIN}"
+    return f"{_HEAD.format(version=VERSION, server=server)}{tables}{'' if cameras else _EXAMPLE_LOGIN}"
 
 
 def checked_starter_text(

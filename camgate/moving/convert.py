@@ -15,6 +15,8 @@ from camgate.config.load import parse
 from camgate.config.model import Settings
 from camgate.config.schema import CAMERAS
 from camgate.config.starter import ADMIN
+from camgate.config.version import KEY as VERSION_KEY
+from camgate.config.version import VERSION
 from camgate.moving import go2rtc, mediamtx
 from camgate.moving.draft import Draft, on_one_line
 from camgate.moving.tree import Node, parse_tree, read_tree
@@ -96,7 +98,11 @@ def _notes(draft: Draft) -> tuple[Problem, ...]:
 
 
 def _tables(draft: Draft) -> dict[str, Any]:
-    return {name: table for name, table in draft.tables.items() if table} | {CAMERAS: draft.cameras}
+    return (
+        {VERSION_KEY: VERSION}
+        | {name: table for name, table in draft.tables.items() if table}
+        | {CAMERAS: draft.cameras}
+    )
 
 
 def _text_of(draft: Draft, file: Path) -> str:

@@ -25,6 +25,7 @@ from camgate.config.load import load, start_problem
 from camgate.config.model import RtspServerSettings, Settings
 from camgate.config.overlay import FILE, MAX_CAMERAS, Overlay, Saved, merge, read_camera
 from camgate.config.state import state_directory
+from camgate.config.twins import warn_of_twins
 from camgate.engine import Engine
 from camgate.ingest.cameras import Cameras
 from camgate.relay.errors import UnknownCamera
@@ -260,6 +261,7 @@ class Reloader:
             ended += _apply_to_guests(parts.guests, before.rtsp_server, after.rtsp_server)
         if after.logging.level != before.logging.level:
             set_level(after.logging.level)
+        warn_of_twins(after.cameras, before.cameras)
         reloaded = _report(diff, ended)
         _tell(sentence, reloaded, by)
         return reloaded

@@ -31,6 +31,8 @@ from camgate.config.schema import (
     TURN_KEYS,
     USER_KEYS,
 )
+from camgate.config.version import FIRST, VERSION
+from camgate.config.version import KEY as VERSION_KEY
 from camgate.wire.rtsp.server_login import hash_password
 
 REFERENCE = Path(__file__).parents[2] / "etc" / "camgate.toml"
@@ -125,6 +127,7 @@ def test_the_reference_names_every_key_once() -> None:
     expected += [(ISSUERS, key) for key in ISSUER_KEYS]
     expected += [(CALLBACK, key) for key in CALLBACK_KEYS]
     expected += [(TURN, key) for key in TURN_KEYS]
+    expected += [("", VERSION_KEY)]
     assert sorted(named) == sorted(expected)
 
 
@@ -137,7 +140,9 @@ def test_the_reference_states_the_defaults_of_the_model() -> None:
     model[CALLBACK] = CallbackSettings(url="")
     model[TURN] = TurnSettings(urls=())
     for entry in entries():
-        if entry.key not in ("url", "urls", "issuer", "audience") and entry.section != f"{CAMERAS}.{SUB}":
+        if entry.key == VERSION_KEY:
+            assert (entry.default, entry.value) == (FIRST, str(VERSION))
+        elif entry.key not in ("url", "urls", "issuer", "audience") and entry.section != f"{CAMERAS}.{SUB}":
             default = getattr(model[entry.section], entry.key, None)
             assert entry.default == toml_of(default), f"{entry.section}.{entry.key}"
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 import trio
 import trio.lowlevel
 
@@ -55,6 +56,21 @@ def watcher_of(site: Site, camera: str) -> Watcher:
     viewer = site.visitors(camera).viewer(Watcher, full=True)
     assert isinstance(viewer, Watcher)
     return viewer
+
+
+async def test_a_camera_that_is_there_twice_is_told_when_it_comes(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def told() -> list[str]:
+        words = " is the same stream as "
+        return [record.getMessage().partition(",")[0] for record in caplog.records if words in record.getMessage()]
+
+    again = ONE.replace("one]", "again]")
+    async with running_site(tmp_path, ONE + again) as site:
+        assert told() == ["cameras.again: is the same stream as cameras.one"]
+        site.write(ONE + again + TWO.replace("two]", "third]").replace("{url}two", "{url}one"))
+        await reload(site)
+        assert told()[1:] == ["cameras.third: is the same stream as cameras.one"], "only what was not told yet"
 
 
 async def test_who_watches_one_camera_misses_nothing_while_others_come_change_and_go(tmp_path: Path) -> None:
