@@ -239,7 +239,7 @@ class LimitSettings:
     max_connections_per_address: int = 1000
     """HTTP connections of one address at a time; 0 for no limit."""
     max_memory_mb: int = 0
-    """Resident memory, in megabytes (10^6 bytes); 0 for 80 % of what the machine or container has."""
+    """Resident memory, workers included, in megabytes (10^6 bytes); 0 for 80 % of what the machine or container has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,6 +29,8 @@ MEMORY_SHARE = 0.8
 """Of the memory that there is, unless a limit is set: the rest is for socket buffers and other programs."""
 USUAL_SHARE = 0.0015
 """Of a core, for one viewer of a 2 Mbit/s camera: 0.08-0.2 % measured."""
+VIEWER_MB = 0.15
+"""Of memory, for one viewer ten seconds after its join: 0.139 measured, key-frame cache and socket buffers left out."""
 USUAL_WEIGHT = 20
 """How many viewers' worth of measuring it takes to believe the measured cost as much as USUAL_SHARE: with a viewer or
 two, what a frame costs once is most of it."""
@@ -112,6 +114,10 @@ class Admission:
         expected = self._expected_share(viewers, now)
         if expected > self._load.most:
             self._refuse(self._load, expected)
+        # Who was let in lately has not taken all of its memory yet.
+        expected = self._memory.value + (len(self._fresh) + 1) * VIEWER_MB
+        if expected > self._memory.most:
+            self._refuse(self._memory, expected)
 
     def admit(self, now: float) -> None:
         """Count a viewer who has been let in."""
@@ -121,6 +127,11 @@ class Admission:
     def count_refused(self, key: str) -> None:
         """Count a refusal for a limit that is not judged here."""
         self._refused[key] += 1
+
+    @property
+    def is_short_of_memory(self) -> bool:
+        """Whether joins are refused as there is too little memory."""
+        return self._memory.reached
 
     def limits(self) -> dict[str, float]:
         """Return the most that each figure may be, by key of [limits]."""

@@ -108,6 +108,7 @@ class Metrics:
             logins_throttled=self._access.throttle.refused,
             log_lines_dropped=dropped_lines(),
             transcoders=self._transcoders(),
+            tasks=trio.lowlevel.current_statistics().tasks_living,
             rtsp=self._guests.statistics() if self._guests else None,
             certificate_expires_at=self._tls.expires_at if self._tls else None,
             disks={of: room for of, where in self._directories.items() if (room := _room(where)) is not None},

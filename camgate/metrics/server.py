@@ -27,6 +27,7 @@ class Server:
     logins_throttled: int
     log_lines_dropped: int
     transcoders: int
+    tasks: int
     rtsp: GuestStatistics | None = None
     certificate_expires_at: float | None = None
     disks: Mapping[str, tuple[int, int]]
@@ -73,6 +74,10 @@ def _loads(server: Server) -> Iterator[Metric]:
     for limit in server.load.limits:
         at_limit.add_metric([limit], float(limit in server.load.admission.at_limit))
     yield at_limit
+    yield _gauge("memory_bytes", "Resident memory, that of worker processes included.", load.memory_bytes)
+    most_bytes = server.load.limits["max_memory_mb"] * 1e6
+    yield _gauge("memory_limit_bytes", "The memory beyond which no more viewers are let in.", most_bytes)
+    yield _gauge("tasks", "Tasks that are alive.", server.tasks)
 
 
 def _joins(server: Server) -> Iterator[Metric]:

@@ -204,7 +204,7 @@ class MachineAtLimit(ViewerError):
 
     def __str__(self) -> str:
         return (
-            f"This machine is at its limit: {self.what} {self.value:.3g} where {self.most:.3g} is allowed "
+            f"This machine is at its limit: {self.what} {_figure(self.value)} where {_figure(self.most)} is allowed "
             f"(limits.{self.key}); try again in {self.retry_after_s:g} s."
         )
 
@@ -316,6 +316,11 @@ class UnprocessableFragment(ViewerError):
 
     def __str__(self) -> str:
         return f"The ICE fragment cannot be used: {self.defect}."
+
+
+def _figure(value: float) -> str:
+    """Write a figure for a person: three digits, or all of a large one."""
+    return f"{value:.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def _shown(name: str) -> str:

@@ -1,16 +1,56 @@
 """The TCP sockets that HTTP and RTSP listen on, opened before anything is served so that failures show at the start."""
 
+import errno
+import os
 from collections.abc import Sequence
 
 import trio
 
+from camgate.base.log import get_logger
 from camgate.config.address import is_loopback, split_listen
+
+log = get_logger("serve.listeners")
 
 BACKLOG = 512
 """Connections that wait for us while we are busy: a wall of viewers that comes back after a restart."""
 
 DEAD_AFTER_S = 30
 """How long a client may be unreachable before the kernel ends its connection: WebSockets have no end of their own."""
+
+NO_ROOM = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+"""accept(2): no descriptors or no memory for one more connection; those that wait stay with the kernel."""
+AGAIN_S = 0.25
+"""After which it is tried again where there was no room: often enough for a page, too rarely to cost anything."""
+
+
+class PatientListener(trio.abc.Listener[trio.SocketStream]):
+    """Accepts what `listener` does, and where there is no room for one more connection waits until there is."""
+
+    def __init__(self, listener: trio.SocketListener) -> None:
+        self._listener = listener
+        self._has_room = True
+
+    async def accept(self) -> trio.SocketStream:
+        """Accept the next connection, when there is room for it."""
+        while True:
+            try:
+                stream = await self._listener.accept()
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                if self._has_room:
+                    log.warning(
+                        "no more connections can be taken before others end; they wait", error=os.strerror(error.errno)
+                    )
+                self._has_room = False
+                await trio.sleep(AGAIN_S)
+            else:
+                self._has_room = True
+                return stream
+
+    async def aclose(self) -> None:
+        """Stop listening."""
+        await self._listener.aclose()
 
 
 async def open_listeners(listen: str) -> list[trio.SocketListener]:

@@ -21,6 +21,7 @@ from camgate.serve.webrtc.flood import SILENCE_TIMEOUT_S
 from tests.fakes.gst import SCRIPT
 from tests.fakes.ports import free_port
 from tests.fakes.tools import SYSTEM_PYTHON
+from tests.fakes.troubled import Cause
 
 START_TIMEOUT_S = 30.0
 STOP_TIMEOUT_S = 10.0
@@ -98,11 +99,12 @@ class CameraProcess:
 class ClipCameraProcess:
     """A camera of a given bit rate and distance of key frames; see `tests.fakes.clip_camera`.
 
-    began_ms, interval_ms, loop: which picture it takes when.
+    arguments: more of its module's. began_ms, interval_ms, loop: which picture it takes when.
     """
 
-    def __init__(self, *, mbit: float, gop_s: float) -> None:
+    def __init__(self, *arguments: str, mbit: float, gop_s: float) -> None:
         self._command = [sys.executable, "-m", "tests.fakes.clip_camera", f"--mbit={mbit}", f"--gop={gop_s}"]
+        self._command += arguments
 
     def start(self) -> None:
         """Returns once the camera accepts connections."""
@@ -189,10 +191,20 @@ class CamgateProcess:
             assert time.monotonic() < deadline, f"not said in time: {part!r} in\n{self.log()[-4000:]}"
             time.sleep(0.05)
 
-    def burden(self) -> None:
-        """Have it take more memory, where it is `tests.fakes.burdened`."""
+    @property
+    def pid(self) -> int:
+        """Its process."""
         assert self._process is not None
-        self._process.send_signal(signal.SIGUSR1)
+        return self._process.pid
+
+    def cause(self, **trouble: Any) -> None:
+        """Have its machine get into trouble, where `module` is `tests.fakes.troubled`; returns once it has."""
+        cause = Cause(self._config)
+        cause(**trouble)
+        deadline = time.monotonic() + START_TIMEOUT_S
+        while not cause.is_done:
+            assert time.monotonic() < deadline, f"not in trouble in time:\n{self.log()[-4000:]}"
+            time.sleep(0.05)
 
     def workers(self) -> list[int]:
         """The process ids of its worker processes."""

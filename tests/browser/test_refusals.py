@@ -18,8 +18,8 @@ from camgate.ingest.errors import (
 from camgate.wire.rtsp.errors import AuthenticationFailed, AuthenticationProblem, NoUsableTrack, UnexpectedStatus
 from tests.browser.processes import CameraProcess, CamgateProcess
 from tests.browser.viewer import Viewer
-from tests.fakes.burdened import BURDEN_MB
 
+BURDEN_MB = 400
 WORDS = """
 async ([state, error, attention]) => {
   const { explain } = await import("/static/words.js");
@@ -71,13 +71,13 @@ def test_a_machine_at_its_limit_says_so_and_who_watches_goes_on(
     # Of the limits the one that other programs' work has no part in.
     limits = NO_LIMITS | {"max_memory_mb": BURDEN_MB}
     cameras = {"front": {"url": front_camera.url}}
-    server = CamgateProcess(tmp_path, cameras, limits=limits, module="tests.fakes.burdened")
+    server = CamgateProcess(tmp_path, cameras, limits=limits, module="tests.fakes.troubled")
     server.start()
     try:
         server.wait_live("front")
         watching = [Viewer(context.new_page(), server.url).open("/camera/front") for _ in range(2)]
         before = [viewer.assert_plays() for viewer in watching]
-        server.burden()
+        server.cause(burden_mb=BURDEN_MB)
         server.wait_log("this machine is at its limit, joins are refused")
         late = Viewer(context.new_page(), server.url).without_clock().open("/camera/front")
         words = late.wait_words("The server is at its limit", "by itself", "Trying again in")

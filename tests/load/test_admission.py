@@ -6,7 +6,7 @@ import random
 import pytest
 
 from camgate.config.model import LimitSettings
-from camgate.load.admission import RELEASE_AFTER_S, USUAL_SHARE, Admission
+from camgate.load.admission import RELEASE_AFTER_S, USUAL_SHARE, VIEWER_MB, Admission
 from camgate.load.meter import Load
 from camgate.relay.errors import MachineAtLimit
 
@@ -60,6 +60,32 @@ def test_each_limit_is_named(load: dict[str, float], key: str, words: str) -> No
     statistics = gate.admission.statistics()
     assert statistics.at_limit == (key,)
     assert statistics.refused == {key: 1}
+
+
+def test_a_burst_ends_before_its_memory_is_measured() -> None:
+    """Memory is looked at once a second, and a viewer takes its share over ten."""
+    gate = Gate(max_memory_mb=800, max_load=2)
+    gate.run(memory_bytes=790e6)
+    admitted = 0
+    while (refusal := gate.refusal(admitted)) is None:
+        gate.admission.admit(gate.now)
+        admitted += 1
+    assert refusal.key == "max_memory_mb"
+    assert admitted == pytest.approx(10 / VIEWER_MB, abs=2)
+
+
+def test_memory_around_the_limit_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    gate, rng = Gate(max_memory_mb=4_000), random.Random(5)
+    with caplog.at_level(logging.INFO):
+        for _ in range(400):
+            gate.run(memory_bytes=4_000e6 + rng.uniform(-150e6, 10e6))
+        assert "where 4000 is allowed (limits.max_memory_mb)" in str(gate.refusal())
+        gate.run(RELEASE_AFTER_S + 1, memory_bytes=3_700e6)
+    assert [record.getMessage().partition(",")[0] for record in caplog.records] == [
+        "this machine is at its limit",
+        "this machine is below its limits again",
+    ]
+    assert gate.refusal() is None
 
 
 def test_who_is_refused_comes_back_at_different_times() -> None:

@@ -1,6 +1,8 @@
 """What the kernel says, read from this process and from files made up."""
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -33,6 +35,17 @@ def test_memory_grows_with_what_is_held() -> None:
     assert held
 
 
+def test_memory_of_a_worker_counts() -> None:
+    before = process.memory_bytes()
+    hold = "import os; held = os.urandom(30_000_000); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, "-c", hold], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdin is not None
+        assert worker.stdout is not None
+        assert worker.stdout.readline() == b"held\n"
+        assert process.memory_bytes() - before > 25_000_000
+        worker.stdin.close()
+
+
 def test_memory_is_unknown_where_the_kernel_does_not_say(tmp_path: Path) -> None:
     assert process.memory_bytes(tmp_path) == 0
 
@@ -56,6 +69,20 @@ def test_a_service_may_use_its_own_limit(tmp_path: Path) -> None:
 def test_a_limit_further_up_holds(tmp_path: Path) -> None:
     places = cgroups(tmp_path, {"system.slice/camgate.service": "max", "system.slice": "300000000", "": "900000000"})
     assert process.memory_allowed_bytes(*places) == 300_000_000
+
+
+def test_where_the_kernel_begins_to_take_memory_back_is_a_limit(tmp_path: Path) -> None:
+    proc, root = cgroups(tmp_path, {"system.slice/camgate.service": "512000000"})
+    (root / "system.slice" / "memory.high").write_text("256000000\n")
+    assert process.memory_allowed_bytes(proc, root) == 256_000_000
+
+
+def test_limits_of_version_1_hold(tmp_path: Path) -> None:
+    proc, root = cgroups(tmp_path, {})
+    (own := root / "memory" / "old").mkdir(parents=True)
+    (own / "memory.limit_in_bytes").write_text("9223372036854771712\n")
+    (root / "memory" / "memory.limit_in_bytes").write_text("200000000\n")
+    assert process.memory_allowed_bytes(proc, root) == 200_000_000
 
 
 def test_a_container_sees_its_limit_at_the_root(tmp_path: Path) -> None:

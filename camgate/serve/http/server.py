@@ -37,7 +37,7 @@ from camgate.serve.http.problem import Problem
 from camgate.serve.http.proxies import BelowRoot, Networks, TrustedProxies
 from camgate.serve.http.rates import Rates
 from camgate.serve.http.redirect import Redirect
-from camgate.serve.listeners import addresses, are_all_loopback
+from camgate.serve.listeners import PatientListener, addresses, are_all_loopback
 from camgate.serve.tls import ServerTls
 
 log = get_logger("serve.http")
@@ -166,7 +166,7 @@ class Connections:
         async with trio.open_nursery() as handlers:
             async with trio.open_nursery() as acceptors:
                 accept = partial(trio.serve_listeners, handler_nursery=handlers)  # Closes the listeners at its end.
-                acceptors.start_soon(accept, self._serve_one, listeners)
+                acceptors.start_soon(accept, self._serve_one, [PatientListener(each) for each in listeners])
                 await stopping.wait()
                 acceptors.cancel_scope.cancel()
             # From here on hypercorn closes each connection after its present answer.

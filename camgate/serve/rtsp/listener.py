@@ -11,6 +11,7 @@ from camgate.base.budget import Budget
 from camgate.base.log import get_logger
 from camgate.base.network import network_of
 from camgate.base.place import place
+from camgate.serve.listeners import PatientListener
 from camgate.serve.rtsp.connection import Connection, UdpSide
 from camgate.serve.rtsp.guests import Guest
 from camgate.serve.rtsp.service import RtspService
@@ -34,7 +35,7 @@ class PacedListener(trio.abc.Listener[trio.SocketStream]):
     """Accepts no faster than so many connections a second."""
 
     def __init__(self, listener: trio.SocketListener, per_s: float) -> None:
-        self._listener = listener
+        self._listener = PatientListener(listener)
         self._pace = Budget(per_s, per_s)
 
     async def accept(self) -> trio.SocketStream:
