@@ -10,11 +10,11 @@ from random import Random
 
 import trio
 
+from camgate.base.backoff import Backoff
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.secrets import mask
 from camgate.config.model import CameraSettings
-from camgate.ingest.backoff import Backoff
 from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.onvif import OnvifCamera, utc_now
 from camgate.ingest.onvif_streams import find_stream

@@ -19,6 +19,7 @@ from typing import Never
 
 import trio
 
+from camgate.base.backoff import Backoff
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
 from camgate.base.secrets import mask
@@ -28,9 +29,10 @@ from camgate.ingest.backoff import (
     DENIED_FIRST_S,
     KNOCK_FAST_S,
     KNOCK_SLOW_S,
+    REFUSED_CAP_S,
+    REFUSED_FIRST_S,
     UNSTEADY_CAP_S,
     UNSTEADY_FIRST_S,
-    Backoff,
 )
 from camgate.ingest.errors import (
     CameraAway,
@@ -118,7 +120,7 @@ class _Supervisor:
         self._intake = intake
         self._random = random
         self._transports = Transports(settings.transport)
-        self._refused = Backoff(random)
+        self._refused = Backoff(random, REFUSED_FIRST_S, REFUSED_CAP_S)
         self._denied = Backoff(random, DENIED_FIRST_S, DENIED_CAP_S)
         self._unsteady = Backoff(random, UNSTEADY_FIRST_S, UNSTEADY_CAP_S)
         self._has_logged_in = False

@@ -11,7 +11,8 @@ import pytest
 import trio
 from trio.testing import MockClock as Clock
 
-from camgate.ingest.backoff import JITTER, KNOCK_FAST_FOR_S, KNOCK_SLOW_S, UNSTEADY_CAP_S
+from camgate.base.backoff import JITTER
+from camgate.ingest.backoff import KNOCK_FAST_FOR_S, KNOCK_SLOW_S, UNSTEADY_CAP_S
 from camgate.relay.source import CameraState
 from tests.fakes.film import Film, Packet, fragments, numbers_of
 from tests.fakes.liar import Liar, script
