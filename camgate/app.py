@@ -16,6 +16,7 @@ Task tree (each line is owned by the one above it):
       intake        reads the sockets of all cameras               (ingest.open_intake)
       cameras       a supervisor each                              (ingest.Cameras.run)
       reload        waits for SIGHUP, and for the file to change   (reload.triggers)
+      webhooks      two tasks a receiver of messages              (webhooks.Webhooks.run)
       informed      tells systemd how camgate does                 (service.watchdog)
 
 Shutdown: HTTP stops accepting and says goodbye on its WebSockets; then viewers are told (RTCP BYE, DTLS close_notify),
@@ -68,6 +69,7 @@ from camgate.serve.tls import CertificateUnusable, ServerTls, load_context
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.service.notify import Notifier, open_notifier
 from camgate.service.watchdog import keep_informed, status_line, watchdog_period_s
+from camgate.webhooks.webhooks import Webhooks
 
 log = get_logger("app")
 
@@ -164,7 +166,8 @@ async def _run_parts(
     engine = Engine(settings, registry, endpoint, guests, access.leases)
     async with open_intake() as intake, trio.open_nursery() as nursery:
         cameras = Cameras(registry, intake)
-        parts = Parts(cameras=cameras, access=access, engine=engine, rates=rates, guests=guests)
+        webhooks = Webhooks(registry, settings.webhooks)
+        parts = Parts(cameras=cameras, access=access, engine=engine, rates=rates, webhooks=webhooks, guests=guests)
         metrics = Metrics(
             registry,
             endpoint,
@@ -174,6 +177,7 @@ async def _run_parts(
             tls=sockets.http.tls,
             directories=_directories(settings),
             transcoders=lambda: engine.transcoders.running,
+            webhooks=webhooks.statistics,
         )
         reloader = Reloader(
             begin.source, parts, saved=begin.saved, insecure=begin.insecure, announced=begin.notifier.reloading
@@ -187,6 +191,7 @@ async def _run_parts(
         nursery.start_soon(engine.transcoders.run)
         nursery.start_soon(engine.sounds.run)
         nursery.start_soon(cameras.run)
+        nursery.start_soon(webhooks.run)
         for camera in settings.cameras.values():
             cameras.add(camera)
         if sockets.rtsp and guests:

@@ -5,7 +5,9 @@ TLS is verified, redirects are not followed, proxies of the environment are not 
 
 import logging
 import ssl
+from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
 import httpx
 import trio
@@ -23,25 +25,32 @@ class Unanswered(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """An answer."""
+    """An answer. retry_after: the header of that name, as it came; empty where there was none."""
 
     status: int
     body: bytes
+    retry_after: str = ""
 
 
 class Fetcher:
-    """Asks servers; opened at the first request, since making TLS contexts takes some 20 ms."""
+    """Asks servers; opened at the first request, or before by `open`, since making TLS contexts takes some 20 ms."""
 
     def __init__(self) -> None:
         self._client: httpx.AsyncClient | None = None
+
+    def open(self) -> None:
+        """Take that time now."""
+        self._opened()
 
     async def get(self, url: str, *, timeout_s: float) -> Fetched:
         """Get a document. Raises Unanswered."""
         return await self._ask("GET", url, {"Accept": "application/json"}, b"", timeout_s)
 
-    async def post(self, url: str, body: bytes, *, timeout_s: float) -> Fetched:
-        """Post JSON; of the answer, the status counts. Raises Unanswered."""
-        return await self._ask("POST", url, {"Content-Type": "application/json"}, body, timeout_s)
+    async def post(
+        self, url: str, body: bytes, *, timeout_s: float, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> Fetched:
+        """Post JSON; of the answer, the status counts. headers: sent as well. Raises Unanswered."""
+        return await self._ask("POST", url, {"Content-Type": "application/json", **headers}, body, timeout_s)
 
     async def aclose(self) -> None:
         """Close what is open."""
@@ -56,7 +65,8 @@ class Fetcher:
         try:
             with trio.fail_after(timeout_s):
                 async with client.stream(method, url, headers=headers, content=body or None) as response:
-                    return Fetched(response.status_code, await _body(response))
+                    retry_after = response.headers.get("Retry-After", "")
+                    return Fetched(response.status_code, await _body(response), retry_after)
         except trio.TooSlowError:
             raise Unanswered(f"it did not answer within {timeout_s:g} s") from None
         except httpx.ConnectError as error:

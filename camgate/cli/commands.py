@@ -29,6 +29,7 @@ COMMANDS = (
     "user",
     "token",
     "share",
+    "webhook",
     "cert",
     "service",
     "bench",

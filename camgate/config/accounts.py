@@ -96,7 +96,7 @@ class AccountReader:
         self._check_roles((*path, "roles"), values.get("roles", {}).items(), roles)
         self._check_roles((*path, "default_roles"), enumerate(values.get("default_roles", ())), roles)
         if "jwks_url" in values:
-            _register_login_in(values["jwks_url"])
+            register_login_in(values["jwks_url"])
         if "jwks_file" in values:
             values["jwks_file"] = self._directory / values["jwks_file"]
         return IssuerSettings(name=name, **values) if values.keys() >= {"issuer", "audience"} else None
@@ -113,7 +113,7 @@ class AccountReader:
             self._report.add(CALLBACK, 'has no url; write url = "https://…"')
         if "url" not in values:
             return None
-        _register_login_in(values["url"])
+        register_login_in(values["url"])
         return CallbackSettings(**values)
 
     def _check_roles(self, path: KeyPath, named: Iterable[tuple[str | int, str]], roles: set[str]) -> None:
@@ -137,7 +137,8 @@ class AccountReader:
         return given
 
 
-def _register_login_in(url: str) -> None:
+def register_login_in(url: str) -> None:
+    """Have a password that stands in a URL masked from now on."""
     split = urlsplit(url)
     if split.password:
         register_secret(split.password)

@@ -9,11 +9,11 @@ section; AT_RUN_TIME leaves out the keys that belong to sockets and to what is b
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from camgate.config.model import AuthSettings, CameraSettings, Settings
-from camgate.config.schema import SECTIONS, SUB
+from camgate.config.model import AuthSettings, CameraSettings, Settings, WebhookSettings
+from camgate.config.schema import SECTIONS, SUB, WEBHOOKS
 
 SHOWN_KEYS = frozenset({"title", "groups", "expected_fps", "max_viewers"})
 """Of a camera, and known to camgate alone: nothing is connected to anew for them."""
@@ -93,13 +93,18 @@ class SectionChange:
 
 @dataclass(frozen=True, slots=True)
 class Diff:
-    """All that differs. order: of all cameras after it, where that is not as adding and removing leave it."""
+    """All that differs.
+
+    order: of all cameras after it, where that is not as adding and removing leave it. webhooks: by name, those that
+    differ as they are wanted; None for one that is wanted no more.
+    """
 
     added: tuple[CameraSettings, ...] = ()
     removed: tuple[str, ...] = ()
     changed: tuple[CameraChange, ...] = ()
     order: tuple[str, ...] | None = None
     sections: tuple[SectionChange, ...] = ()
+    webhooks: Mapping[str, WebhookSettings | None] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -108,7 +113,8 @@ class Diff:
     @property
     def now(self) -> tuple[str, ...]:
         """What is taken at once of all that is no camera, as key paths."""
-        return tuple(f"{section.name}.{key}" for section in self.sections for key in section.now)
+        keys = [f"{section.name}.{key}" for section in self.sections for key in section.now]
+        return (*keys, *(f"{WEBHOOKS}.{name}" for name in self.webhooks))
 
     @property
     def later(self) -> tuple[str, ...]:
@@ -118,18 +124,26 @@ class Diff:
     def applied_to(self, before: Settings) -> Settings:
         """Return the config that `before` was compared with."""
         sections = {section.name: section.after for section in self.sections}
-        return replace(before, cameras=self._cameras(before.cameras), **sections)
+        return replace(
+            before, cameras=self._cameras(before.cameras), webhooks=self._webhooks(before.webhooks), **sections
+        )
 
     def taken_by(self, running: Settings) -> Settings:
         """Return what runs once it was taken: as it is wanted, but for what changes at the next start."""
         sections = {section.name: section.taken for section in self.sections}
-        return replace(running, cameras=self._cameras(running.cameras), **sections)
+        return replace(
+            running, cameras=self._cameras(running.cameras), webhooks=self._webhooks(running.webhooks), **sections
+        )
 
     def _cameras(self, before: Mapping[str, CameraSettings]) -> dict[str, CameraSettings]:
         cameras = {name: camera for name, camera in before.items() if name not in self.removed}
         cameras |= {change.name: change.after for change in self.changed}
         cameras |= {camera.name: camera for camera in self.added}
         return cameras if self.order is None else {name: cameras[name] for name in self.order}
+
+    def _webhooks(self, before: Mapping[str, WebhookSettings]) -> dict[str, WebhookSettings]:
+        after = {**before, **self.webhooks}
+        return {name: webhook for name, webhook in after.items() if webhook is not None}
 
 
 def compare(running: Settings, wanted: Settings) -> Diff:
@@ -142,6 +156,7 @@ def compare(running: Settings, wanted: Settings) -> Diff:
         changed=tuple(_camera_changes(before, after)),
         order=None if left == list(after) else tuple(after),
         sections=tuple(_section_changes(running, wanted)),
+        webhooks=_webhook_changes(running.webhooks, wanted.webhooks),
     )
 
 
@@ -170,6 +185,13 @@ def _section_changes(running: Settings, wanted: Settings) -> Iterator[SectionCha
             if isinstance(before, AuthSettings):
                 taken = _taken_of_auth(before, after, taken)
             yield SectionChange(name, tuple(keys), after, taken)
+
+
+def _webhook_changes(
+    before: Mapping[str, WebhookSettings], after: Mapping[str, WebhookSettings]
+) -> dict[str, WebhookSettings | None]:
+    names = dict.fromkeys([*before, *after])
+    return {name: after.get(name) for name in names if before.get(name) != after.get(name)}
 
 
 def _taken_of_auth(before: AuthSettings, after: AuthSettings, taken: AuthSettings) -> AuthSettings:

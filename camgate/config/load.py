@@ -14,11 +14,12 @@ from camgate.config.errors import ConfigError, Problem, StartError, key_in_words
 from camgate.config.lines import KeyLines
 from camgate.config.model import AUTO, STUN, Settings
 from camgate.config.report import Report, unknown_key
-from camgate.config.schema import CAMERAS, SECTIONS
+from camgate.config.schema import CAMERAS, SECTIONS, WEBHOOKS
 from camgate.config.turn import TurnReader
 from camgate.config.users import UserReader
 from camgate.config.version import KEY as VERSION_KEY
 from camgate.config.version import take_version
+from camgate.config.webhooks import WebhookReader
 
 SYSTEM_FILE = Path("/etc/camgate/camgate.toml")
 LOCAL_FILE = Path("camgate.toml")
@@ -60,11 +61,12 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path, 
     report.attempt((VERSION_KEY,), take_version, tables)
     report.raise_problems()  # alone: what else a newer form has, nobody here knows
     values = {name: _read_section(report, name, tables[name]) for name in SECTIONS if name in tables}
-    for key in tables.keys() - SECTIONS.keys() - {CAMERAS}:
-        report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS]))
+    for key in tables.keys() - SECTIONS.keys() - {CAMERAS, WEBHOOKS}:
+        report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS, WEBHOOKS]))
     cameras = {}
     if tables.get(CAMERAS, {}) != {} or needs_cameras:
         cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
+    webhooks = WebhookReader(report, directory, environ).read_all(tables.get(WEBHOOKS, {}))
     rtsp = values.get("rtsp_server", {})
     if "users" in rtsp:
         rtsp["users"] = UserReader(report, directory, environ).read_all(rtsp["users"])
@@ -85,7 +87,7 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path, 
     _check_ports(report, values)
     report.raise_problems()
     sections: dict[str, Any] = {name: SECTIONS[name].settings(**values[name]) for name in values}
-    return Settings(cameras=cameras, **sections)
+    return Settings(cameras=cameras, webhooks=webhooks, **sections)
 
 
 def start_problem(error: StartError, file: Path | None) -> Problem:

@@ -300,6 +300,24 @@ class ReloadSettings:
     """Whether a file that has changed is read by itself."""
 
 
+WEBHOOK_EVENTS = ("camera.up", "camera.down", "camera.stalled")
+"""What receivers of webhooks may be told."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WebhookSettings:
+    """A server that is told what becomes of cameras."""
+
+    url: str = field(repr=False)
+    """Where it is told, by POST; who knows it may often post there."""
+    secret: str = field(repr=False)
+    """What messages are signed with, as Standard Webhooks writes it: `whsec_` and base64."""
+    events: tuple[str, ...] = WEBHOOK_EVENTS
+    """What it is told of."""
+    after_s: float = 5.0
+    """How long a camera must be away before that is told, in seconds."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSettings:
     """One camera. `url` never holds credentials: `load` moves them to `username` and `password`."""
@@ -358,3 +376,5 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     reload: ReloadSettings = ReloadSettings()
     metrics: MetricsSettings = MetricsSettings()
+    webhooks: Mapping[str, WebhookSettings] = field(default_factory=dict)
+    """By name."""

@@ -39,6 +39,7 @@ from camgate.config.checks import (
     yes_or_no,
 )
 from camgate.config.model import (
+    WEBHOOK_EVENTS,
     AuthSettings,
     HealthSettings,
     LimitSettings,
@@ -52,6 +53,7 @@ from camgate.config.model import (
 )
 
 CAMERAS = "cameras"
+WEBHOOKS = "webhooks"
 SUB = "sub"
 
 
@@ -218,6 +220,15 @@ CALLBACK_KEYS: Mapping[str, Check[Any]] = {
     "cache_s": seconds(0, 3600),
 }
 """Of `[auth.callback]`."""
+
+WEBHOOK_KEYS: Mapping[str, Check[Any]] = {
+    "url": web_address,
+    "secret": text,
+    "secret_file": text,
+    "events": list_of(one_of(*WEBHOOK_EVENTS), example='["camera.down"]', least=1),
+    "after_s": seconds(0, 3600),
+}
+"""Of `[webhooks.NAME]`; what the secret has to be is read in `webhooks`."""
 
 CAMERA_KEYS: Mapping[str, Check[Any]] = {
     "url": text,

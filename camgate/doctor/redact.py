@@ -17,6 +17,7 @@ import tomli_w
 from camgate.base.secrets import MASK, mask, register_secret
 from camgate.config import schema
 from camgate.config.model import CameraSettings, Settings
+from camgate.config.webhooks import LEAST_HIDDEN_CHARS, web_path
 
 _SECRET_KEY = re.compile(r"pass|hash|ha1|secret|token|credential|(?:^|_)keys?(?:$|_)")
 _PATHS = {"tls_key"}
@@ -89,6 +90,8 @@ def _secrets_in(table: Mapping[str, Any], known: frozenset[str]) -> Iterator[str
     for key, value in table.items():
         if isinstance(value, dict):
             yield from _secrets_in(value, known)
+        elif (path := _secret_path(key, value)) is not None:
+            yield path
         elif _is_secret(key, known):
             yield from (each for each in _texts(value) if len(each) >= MIN_SECRET_CHARS)
         else:
@@ -116,7 +119,20 @@ def _redacted_value(key: str, value: Any, known: frozenset[str]) -> Any:
         return MASK
     if isinstance(value, list):
         return [_redacted_value(key, each, known) for each in value]
+    if (path := _secret_path(key, value)) is not None:
+        value = value.replace(path, f"/{MASK}")
     return scrub(value) if isinstance(value, str) else value
+
+
+def _secret_path(key: str, value: Any) -> str | None:
+    """Return what a URL of somebody's web server holds behind the host, where that may let one in there."""
+    if key != "url" or not isinstance(value, str) or not value.startswith(("http://", "https://")):
+        return None
+    try:
+        path = web_path(value)
+    except ValueError:
+        return None
+    return path if len(path) >= LEAST_HIDDEN_CHARS else None
 
 
 class Hosts:

@@ -30,6 +30,7 @@ from camgate.serve.tls import ServerTls
 from camgate.serve.webrtc.endpoint import Endpoint
 from camgate.serve.webrtc.peer import Peer
 from camgate.serve.webrtc.tally import Sent
+from camgate.webhooks.receiver import WebhookStatistics
 
 CAMERAS_A_STEP = 25
 """Snapshots taken in one go, of 30 us each, before other tasks get their turn."""
@@ -45,7 +46,7 @@ class Metrics:
     """Tells Prometheus of a running camgate. It runs no task.
 
     directories: where camgate keeps something, by what; a directory that is missing is left out. transcoders: counts
-    the processes that make another codec.
+    the processes that make another codec. webhooks: tells the figures of each receiver.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Metrics:
         tls: ServerTls | None = None,
         directories: Mapping[str, Path] | None = None,
         transcoders: Callable[[], int] = lambda: 0,
+        webhooks: Callable[[], Mapping[str, WebhookStatistics]] = dict,
     ) -> None:
         self._registry = registry
         self._endpoint = endpoint
@@ -68,6 +70,7 @@ class Metrics:
         self._tls = tls
         self._directories = dict(directories or {})
         self._transcoders = transcoders
+        self._webhooks = webhooks
         self._process = CollectorRegistry()
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self._process)
@@ -111,6 +114,7 @@ class Metrics:
             tasks=trio.lowlevel.current_statistics().tasks_living,
             rtsp=self._guests.statistics() if self._guests else None,
             certificate_expires_at=self._tls.expires_at if self._tls else None,
+            webhooks=self._webhooks(),
             disks={of: room for of, where in self._directories.items() if (room := _room(where)) is not None},
         )
 

@@ -8,6 +8,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from camgate.load.watch import LoadStatistics
 from camgate.serve.rtsp.guests import GuestStatistics
 from camgate.serve.webrtc.endpoint import EndpointStatistics
+from camgate.webhooks.receiver import WebhookStatistics
 
 Buckets = list[tuple[str, float]]
 
@@ -30,6 +31,7 @@ class Server:
     tasks: int
     rtsp: GuestStatistics | None = None
     certificate_expires_at: float | None = None
+    webhooks: Mapping[str, WebhookStatistics]
     disks: Mapping[str, tuple[int, int]]
     """What is free and what there is, by what camgate keeps there."""
 
@@ -49,6 +51,7 @@ def server_families(server: Server) -> Iterator[Metric]:
         yield _counter("rtsp_sent_bytes", "Bytes sent to RTSP clients.", server.rtsp.bytes_sent)
         words = "Frames that RTSP clients did not get as they took too little."
         yield _counter("rtsp_frames_dropped", words, server.rtsp.dropped_frames)
+    yield from _webhooks(server.webhooks)
     words = "When the HTTPS certificate expires, in Unix time."
     yield _gauge("certificate_expiry_timestamp_seconds", words, server.certificate_expires_at)
     free = GaugeMetricFamily("camgate_disk_free_bytes", "Room left where camgate keeps something.", labels=["of"])
@@ -116,6 +119,21 @@ def _doors(server: Server) -> Iterator[Metric]:
     yield _counter("logins_refused", "Logins, sessions and tokens refused.", server.logins_refused)
     yield _counter("logins_throttled", "Logins that had to wait as earlier ones failed.", server.logins_throttled)
     yield _counter("log_lines_dropped", "Log lines dropped as writing is too slow.", server.log_lines_dropped)
+
+
+def _webhooks(webhooks: Mapping[str, WebhookStatistics]) -> Iterator[Metric]:
+    sent = CounterMetricFamily("camgate_webhook_messages", "Messages that a webhook has taken.", labels=["webhook"])
+    failed = CounterMetricFamily("camgate_webhook_attempts_failed", "Attempts to send one.", labels=["webhook"])
+    words = "Messages that a webhook never got: too many waited, for too long, or it wants none."
+    dropped = CounterMetricFamily("camgate_webhook_messages_dropped", words, labels=["webhook", "reason"])
+    waiting = GaugeMetricFamily("camgate_webhook_messages_waiting", "Messages not taken yet.", labels=["webhook"])
+    for name, of in webhooks.items():
+        sent.add_metric([name], of.sent)
+        failed.add_metric([name], of.attempts_failed)
+        for reason, count in of.dropped.items():
+            dropped.add_metric([name, reason], count)
+        waiting.add_metric([name], of.waiting)
+    yield from (sent, failed, dropped, waiting)
 
 
 def _gauge(name: str, words: str, value: float | None) -> Metric:

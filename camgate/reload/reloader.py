@@ -41,6 +41,7 @@ from camgate.serve.http.control import (
 )
 from camgate.serve.http.rates import Rates
 from camgate.serve.rtsp.guests import Guests
+from camgate.webhooks.webhooks import Webhooks
 
 log = get_logger("reload")
 
@@ -89,6 +90,7 @@ class Parts:
     access: Access
     engine: Engine
     rates: Rates
+    webhooks: Webhooks
     guests: Guests | None
 
 
@@ -257,6 +259,7 @@ class Reloader:
         ended += parts.access.apply(after.auth, {name: camera.groups for name, camera in after.cameras.items()})
         parts.cameras.apply(diff)
         parts.rates.apply(after.limits)
+        parts.webhooks.apply(diff.webhooks)
         if parts.guests is not None:
             ended += _apply_to_guests(parts.guests, before.rtsp_server, after.rtsp_server)
         if after.logging.level != before.logging.level:

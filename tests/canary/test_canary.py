@@ -91,6 +91,12 @@ def write_config(planted: Path, logs: Path, welcoming: GstCamera, refusing: GstC
     }
     lines = ['[server]\nlisten = "127.0.0.1:0"\nunix_socket = ""', "[webrtc]\nport = 0"]
     lines.append(f'[logging]\nlevel = "debug"\noutput = "both"\ndirectory = {json.dumps(str(logs))}')
+    webhook = json.dumps(f"http://127.0.0.1:1/api/webhook/{CANARY}")
+    lines += [
+        "[webhooks.house]",
+        f"url = {webhook}",
+        f'secret = "whsec_{base64.b64encode(CANARY.encode() * 2).decode()}"',
+    ]
     for name, keys in cameras.items():
         lines += [f"[cameras.{name}]", *(f"{key} = {json.dumps(value)}" for key, value in keys.items())]
     config = planted / "camgate.toml"

@@ -22,6 +22,7 @@ from camgate.config.model import (
     Transport,
     TurnSettings,
     UserSettings,
+    WebhookSettings,
     WebRtcSettings,
 )
 from camgate.config.schema import SECTIONS
@@ -31,6 +32,9 @@ SUB = CameraSettings(name="front/sub", url="rtsp://192.0.2.1/b", on_demand=True)
 YARD = CameraSettings(name="yard", url="rtsp://192.0.2.2/a")
 ANNA = UserSettings(name="anna", password_hash="hash", roles=("admin",))
 COMPANY = IssuerSettings(name="company", issuer="https://id.example", audience=("camgate",))
+
+
+HOUSE = WebhookSettings(url="https://hooks.example/a", secret="whsec_x")
 
 
 def settings(*cameras: CameraSettings, **sections: Any) -> Settings:
@@ -79,6 +83,7 @@ def test_cameras_that_come_go_and_change_places() -> None:
     [
         ({"limits": LimitSettings(max_load=0.5)}, ["limits.max_load"], []),
         ({"health": HealthSettings(misses=9)}, ["health.misses"], []),
+        ({"webhooks": {"house": HOUSE}}, ["webhooks.house"], []),
         (
             {"server": ServerSettings(listen="127.0.0.1:9", max_viewers=7)},
             ["server.max_viewers"],
@@ -147,6 +152,9 @@ ANY_SETTINGS = st.builds(
     ),
     server=st.builds(ServerSettings, listen=st.sampled_from(["127.0.0.1:1", "127.0.0.1:2"]), max_viewers=st.just(9)),
     limits=st.builds(LimitSettings, max_load=st.sampled_from([0.5, 0.9])),
+    webhooks=st.dictionaries(
+        st.sampled_from(["house", "pager"]), st.sampled_from([HOUSE, replace(HOUSE, after_s=0.0)]), max_size=2
+    ),
     logging=st.builds(
         LoggingSettings, level=st.sampled_from(["info", "debug"]), output=st.sampled_from(["file", "both"])
     ),

@@ -17,6 +17,7 @@ from camgate.config.model import (
     RoleSettings,
     Settings,
     TurnSettings,
+    WebhookSettings,
 )
 from camgate.config.schema import (
     ACCOUNT_KEYS,
@@ -30,6 +31,8 @@ from camgate.config.schema import (
     SUB_KEYS,
     TURN_KEYS,
     USER_KEYS,
+    WEBHOOK_KEYS,
+    WEBHOOKS,
 )
 from camgate.config.version import FIRST, VERSION
 from camgate.config.version import KEY as VERSION_KEY
@@ -97,7 +100,7 @@ def test_the_schema_knows_each_field_of_a_camera() -> None:
 
 
 def test_the_schema_knows_each_section() -> None:
-    assert {field.name for field in dataclasses.fields(Settings)} == SECTIONS.keys() | {CAMERAS}
+    assert {field.name for field in dataclasses.fields(Settings)} == SECTIONS.keys() | {CAMERAS, WEBHOOKS}
 
 
 def test_each_default_passes_its_own_check() -> None:
@@ -128,6 +131,7 @@ def test_the_reference_names_every_key_once() -> None:
     expected += [(CALLBACK, key) for key in CALLBACK_KEYS]
     expected += [(TURN, key) for key in TURN_KEYS]
     expected += [("", VERSION_KEY)]
+    expected += [(WEBHOOKS, key) for key in WEBHOOK_KEYS]
     assert sorted(named) == sorted(expected)
 
 
@@ -139,6 +143,7 @@ def test_the_reference_states_the_defaults_of_the_model() -> None:
     model[ISSUERS] = IssuerSettings(name="x", issuer="x", audience=())
     model[CALLBACK] = CallbackSettings(url="")
     model[TURN] = TurnSettings(urls=())
+    model[WEBHOOKS] = WebhookSettings(url="", secret=None)
     for entry in entries():
         if entry.key == VERSION_KEY:
             assert (entry.default, entry.value) == (FIRST, str(VERSION))
@@ -158,8 +163,9 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_k
     before = before.replace(turn_block(before), keep_one(turn_block(before), "secret", TURN_LOGIN))
     other = {"password": 'password_file = "front.password"', "password_file": 'password = "${FRONT_PASSWORD}"'}
     rest = rest.replace(other[camera_key], "").replace('password_hash_file = "anna.hash"', "")
-    rest = rest.replace('jwks_file = "company.jwks.json"', "")
+    rest = rest.replace('jwks_file = "company.jwks.json"', "").replace('secret_file = "webhook.secret"', "")
     environ = {"FRONT_PASSWORD": "hush", "RECORDER_PASSWORD": "hush", "TURN_SECRET": "hush"}
+    environ["WEBHOOK_SECRET"] = f"whsec_{'hush' * 8}"
     settings = parse(before + users + rest, environ, file="x", directory=tmp_path)
     assert settings.cameras["front"].password == "hush"
     assert settings.webrtc.turn["coturn"].secret == "hush"
@@ -171,6 +177,7 @@ def test_the_reference_loads_with_every_key_switched_on(tmp_path: Path, camera_k
     assert settings.auth.roles["gate"].view == ("front*", "group:outside")
     assert settings.auth.issuers["company"].roles == {"camera-admins": "admin", "staff": "viewer"}
     assert settings.auth.callback is not None
+    assert settings.webhooks["house"].events == ("camera.down", "camera.stalled")
     assert kept.keys() == {"SHA-256", "MD5"}
     assert kept == hash_password("recorder", "hush") or user_key == "ha1"
 

@@ -39,6 +39,8 @@ CANARIES = {
     "secret of a turn server": "canary-turn-shared",
     "password of a turn server": "canary-turn-password",
     "login of a callback": "canary-callback",
+    "address of a webhook": "/api/webhook/canary-webhook",
+    "secret of a webhook": base64.b64encode(b"canary-signs-the-webhooks").decode(),
     "key of an issuer's address": "canary-jwks-key",
     "comment": "canary-comment",
     "token": TOKEN.rpartition(".")[2],
@@ -62,6 +64,9 @@ url = "https://anna:{CANARIES["login of a callback"]}@auth.example.org/ask"
 issuer = "https://id.example.org"
 audience = ["camgate"]
 jwks_url = "https://id.example.org/keys?apikey={CANARIES["key of an issuer's address"]}"
+[webhooks.house]
+url = "https://hooks.example.org{CANARIES["address of a webhook"]}"
+secret = "whsec_{CANARIES["secret of a webhook"]}"
 [webrtc.turn.own]
 urls = ["turn:192.0.2.50:3478"]
 secret = "{CANARIES["secret of a turn server"]}"

@@ -54,7 +54,7 @@ PANELS = list(expressions(json.loads(DASHBOARD.read_text())))
 
 
 def test_the_scrape_example_and_the_alerts_are_sound() -> None:
-    assert "16 rules found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
+    assert "17 rules found" in promtool("check", "config", str(PROMETHEUS / "prometheus.yml"))
 
 
 def test_the_alerts_fire_when_they_should_and_not_before(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from camgate.config.model import (
     Settings,
     TurnSettings,
     UserSettings,
+    WebhookSettings,
     WebRtcSettings,
 )
 from camgate.reload.masked import shown
@@ -34,6 +35,7 @@ def test_no_secret_is_shown_and_all_else_is() -> None:
     settings = Settings(
         cameras={"front": front},
         webrtc=WebRtcSettings(turn={"coturn": full_of(TurnSettings, urls=("turn:t",))}),
+        webhooks={"house": full_of(WebhookSettings)},
         rtsp_server=RtspServerSettings(users={"recorder": {"MD5": CANARY}}),
         auth=AuthSettings(users={"anna": user}, issuers={"company": issuer}, callback=full_of(CallbackSettings)),
     )

@@ -13,6 +13,7 @@ from camgate.bench.viewer import Viewer
 from tests.fakes.accounts import CHEAP, basic
 from tests.fakes.site import Site, eventually, running_site
 from tests.fakes.visitors import Watcher, reading
+from tests.fakes.web_server import Answer, web_server
 
 ONE, TWO = '[cameras.one]\nurl = "{url}one"\n', '[cameras.two]\nurl = "{url}two"\n'
 
@@ -276,3 +277,20 @@ async def test_over_the_control_socket_nobody_is_asked_for_a_password(tmp_path: 
             assert (session["way"], session["is_admin"]) == ("local", True)
             assert (await local.post("/api/v1/reload")).status_code == 200
             assert [camera["name"] for camera in (await local.get("/api/v1/cameras")).json()] == ["one"]
+
+
+async def test_webhooks_come_and_go_with_the_config(tmp_path: Path) -> None:
+    async with web_server(lambda _: Answer(204)) as server, running_site(tmp_path, ONE) as site:
+        webhook = f'[webhooks.house]\nurl = "{server.url("/hook")}"\nsecret = "whsec_{"hush" * 8}"\n'
+        site.write(ONE + webhook)
+        assert (await reload(site))["settings"] == ["webhooks.house"]
+
+        async def is_told_and_counted() -> bool:
+            return 'camgate_webhook_messages_total{webhook="house"} 1.0' in (await site.api.get("/metrics")).text
+
+        await eventually(is_told_and_counted)
+        told = json.loads(server.asked[0].body)
+        assert (told["event"], told["camera"]) == ("camera.up", "one")
+        site.write(ONE)
+        assert (await reload(site))["settings"] == ["webhooks.house"]
+        assert "house" not in (await site.api.get("/metrics")).text
