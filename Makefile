@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery lock clean
+.PHONY: help setup run check test test-full deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -50,6 +50,9 @@ bench-abuse: setup ## one attacker beside 20 viewers: what he adds to their dela
 
 bench-recovery: setup ## kill, freeze and cut off a camera: when its viewers have pictures again; 5 minutes (ARGS=... as --rounds 3)
 	@$(PYTHON_BIN) -m tests.bench.bench_recovery $(ARGS)
+
+deb: setup ## build the Debian package into build/deb, for Debian 12 (ARGS="--python 3.13" for another; docs/install.md)
+	@$(PYTHON_BIN) packaging/build-deb $(ARGS)
 
 audit: setup ## hold the pinned packages against known vulnerabilities: our list, and PyPI's (needs the network)
 	@$(PYTHON_BIN) packaging/audit --online

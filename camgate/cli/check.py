@@ -61,7 +61,10 @@ def check(
     console.width = max(console.width, LEAST_WIDTH)
     console.print(f"{file} is in order.\n")
     console.print(_parts(settings))
-    console.print(_cameras(settings.cameras.values(), console.width))
+    if settings.cameras:
+        console.print(_cameras(settings.cameras.values(), console.width))
+    else:
+        console.print("No cameras yet.")
     for warning in warnings_of(settings):
         typer.echo(f"warning: {warning}", err=True)
 

@@ -64,7 +64,8 @@ def parse(text: str, environ: Mapping[str, str], *, file: str, directory: Path, 
     for key in tables.keys() - SECTIONS.keys() - {CAMERAS, WEBHOOKS}:
         report.add((key,), unknown_key(key, [*SECTIONS, CAMERAS, WEBHOOKS]))
     cameras = {}
-    if tables.get(CAMERAS, {}) != {} or needs_cameras:
+    # An empty table says that there are none yet; without it they have been forgotten.
+    if tables.get(CAMERAS, {}) != {} or (needs_cameras and CAMERAS not in tables):
         cameras = CameraReader(report, directory, environ).read_all(tables.get(CAMERAS, {}))
     webhooks = WebhookReader(report, directory, environ).read_all(tables.get(WEBHOOKS, {}))
     rtsp = values.get("rtsp_server", {})

@@ -219,6 +219,12 @@ def test_check_shows_what_would_run_without_its_secrets(tmp_path: Path, config: 
     assert "hush" not in outcome.out
 
 
+def test_check_takes_a_config_that_says_that_there_are_no_cameras_yet(tmp_path: Path, config: Path) -> None:
+    config.write_text("[cameras]\n")
+    outcome = camgate("check", directory=tmp_path)
+    assert (outcome.code, outcome.out.splitlines()[-1]) == (0, "No cameras yet.")
+
+
 def test_check_shows_sub_streams_with_the_login_that_they_share(tmp_path: Path, config: Path) -> None:
     config.write_text(CONFIG + '[cameras.front.sub]\nurl = "rtsp://127.0.0.1:9/sub"\n')
     outcome = camgate("check", directory=tmp_path)

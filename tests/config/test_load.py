@@ -517,6 +517,10 @@ def sub_of(body: str) -> CameraSettings:
     return sub
 
 
+def test_an_empty_table_says_that_there_are_no_cameras_yet() -> None:
+    assert settings_of("[cameras]\n").cameras == {}
+
+
 def test_a_sub_stream_is_as_its_camera_and_on_demand() -> None:
     sub = sub_of('url = "rtsp://192.0.2.10/sub"')
     assert (sub.name, sub.url, sub.username, sub.password) == ("front/sub", "rtsp://192.0.2.10/sub", "admin", "p@ss")

@@ -99,7 +99,9 @@ HAPROXY = Tool("haproxy", lambda: _command("haproxy") is not None, ("haproxy",))
 COTURN = Tool("turnserver", lambda: _command("turnserver") is not None, ("coturn",))
 PROMTOOL = Tool("promtool", lambda: shutil.which("promtool") is not None, ("prometheus",))
 SYSTEMD = Tool("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None, ("systemd",))
-TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN, PROMTOOL, SYSTEMD)
+DPKG = Tool("dpkg", lambda: shutil.which("dpkg-deb") is not None, ("dpkg",))
+FAKEROOT = Tool("fakeroot", lambda: shutil.which("fakeroot") is not None, ("fakeroot",))
+TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN, PROMTOOL, SYSTEMD, DPKG, FAKEROOT)
 
 
 def require_tool(tool: Tool) -> None:

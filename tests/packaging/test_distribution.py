@@ -73,11 +73,11 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "venv" / "bin" / "camgate"
 
 
-def test_the_wheel_holds_the_code_the_pages_the_units_and_nothing_else(wheel: Path) -> None:
+def test_the_wheel_holds_the_code_the_pages_the_units_the_examples_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     code = {str(path.relative_to(ROOT)) for path in (ROOT / "camgate").rglob("*") if path.suffix == ".py"}
-    for folder in ("web", "systemd"):
+    for folder in ("web", "systemd", "etc"):
         files = {path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()}
         assert files
         code |= {f"camgate/_{folder}/{file}" for file in files}
