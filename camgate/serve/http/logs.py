@@ -15,8 +15,8 @@ from camgate.serve.http.permissions import needs
 from camgate.serve.http.responses import Response, json_response
 
 LEVELS = {name: logging.getLevelNamesMapping()[name.upper()] for name in ("debug", "info", "warning", "error")}
-MAX_DIGITS = 15
-"""Of the number of a line."""
+MOST_NUMBER = 2**53 - 1
+"""Of a line: what JSON's readers take for a whole number (RFC 8259 section 6)."""
 
 
 class BadLogQuery(ViewerError):
@@ -83,7 +83,7 @@ def parse_query_untrusted(arguments: Mapping[str, str]) -> LogQuery:
     if level not in LEVELS:
         raise BadLogQuery("level", f"one of {', '.join(LEVELS)}")
     return LogQuery(
-        after=_whole(arguments, "after", 0, 10**MAX_DIGITS - 1, 0),
+        after=_whole(arguments, "after", 0, MOST_NUMBER, 0),
         limit=_whole(arguments, "limit", 1, KEPT_LINES, KEPT_LINES),
         level=LEVELS[level] if "level" in arguments else 0,
         camera=arguments.get("camera"),
@@ -94,7 +94,7 @@ def _whole(arguments: Mapping[str, str], name: str, least: int, most: int, defau
     text = arguments.get(name)
     if text is None:
         return default
-    is_number = text.isascii() and text.isdecimal() and len(text) <= MAX_DIGITS
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_NUMBER))
     if not is_number or not least <= int(text) <= most:
         raise BadLogQuery(name, f"a whole number from {least} to {most}")
     return int(text)

@@ -8,7 +8,8 @@ from typing import Any
 import camgate
 from camgate.auth.identity import Way
 from camgate.base.log_tail import KEPT_LINES
-from camgate.serve.http.logs import LEVELS
+from camgate.serve.http.identity import SESSION_COOKIE
+from camgate.serve.http.logs import LEVELS, MOST_NUMBER
 from camgate.serve.http.problem import MEDIA_TYPE
 from camgate.serve.http.snapshot import LEAST_WIDTH, MOST_WIDTH
 from camgate.serve.http.whep import FRAGMENT, MAX_WAIT_S, SDP
@@ -33,7 +34,18 @@ def openapi_document(base: str = "/") -> dict[str, Any]:
         },
         "servers": [{"url": base}],
         "paths": _whep_paths() | _api_paths() | _page_paths(),
-        "components": {"schemas": _schemas(), "parameters": _parameters(), "responses": _responses()},
+        # Where there are no users, nobody is asked.
+        "security": [{"basic": []}, {"bearer": []}, {"session": []}],
+        "components": {
+            "schemas": _schemas(),
+            "parameters": _parameters(),
+            "responses": _responses(),
+            "securitySchemes": {
+                "basic": {"type": "http", "scheme": "basic"},
+                "bearer": {"type": "http", "scheme": "bearer"},
+                "session": {"type": "apiKey", "in": "cookie", "name": SESSION_COOKIE},
+            },
+        },
     }
 
 
@@ -88,8 +100,8 @@ def _api_paths() -> dict[str, Any]:
     status = {"type": "object", "properties": {"status": {"type": "string"}}, "required": ["status"]}
     return {
         "/signin": {
-            "get": _operation("The page to sign in at", {"200": {"description": "HTML"}}),
-            "post": _operation(
+            "get": _open_operation("The page to sign in at", {"200": {"description": "HTML"}}),
+            "post": _open_operation(
                 "Sign in: sets the session's cookie",
                 {
                     "200": _json("Who signed in", {"$ref": "#/components/schemas/Session"}),
@@ -110,12 +122,12 @@ def _api_paths() -> dict[str, Any]:
             ),
         },
         "/signout": {
-            "post": _operation(
+            "post": _open_operation(
                 "End the session", {"204": {"description": "It is ended"}, "403": _ref("responses", "Problem")}
             )
         },
         "/api/v1/session": {
-            "get": _operation(
+            "get": _open_operation(
                 "Who asks; null for nobody",
                 {
                     "200": _json("Who", {"oneOf": [{"$ref": "#/components/schemas/Session"}, {"type": "null"}]}),
@@ -124,13 +136,13 @@ def _api_paths() -> dict[str, Any]:
             )
         },
         "/healthz": {
-            "get": _operation(
+            "get": _open_operation(
                 "Is the process alive, and with `verbose`: how are its cameras",
                 {"200": _json("It is", {"$ref": "#/components/schemas/Alive"})},
                 parameters=[_ref("parameters", "verbose")],
             )
         },
-        "/readyz": {"get": _operation("May viewers be sent here", {"200": _json("They may", status)})},
+        "/readyz": {"get": _open_operation("May viewers be sent here", {"200": _json("They may", status)})},
         "/metrics": {
             "get": _operation(
                 "Figures for Prometheus, in its text format or as OpenMetrics",
@@ -181,8 +193,8 @@ def _api_paths() -> dict[str, Any]:
             ),
         },
         "/share": {
-            "get": _operation("The page behind a share link", {"200": {"description": "HTML"}}),
-            "post": _operation(
+            "get": _open_operation("The page behind a share link", {"200": {"description": "HTML"}}),
+            "post": _open_operation(
                 "Use a share link up: sets the cookie by which this browser may watch",
                 {"200": _json("What it shows, and until when", {"type": "object"})} | _refusals(400, 409, 410),
                 requestBody={
@@ -235,10 +247,10 @@ def _api_paths() -> dict[str, Any]:
             )
         },
         "/api/v1/openapi.json": {
-            "get": _operation("This document", {"200": _json("OpenAPI 3.1", {"type": "object"})}),
+            "get": _open_operation("This document", {"200": _json("OpenAPI 3.1", {"type": "object"})}),
         },
         "/ws": {
-            "get": _operation(
+            "get": _open_operation(
                 "Signaling and camera states over WebSocket (docs/http.md)",
                 {"101": {"description": "WebSocket"}, "426": _ref("responses", "Problem")},
                 parameters=[_ref("parameters", "watched")],
@@ -249,8 +261,30 @@ def _api_paths() -> dict[str, Any]:
 
 def _config_paths() -> dict[str, Any]:
     configured = {"$ref": "#/components/schemas/ConfiguredCamera"}
-    keys = {"type": "object", "description": "Keys of [cameras.NAME] in etc/camgate.toml."}
-    new = {**keys, "required": ["name", "url"]}
+    keys = {
+        "type": "object",
+        "description": "Keys of [cameras.NAME] in etc/camgate.toml.",
+        "examples": [{"title": "The gate", "on_demand": True, "password": None}],
+    }
+    new = {
+        **keys,
+        "required": ["name", "url"],
+        "properties": {
+            "name": {"type": "string", "minLength": 1, "description": "As in URLs."},
+            "url": {"type": "string", "description": "rtsp:// or rtsps://, without a login."},
+            "username": {"type": "string"},
+            "password": {"type": "string"},
+        },
+        "examples": [
+            {
+                "name": "gate",
+                "url": "rtsp://192.0.2.12/live",
+                "username": "viewer",
+                "password": "hush-hush",
+                "on_demand": True,
+            }
+        ],
+    }
     name = [_ref("parameters", "name")]
     return {
         "/api/v1/config": {
@@ -309,6 +343,8 @@ def _wanted_share_schema() -> dict[str, Any]:
             "until": {"type": "number", "description": "Until when, as Unix time."},
             "label": {"type": "string", "maxLength": 100},
         },
+        "oneOf": [{"required": ["seconds"]}, {"required": ["until"]}],
+        "examples": [{"seconds": 7200, "label": "The postman"}],
     }
 
 
@@ -362,7 +398,7 @@ def _page_paths() -> dict[str, Any]:
         "/embed/{name}": {"parameters": name, "get": _operation("The bare player", page_or_not)},
         "/static/{name}": {
             "parameters": name,
-            "get": _operation(
+            "get": _open_operation(
                 "A file of the pages",
                 {"200": {"description": "The file"}, "304": {"description": "As you know it"}}
                 | {"404": _ref("responses", "Problem")},
@@ -378,6 +414,7 @@ def _schemas() -> dict[str, Any]:
             "type": "object",
             "required": ["name", "password"],
             "properties": {key: {"type": "string", "minLength": 1, "maxLength": 1024} for key in ("name", "password")},
+            "examples": [{"name": "anna", "password": "correct horse"}],
         },
         "Session": {
             "type": "object",
@@ -712,7 +749,9 @@ def _parameters() -> dict[str, Any]:
         "viewer": in_path("viewer"),
         "onlyCameras": in_query("camera", "Only these.", type="array", items={"type": "string"}),
         "oneCamera": in_query("camera", "Only lines about this one.", type="string"),
-        "after": in_query("after", "Only lines after the one of this number.", type="integer", minimum=0),
+        "after": in_query(
+            "after", "Only lines after the one of this number.", type="integer", minimum=0, maximum=MOST_NUMBER
+        ),
         "limit": in_query("limit", "No more than so many, the latest.", type="integer", minimum=1, maximum=KEPT_LINES),
         "level": in_query("level", "Only lines of this level and above.", type="string", enum=[*LEVELS]),
         "name": in_path("name"),
@@ -731,6 +770,11 @@ def _responses() -> dict[str, Any]:
 def _operation(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:
     # Every operation can fail in ways that are the same for all.
     return {"summary": summary, "responses": responses | {"default": _ref("responses", "Problem")}, **more}
+
+
+def _open_operation(summary: str, responses: dict[str, Any], **more: Any) -> dict[str, Any]:
+    """Describe one that asks nobody who they are."""
+    return _operation(summary, responses, security=[], **more)
 
 
 def _json(description: str, schema: dict[str, Any]) -> dict[str, Any]:

@@ -97,13 +97,12 @@ def _check_known(engine: MediaEngine, camera: str) -> None:
 def wanted_share_untrusted(body: bytes, now_s: float) -> tuple[float, str]:
     """Return for how many seconds a link is to work, and its label. Raises BadShare."""
     fields = _object(body)
-    seconds, until, label = fields.get("seconds"), fields.get("until"), fields.get("label", "")
-    if (seconds is None) == (until is None):
+    if ("seconds" in fields) == ("until" in fields):
         raise BadShare("Say for how long, with either `seconds` or `until` (Unix time).")
-    given = until if seconds is None else seconds
+    given, label = fields.get("seconds", fields.get("until")), fields.get("label", "")
     if isinstance(given, bool) or not isinstance(given, int | float):
         raise BadShare("`seconds` and `until` are numbers.")
-    span_s = given - now_s if seconds is None else given
+    span_s = given if "seconds" in fields else given - now_s
     if not MIN_SPAN_S <= span_s <= MAX_SPAN_S:
         raise BadShare(f"A link works for {MIN_SPAN_S:.0f} s at least and {MAX_SPAN_S / 86_400:.0f} days at most.")
     if not isinstance(label, str) or len(label) > MAX_LABEL_CHARS or not (label.isprintable()):

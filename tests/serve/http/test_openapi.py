@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from camgate.serve.http.openapi import openapi_document
+from camgate.serve.http.permissions import needs_of_routes
 from tests.fakes.engine import FakeEngine, camera_facts
 from tests.fakes.http import Server, application
 
@@ -63,6 +64,20 @@ def test_every_operation_is_whole() -> None:
         assert all(resolve(answer)["description"] for answer in operation["responses"].values())
         named = {resolve(parameter)["name"] for parameter in parameters if resolve(parameter)["in"] == "path"}
         assert named == set(re.findall(r"{(\w+)}", path))
+
+
+async def test_it_says_which_routes_ask_who_one_is(engine: FakeEngine, web: Path) -> None:
+    app = application(engine, web)
+    needs = needs_of_routes(app)
+    open_to_all = {
+        (re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        for rule in app.url_map.iter_rules()
+        for method in rule.methods or ()
+        if needs[rule.endpoint].action is None and method != "HEAD" and not rule.websocket
+    }
+    assert {
+        (path, method) for path, method, operation, _ in operations() if operation.get("security") == []
+    } == open_to_all
 
 
 async def test_it_is_served_and_describes_what_is_served(server: Server) -> None:
