@@ -12,12 +12,10 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from camgate.base.secrets import mask
 from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes
 from camgate.cli.probe_onvif import ask_camera, show
 from camgate.config.arguments import PASSWORD_VARIABLE, camera_settings, login, onvif_address
 from camgate.config.model import CameraSettings
-from camgate.ingest.probe import ProbeResult
 from camgate.ingest.probe import probe as look_at
 
 ONE_OF_TWO = "give either a URL, rtsp://HOST[:PORT]/PATH, or --onvif HOST[:PORT]"
@@ -88,7 +86,7 @@ def _measure(settings: CameraSettings, seconds: float, found: dict[str, Any], *,
         typer.echo(f"measuring for {seconds:g} s…", err=True)
     try:
         result = trio.run(partial(look_at, settings, seconds=seconds))
-        found |= _facts(result)
+        found |= result.facts()
     finally:
         if as_json and found:
             json.dump(found, sys.stdout, indent=2)
@@ -105,37 +103,6 @@ def _ask_password() -> str | None:
         return None
     password: str = typer.prompt("Password", default="", show_default=False, hide_input=True, err=True)
     return password
-
-
-def _facts(result: ProbeResult) -> dict[str, Any]:
-    """Return what was found, rounded, in the order in which people ask for it."""
-    video = result.format
-    return {
-        "browser": result.browser,
-        "sound": result.sound,
-        "address": result.address,
-        "transport": result.transport,
-        "server": mask(result.server),
-        "tracks": [track.label for track in result.tracks],
-        "codec": video and video.codec,
-        "profile": video and video.profile,
-        **({"profile_level_id": video.profile_level_id} if video and video.profile_level_id else {}),
-        "level": video and video.level,
-        "width": video and video.width,
-        "height": video and video.height,
-        "fps": _rounded(result.measured_fps, 2),
-        "claimed_fps": video and video.fps,
-        "bitrate_bps": _rounded(result.bitrate_bps, 0),
-        "gop_frames": result.gop_frames,
-        "gop_s": _rounded(result.gop_s, 3),
-        "frames": result.frames,
-        "packets_lost": result.packets_lost,
-        "measured_s": _rounded(result.measured_s, 3),
-    }
-
-
-def _rounded(value: float | None, digits: int) -> float | None:
-    return None if value is None else round(value, digits or None)
 
 
 def _table(facts: dict[str, Any]) -> Table:

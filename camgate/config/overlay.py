@@ -25,11 +25,14 @@ from camgate.config.report import Report
 from camgate.config.schema import CAMERAS, SUB
 from camgate.config.version import KEY as VERSION_KEY
 from camgate.config.version import VERSION, take_version
+from camgate.wire.rtsp.errors import MalformedUrl
+from camgate.wire.rtsp.url import split_url_untrusted
 
 FILE = "cameras.toml"
 HEADER = """\
 # Written by camgate: what was added by its API, or by `camgate camera`. Change it there, or while camgate is stopped.
 """
+LOGIN_KEYS = {"username", "password", "password_file"}
 MAX_CAMERAS = 2000
 MAX_FILE_BYTES = 4 * 1024 * 1024
 FORBIDDEN_KEYS = ("password_file",)
@@ -64,6 +67,25 @@ class Saved:
         """Return it with a camera switched on or off."""
         others = tuple(other for other in self.disabled if other != name)
         return replace(self, disabled=others if on else (*others, name))
+
+
+def login_apart(table: Table) -> dict[str, Any]:
+    """Return a table whose logins stand in keys of their own, also where they were written into a URL.
+
+    So a URL can be changed, and shown, without its login.
+    """
+    apart = dict(table)
+    if isinstance(table.get(SUB), dict):
+        apart[SUB] = login_apart(table[SUB])
+    try:
+        url = split_url_untrusted(table["url"]) if isinstance(table.get("url"), str) else None
+    except MalformedUrl:
+        return apart
+    # `${NAME}` is for the config's own rules to refuse.
+    if url is None or url.username is None or "${" in table["url"] or table.keys() & LOGIN_KEYS:
+        return apart
+    login = {"username": url.username, "password": url.password}
+    return apart | {"url": str(url)} | {key: each for key, each in login.items() if each is not None}
 
 
 def read_camera(name: str, table: Table, *, file: str = "") -> CameraSettings:

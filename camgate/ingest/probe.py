@@ -8,11 +8,13 @@ A camera that can be reached but not shown gives a result whose `browser` senten
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import trio
 
 from camgate.base.errors import RemoteError
 from camgate.base.place import place
+from camgate.base.secrets import mask
 from camgate.config.model import CameraSettings
 from camgate.ingest.dial import Dial, dial_tcp
 from camgate.ingest.errors import UnsupportedVideo
@@ -71,6 +73,7 @@ class ProbeResult:
     frames: all that came. measured_fps, bitrate_bps: over `measured_s` seconds of media time, the latest.
     gop_frames, gop_s: from key frame to key frame, the latest; None where fewer than two came.
     browser: what a browser will get, a sentence. sound: the same of sound.
+    key_frame: the latest; None where none came.
     """
 
     address: str
@@ -88,11 +91,42 @@ class ProbeResult:
     gop_s: float | None
     browser: str
     sound: str
+    key_frame: Frame | None = None
 
     @property
     def is_playable(self) -> bool:
         """Whether a browser gets anything."""
         return not self.browser.startswith(NOTHING)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what was found, rounded and ready for JSON, in the order in which people ask for it."""
+        video = self.format
+        return {
+            "browser": self.browser,
+            "sound": self.sound,
+            "address": self.address,
+            "transport": self.transport,
+            "server": mask(self.server),
+            "tracks": [track.label for track in self.tracks],
+            "codec": video and video.codec,
+            "profile": video and video.profile,
+            **({"profile_level_id": video.profile_level_id} if video and video.profile_level_id else {}),
+            "level": video and video.level,
+            "width": video and video.width,
+            "height": video and video.height,
+            "fps": _rounded(self.measured_fps, 2),
+            "claimed_fps": video and video.fps,
+            "bitrate_bps": _rounded(self.bitrate_bps, 0),
+            "gop_frames": self.gop_frames,
+            "gop_s": _rounded(self.gop_s, 3),
+            "frames": self.frames,
+            "packets_lost": self.packets_lost,
+            "measured_s": _rounded(self.measured_s, 3),
+        }
+
+
+def _rounded(value: float | None, digits: int) -> float | None:
+    return None if value is None else round(value, digits or None)
 
 
 async def probe(settings: CameraSettings, *, seconds: float = 6.0, dial: Dial = dial_tcp) -> ProbeResult:
@@ -144,6 +178,7 @@ class _Look:
         self._runs_backward = False
         self._audio_frames = 0
         self._key_frames: list[tuple[int, int]] = []
+        self._key_frame: Frame | None = None
 
     def on_described(self, camera: Described) -> None:
         self._described = camera
@@ -200,6 +235,7 @@ class _Look:
             self._measured_bytes += frame.size_bytes
         if frame.is_key:
             self._key_frames.append((self._frames, self._time))
+            self._key_frame = frame
         self._frames += 1
         self._last_time = self._time
 
@@ -240,6 +276,7 @@ class _Look:
             gop_s=gop and gop[1],
             browser=browser,
             sound=self._sound_sentence(self._described.tracks),
+            key_frame=self._key_frame,
         )
 
     def _sound_sentence(self, tracks: tuple[Track, ...]) -> str:

@@ -22,14 +22,16 @@ from camgate.config.diff import Diff, compare
 from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.config.exposure import check_exposure, exposures
 from camgate.config.load import load, start_problem
-from camgate.config.model import RtspServerSettings, Settings
-from camgate.config.overlay import FILE, MAX_CAMERAS, Overlay, Saved, merge, read_camera
+from camgate.config.model import CameraSettings, RtspServerSettings, Settings
+from camgate.config.overlay import FILE, MAX_CAMERAS, Overlay, Saved, login_apart, merge, read_camera
 from camgate.config.state import state_directory
 from camgate.config.twins import warn_of_twins
 from camgate.engine import Engine
 from camgate.ingest.cameras import Cameras
 from camgate.relay.errors import UnknownCamera
+from camgate.reload.logins import check_logins_stay
 from camgate.reload.masked import shown
+from camgate.reload.probes import Probes
 from camgate.serve.http.control import (
     CameraExists,
     CameraOfFile,
@@ -42,11 +44,14 @@ from camgate.serve.http.control import (
 from camgate.serve.http.rates import Rates
 from camgate.serve.rtsp.guests import Guests
 from camgate.webhooks.webhooks import Webhooks
+from camgate.wire.rtsp.url import split_url_untrusted
 
 log = get_logger("reload")
 
 API, FILE_ORIGIN = "api", "file"
 """Where a camera is configured, in the API's words."""
+PROBED = "probe"
+"""What errors call a camera that is only looked at."""
 REMOVED = "the camera was removed"
 SWITCHED_OFF = "the camera was switched off"
 """What its viewers are told."""
@@ -118,6 +123,7 @@ class Reloader:
         self._one_at_a_time = trio.Lock()
         self._of_file = source.of_file if source else Settings(cameras={})
         self._saved = saved
+        self._probes = Probes(parts.engine.snapshots)
 
     @property
     def settings(self) -> Settings:
@@ -174,14 +180,14 @@ class Reloader:
                 raise CameraExists(name)
             if len(self._saved.cameras) >= MAX_CAMERAS:
                 raise TooManySaved(MAX_CAMERAS)
+            table = login_apart(table)
             _checked(name, table)
             return await self._save(file, self._saved.with_camera(name, table), by)
 
     async def change_camera(self, name: str, changes: Mapping[str, object], by: str) -> Reloaded:
         """Change keys of a camera of the API; see `serve.http.control.Control`."""
         async with self._changing() as file:
-            table = patched(self._own(name), changes)
-            _checked(name, table)
+            table = _changed(name, self._own(name), changes)
             return await self._save(file, self._saved.with_camera(name, table), by)
 
     async def remove_camera(self, name: str, by: str) -> Reloaded:
@@ -195,6 +201,17 @@ class Reloader:
         async with self._changing() as file:
             self.camera(name)
             return await self._save(file, self._saved.switched(name, on=on), by)
+
+    async def probe(self, name: str | None, table: Mapping[str, object], by: str) -> Mapping[str, object]:
+        """Look at a camera; see `serve.http.control.Control`."""
+        if name is None:
+            settings = _checked(PROBED, login_apart(table))
+        else:
+            if self._source is None:
+                raise NothingToReload
+            settings = _checked(name, _changed(name, self._own(name), table))
+        log.info("a camera is looked at", by=mask(by), address=split_url_untrusted(settings.url).authority)
+        return await self._probes.look(settings)
 
     @asynccontextmanager
     async def _changing(self) -> AsyncIterator[ConfigSource]:
@@ -284,11 +301,23 @@ def patched(table: Mapping[str, object], changes: Mapping[str, object]) -> dict[
     return merged
 
 
-def _checked(name: str, table: Mapping[str, object]) -> None:
+def _checked(name: str, table: Mapping[str, object]) -> CameraSettings:
     try:
-        read_camera(name, table)
+        return read_camera(name, table)
     except ConfigError as error:
         raise ConfigRefused(error.problems) from None
+
+
+def _changed(name: str, before: Mapping[str, object], changes: Mapping[str, object]) -> dict[str, object]:
+    """Return the table of a camera with changes, if it may have them. Raises ConfigRefused."""
+    changes = login_apart(changes)
+    after = patched(before, changes)
+    _checked(name, after)
+    try:
+        check_logins_stay(name, before, changes, after)
+    except ConfigError as error:
+        raise ConfigRefused(error.problems) from None
+    return after
 
 
 def _apply_to_guests(guests: Guests, before: RtspServerSettings, after: RtspServerSettings) -> int:

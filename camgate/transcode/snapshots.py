@@ -9,6 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
+from itertools import count
 
 import trio
 
@@ -91,6 +92,7 @@ class Snapshots:
         self._to_do, self._work = trio.open_memory_channel[_Job](MAX_WAITING)
         self._made: OrderedDict[Key, _Made] = OrderedDict()
         self._kept_bytes = 0
+        self._numbers = count()
         self.decoded = 0
         """How many pictures were decoded since the start."""
 
@@ -109,6 +111,17 @@ class Snapshots:
             job = self._ask(key, stream.format.codec if stream.format else "", frame)
         await job.done.wait()
         return _result(stream.name, job.outcome)
+
+    async def decode(self, what: str, codec: str, frame: Frame, width: int) -> Snapshot:
+        """Return a key frame that is of no stream, and is not kept. what: what it is of, for errors and the log.
+
+        Raises NoSnapshot, TooManySnapshots.
+        """
+        key = (f"{what} {next(self._numbers)}", width)
+        job = self._ask(key, codec, frame)
+        await job.done.wait()
+        self._forget(key)
+        return _result(what, job.outcome)
 
     async def _key_frame(self, stream: Stream) -> Frame:
         cached = stream.gop()

@@ -8,7 +8,7 @@ import pytest
 
 from camgate.config.errors import ConfigError
 from camgate.config.model import CameraSettings, Settings
-from camgate.config.overlay import Overlay, Saved, merge, read_camera
+from camgate.config.overlay import Overlay, Saved, login_apart, merge, read_camera
 
 FRONT = CameraSettings(name="front", url="rtsp://192.0.2.1/")
 OF_FILE = Settings(cameras={"front": FRONT})
@@ -107,3 +107,21 @@ def test_what_no_camera_of_the_api_may_be(table: dict[str, Any], key: str, monke
         read_camera("gate", table)
     assert key in [problem.key for problem in refused.value.problems]
     assert "env-canary" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("table", "apart"),
+    [
+        ({"url": "rtsp://x/a"}, {"url": "rtsp://x/a"}),
+        ({"url": "rtsp://me:hu%20sh@x/a"}, {"url": "rtsp://x/a", "username": "me", "password": "hu sh"}),
+        ({"url": "rtsp://me@x/a"}, {"url": "rtsp://x/a", "username": "me"}),
+        # What is wrong is left for the config's own rules, and so is what looks like the environment's.
+        ({"url": "rtsp://me:${A}@x/a"}, {"url": "rtsp://me:${A}@x/a"}),
+        ({"url": "rtsp://me:x@x/a", "username": "you"}, {"url": "rtsp://me:x@x/a", "username": "you"}),
+        ({"url": 7}, {"url": 7}),
+        ({"url": "me:x@x"}, {"url": "me:x@x"}),
+        ({"sub": {"url": "rtsp://me:x@x/a"}}, {"sub": {"url": "rtsp://x/a", "username": "me", "password": "x"}}),
+    ],
+)
+def test_logins_in_urls_get_keys_of_their_own(table: dict[str, Any], apart: dict[str, Any]) -> None:
+    assert login_apart(table) == apart

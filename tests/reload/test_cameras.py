@@ -51,6 +51,34 @@ async def test_a_camera_is_added_changed_and_removed_and_the_file_is_never_touch
         assert site.filming.playing() == {"one": session}
 
 
+async def test_a_camera_is_looked_at_before_it_is_added_and_its_password_goes_nowhere_new(tmp_path: Path) -> None:
+    async with running_site(tmp_path, ONE) as site:
+
+        async def probe(status: int = 200, **table: str) -> Any:
+            reply = await site.api.post("/api/v1/config/probe", json=table)
+            assert reply.status_code == status, reply.text
+            return reply.json()
+
+        told = await probe(url=site.filming.url("two"))
+        assert (told["error"], told["found"]["codec"]) == (None, "H264")
+        assert "refuses the connection" in (await probe(url="rtsp://127.0.0.1:1/x"))["error"]
+        assert (await probe(422, url="http://192.0.2.1/"))["errors"][0]["key"] == "cameras.probe.url"
+        assert (await probe(422, url="rtsp://x/", password_file="/etc/shadow"))["errors"]
+        assert (await probe(409, name="one"))["type"] == "urn:camgate:problem:camera-of-file"
+        assert (await probe(404, name="two"))["type"] == "urn:camgate:problem:unknown-camera"
+        url = site.filming.url("two").replace("://", "://admin:hush-hush@")
+        added = await ask(site, "POST", body={"name": "two", "url": url}, status=201)
+        assert (added["settings"]["username"], added["settings"]["password"]) == ("admin", "***")
+        # By its name it is asked with its saved login, but nobody else is.
+        assert (await probe(name="two"))["error"] is None
+        for changes in ({"url": "rtsp://192.0.2.9/"}, {"onvif": "192.0.2.9"}):
+            refused = await probe(422, name="two", **changes)
+            assert refused["errors"][0]["key"] == "cameras.two.password"
+            await ask(site, "PATCH", "/two", changes, 422)
+        assert (await ask(site, "GET", "/two"))["settings"]["url"] == site.filming.url("two")
+        assert (await site.cameras()).keys() == {"one", "two"}
+
+
 async def test_what_was_added_is_there_after_a_reload_and_a_restart(tmp_path: Path) -> None:
     async with running_site(tmp_path, ONE) as site:
         await ask(site, "POST", body={"name": "two", "url": site.filming.url("two")}, status=201)

@@ -78,6 +78,14 @@ class Control(Protocol):
     async def switch_camera(self, name: str, by: str, *, on: bool) -> Reloaded:
         """Switch any camera on or off, for good."""
 
+    async def probe(self, name: str | None, table: Mapping[str, object], by: str) -> Mapping[str, object]:
+        """Look at a camera, and change nothing.
+
+        table: its keys; of a camera that was added here by `name`, what is to change. Keys of what is returned: error
+        (a sentence, where it could not be looked at), is_playable, found (as `camgate probe --json` prints it), picture
+        (a JPEG in base64). Raises ConfigRefused, TooManyProbes, and for a name as `change_camera` does.
+        """
+
 
 class ConfigRefused(ViewerError):
     """A config has mistakes, so that the one before holds on."""
@@ -178,6 +186,21 @@ class CannotSave(ViewerError):
         return f"Nothing was changed, since it cannot be kept in the state directory ({self.reason}); see the log."
 
 
+class TooManyProbes(ViewerError):
+    """As many cameras as can be are looked at now."""
+
+    status = HTTPStatus.TOO_MANY_REQUESTS
+    title = "Too many probes"
+
+    def __init__(self, limit: int, *, retry_after_s: float) -> None:
+        super().__init__(limit)
+        self.limit = limit
+        self.retry_after_s = retry_after_s
+
+    def __str__(self) -> str:
+        return f"{self.limit} cameras are being looked at, as many as can be; try again in {self.retry_after_s:g} s."
+
+
 class BadCamera(ViewerError):
     """What is sent is no description of a camera."""
 
@@ -221,6 +244,10 @@ class NoControl:
         raise NothingToReload
 
     async def switch_camera(self, name: str, by: str, *, on: bool) -> Reloaded:
+        """Refuse."""
+        raise NothingToReload
+
+    async def probe(self, name: str | None, table: Mapping[str, object], by: str) -> Mapping[str, object]:
         """Refuse."""
         raise NothingToReload
 
@@ -279,6 +306,15 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
         response.status_code = HTTPStatus.CREATED
         response.headers["Location"] = f"{request.root_path}/api/v1/config/cameras/{name}"
         return response
+
+    @app.post("/api/v1/config/probe")
+    @changes(access)
+    async def probe_camera() -> Response:
+        table = object_untrusted(await request_body())
+        name = table.pop("name", None)
+        if name is not None and not isinstance(name, str):
+            raise BadCamera
+        return json_response(await control.probe(name, table, asking().name))
 
     @app.patch("/api/v1/config/cameras/<name>")
     @changes(access)

@@ -318,6 +318,14 @@ def _config_paths() -> dict[str, Any]:
                 {"204": {"description": "It is, and its viewers were told"}} | _refusals(403, 404, 409, 507),
             ),
         },
+        "/api/v1/config/probe": {
+            "post": _operation(
+                "Look at a camera for some seconds: what it sends, and what browsers get of it",
+                {"200": _json("What was found, or why it could not be looked at", _probe_schema())}
+                | _refusals(400, 403, 404, 409, 422, 429),
+                requestBody={"required": True, "content": {"application/json": {"schema": keys}}},
+            ),
+        },
         **{
             f"/api/v1/config/cameras/{{name}}/{switch}": {
                 "parameters": name,
@@ -327,6 +335,18 @@ def _config_paths() -> dict[str, Any]:
                 ),
             }
             for switch in ("enable", "disable")
+        },
+    }
+
+
+def _probe_schema() -> dict[str, Any]:
+    return {
+        "type": "object",
+        "properties": {
+            "error": {"type": ["string", "null"], "description": "Why it could not be looked at, in a sentence."},
+            "is_playable": {"type": "boolean", "description": "Whether browsers get a picture."},
+            "found": {"type": ["object", "null"], "description": "As `camgate probe --json` prints it."},
+            "picture": {"type": ["string", "null"], "description": "A key frame as JPEG, in base64."},
         },
     }
 

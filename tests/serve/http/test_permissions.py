@@ -84,6 +84,7 @@ EXPECTED = {
     "GET /api/v1/config": ADMINS,
     "GET /api/v1/config/cameras": ADMINS,
     "POST /api/v1/config/cameras": ADMINS,
+    "POST /api/v1/config/probe": ADMINS,
     "GET /api/v1/config/cameras/<name>": ADMINS,
     "PATCH /api/v1/config/cameras/<name>": ADMINS,
     "DELETE /api/v1/config/cameras/<name>": ADMINS,

@@ -1,0 +1,60 @@
+"""What may be changed of a camera without its password, and what would send that to somebody else."""
+
+from typing import Any
+
+import pytest
+
+from camgate.config.errors import ConfigError
+from camgate.reload.logins import check_logins_stay
+from camgate.reload.reloader import patched
+
+SAVED = {
+    "url": "rtsp://192.0.2.1/a",
+    "username": "me",
+    "password": "hush",
+    "onvif": "192.0.2.1:80",
+    "sub": {"url": "rtsp://192.0.2.2/b", "username": "me", "password": "hush"},
+}
+
+
+def check(changes: dict[str, Any], saved: dict[str, Any] = SAVED) -> None:
+    check_logins_stay("gate", saved, changes, patched(saved, changes))
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"title": "Gate"},
+        {"url": "rtsps://192.0.2.1:322/other"},
+        {"url": "rtsp://192.0.2.9/a", "password": "new"},
+        {"url": "rtsp://192.0.2.9/a", "username": None, "password": None},
+        {"onvif": None},
+        {"onvif": "http://192.0.2.1:8080/onvif"},
+        {"sub": None},
+        {"sub": {"url": "rtsp://192.0.2.9/b", "password": "new"}},
+        {"url": "what is no URL at all"},
+    ],
+)
+def test_what_may_be_changed(changes: dict[str, Any]) -> None:
+    check(changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"url": "rtsp://192.0.2.9/a"}, "cameras.gate.password"),
+        ({"url": "rtsp://192.0.2.9/a", "username": "you"}, "cameras.gate.password"),
+        ({"onvif": "192.0.2.9"}, "cameras.gate.password"),
+        ({"onvif": "192.0.2.9", "sub": None}, "cameras.gate.password"),
+        ({"sub": {"url": "rtsp://192.0.2.1/b"}}, "cameras.gate.sub.password"),
+    ],
+)
+def test_what_would_send_a_password_elsewhere(changes: dict[str, Any], key: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        check(changes)
+    assert [problem.key for problem in error.value.problems] == [key]
+    assert "hush" not in str(error.value)
+
+
+def test_a_camera_without_a_password_goes_anywhere() -> None:
+    check({"url": "rtsp://192.0.2.9/a"}, {"url": "rtsp://192.0.2.1/a"})
