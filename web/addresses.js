@@ -42,7 +42,7 @@ export function socketAddress(name) {
 export function cameraOfThisPage() {
   const part = location.pathname.split("/").pop();
   try {
-    return decodeURIComponent(part);
+    return decodeURIComponent(part).normalize(); // as the server writes names
   } catch {
     return part; // a stray % in a hand-written address
   }

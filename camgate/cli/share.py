@@ -20,6 +20,7 @@ from camgate.auth.shares import (
     UnknownShare,
 )
 from camgate.auth.tokens import seconds_of
+from camgate.base.names import composed
 from camgate.cli.commands import SETTINGS
 from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
 from camgate.cli.state import config_option, directory_of, in_local_time, print_table
@@ -56,6 +57,7 @@ def create(
         refuse("share create", "--url is no address of pages; write https://cams.example.org/")
     with exit_codes():
         settings, shares, file = _shares(config)
+        camera = composed(camera)
         if camera not in settings.cameras:
             raise ConfigError((Problem(str(file), "there is no such camera", key=f"cameras.{camera}"),))
         made, secret = shares.make(camera, MAKER, time.time() + span_s, label)

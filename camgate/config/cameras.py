@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import quote
 
+from camgate.base.names import likeness
 from camgate.base.secrets import register_login, register_secret
 from camgate.config.checks import Wrong, camera_name, section
 from camgate.config.environment import expand, expand_secret
@@ -50,9 +51,9 @@ class CameraReader:
     def read_all(self, tables: object) -> dict[str, CameraSettings]:
         """Return the cameras that are in order, by name."""
         named = self._report.attempt((CAMERAS,), _tables, tables) or {}
-        cameras = {name: self.read(name, table) for name, table in named.items()}
+        cameras = [self.read(name, table) for name, table in named.items()]
         self._check_alike(list(named))
-        return {name: camera for name, camera in cameras.items() if camera}
+        return {camera.name: camera for camera in cameras if camera}
 
     def read(self, name: str, table: object) -> CameraSettings | None:
         """Return a camera; None where it is not in order."""
@@ -63,11 +64,11 @@ class CameraReader:
         named = self._report.attempt(path, camera_name, name)
         values = self._report.read_keys(path, table, CAMERA_KEYS)
         access = self._access(path, table, values)
-        sub = self._sub((*path, SUB), name, values, access)
+        sub = self._sub((*path, SUB), named or name, values, access)
         if not named or not access:
             return None
         rest = {key: value for key, value in values.items() if key not in LOGIN_KEYS}
-        return CameraSettings(name=name, **rest | access | {SUB: sub})
+        return CameraSettings(name=named, **rest | access | {SUB: sub})
 
     def _sub(
         self, path: KeyPath, name: str, values: Mapping[str, Any], access: Mapping[str, Any] | None
@@ -137,14 +138,14 @@ class CameraReader:
         return self._report.attempt((*path, "password_file"), read_password_file, self._directory / value)
 
     def _check_alike(self, names: list[str]) -> None:
-        """Names that differ only in case are mixed up by people, and by file systems."""
+        """Names that look the same are mixed up by people, and by file systems."""
         seen: dict[str, str] = {}
         for name in names:
-            first = seen.setdefault(name.lower(), name)
+            first = seen.setdefault(likeness(name), name)
             if first != name:
+                how = "in capital letters" if first.lower() == name.lower() else "in how its characters are encoded"
                 self._report.add(
-                    (CAMERAS, name),
-                    f"differs from {key_in_words((first,))} only in capital letters; choose another name",
+                    (CAMERAS, name), f"differs from {key_in_words((first,))} only {how}; choose another name"
                 )
 
 

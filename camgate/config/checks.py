@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
+from camgate.base.names import composed, is_of_names
 from camgate.config.address import is_loopback, split_listen
 from camgate.config.errors import KeyPath
 from camgate.config.model import Transport
@@ -24,7 +25,11 @@ Check: TypeAlias = Callable[[object], T]
 MAX_NAME_CHARS = 64
 """Camera names stand in URLs, file names and log lines."""
 
+NAME_SIGNS = "-_. "
+"""What may stand in the name of a camera beside letters and digits."""
+
 MAX_PATTERN_CHARS = 128
+PATTERN_SIGNS = NAME_SIGNS + "*?[]!"
 
 _KINDS: Mapping[type, str] = {
     bool: "true or false",
@@ -48,7 +53,6 @@ _ENDS_IN_NUMBER = re.compile(r"(?:.*\.)?(?:[0-9]+|0[xX][0-9A-Fa-f]*)")
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 # CSP level 3 section 2.3.1: a host-source may begin with `*.`; nothing here can end the directive and begin another.
 _ANCESTOR = re.compile(r"'self'|'none'|\*|https?:|(?:https?://)?(?:\*\.)?[A-Za-z0-9._-]+(?::(?:[0-9]{1,5}|\*))?")
-_PATTERN = re.compile(r"(?:group:)?[A-Za-z0-9._*?\[\]!-]+")
 _FINGERPRINT = re.compile(r"(?i:sha-?256)[:=]((?:[0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2})")
 
 
@@ -317,8 +321,8 @@ def password_hash(value: object) -> str:
 def pattern(value: object) -> str:
     """Take a pattern of camera names, or of groups behind `group:`."""
     right = 'write a name with * and ? for what may differ, or "group:NAME"'
-    given = _as(text, value, right)
-    if not _PATTERN.fullmatch(given) or len(given) > MAX_PATTERN_CHARS:
+    given = composed(_as(text, value, right))
+    if not is_of_names(given.removeprefix("group:"), PATTERN_SIGNS) or len(given) > MAX_PATTERN_CHARS:
         raise Wrong(f"is no pattern of cameras; {right}")
     return given
 
@@ -366,13 +370,16 @@ def role_words(value: object) -> dict[str, str]:
 
 
 def camera_name(name: str) -> str:
-    """Take a name that can stand in a URL as it is."""
-    right = "write [cameras.NAME] with letters, digits, `-`, `_` and `.`, a letter or digit first"
+    """Take a name that can stand in a URL, percent-encoded, and that people can read; returns it composed."""
+    right = 'write [cameras.NAME] with letters, digits, `-`, `_` and `.`, or with spaces in between as [cameras."A B"]'
     if not name:
         raise Wrong(f"a camera has an empty name; {right}")
-    if not _NAME.fullmatch(name):
+    name = composed(name)
+    is_tidy = name[0].isalnum() and name[-1] != " " and "  " not in name
+    if not is_tidy or not is_of_names(name, NAME_SIGNS):
         raise Wrong(
-            f"is no name for a camera, since it becomes part of URLs; {right}, and call it what you like by title"
+            "is no name for a camera, since it becomes part of URLs; it begins with a letter or digit: "
+            f"{right}, and call it what you like by title"
         )
     if len(name) > MAX_NAME_CHARS:
         raise Wrong(

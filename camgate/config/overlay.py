@@ -16,6 +16,7 @@ import tomli_w
 
 from camgate.base.files import write_private
 from camgate.base.log import get_logger
+from camgate.base.names import likeness
 from camgate.config.cameras import CameraReader
 from camgate.config.checks import Wrong
 from camgate.config.errors import ConfigError, Problem
@@ -113,9 +114,9 @@ def merge(of_file: Settings, saved: Saved, *, file: Path) -> Settings:
     file: where it was saved, for the log, which says what of it cannot be used.
     """
     cameras = dict(of_file.cameras)
-    lower = {name.lower() for name in cameras}
+    of_file_alike = {likeness(name) for name in cameras}
     for name, table in saved.cameras.items():
-        if name.lower() in lower:
+        if likeness(name) in of_file_alike:
             log.warning("a camera was saved that is in the config as well, which holds", camera=name, file=file)
             continue
         report = Report(str(file), KeyLines(""))
@@ -123,7 +124,7 @@ def merge(of_file: Settings, saved: Saved, *, file: Path) -> Settings:
         for problem in report.problems:
             log.error("a camera that was saved cannot be used", camera=name, problem=str(problem))
         if camera is not None and not report.problems:
-            cameras[name] = camera
+            cameras[camera.name] = camera
     return replace(of_file, cameras={name: each for name, each in cameras.items() if name not in saved.disabled})
 
 

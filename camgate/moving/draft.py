@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
+from camgate.base.names import likeness
 from camgate.base.secrets import register_login, register_secret
 from camgate.config.checks import MAX_NAME_CHARS, Check, Wrong, camera_name, user_name
 from camgate.config.errors import Problem
@@ -27,7 +28,7 @@ LONGEST_NAME = MAX_NAME_CHARS - 5
 """Of a name that a number may be put behind."""
 
 _STRAY = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9._-]+")
+_NOT_IN_NAMES = re.compile(r"[^\w .-]+")
 
 
 @dataclass(slots=True)
@@ -79,9 +80,9 @@ class Draft:
             name = camera_name(raw)
         except Wrong:
             name = _NOT_IN_NAMES.sub("-", raw).strip("-._")[:LONGEST_NAME] or "camera"
-        taken = {other.lower() for other in self.cameras}
+        taken = {likeness(other) for other in self.cameras}
         candidate, number = name, 1
-        while candidate.lower() in taken:
+        while likeness(candidate) in taken:
             number += 1
             candidate = f"{name[:LONGEST_NAME]}-{number}"
         return candidate

@@ -17,6 +17,7 @@ import trio
 from camgate.auth.access import Access
 from camgate.base.log import get_logger
 from camgate.base.log_setup import set_level
+from camgate.base.names import likeness
 from camgate.base.secrets import mask
 from camgate.config.diff import Diff, compare
 from camgate.config.errors import ConfigError, Problem, StartError
@@ -175,8 +176,8 @@ class Reloader:
     async def add_camera(self, name: str, table: Mapping[str, object], by: str) -> Reloaded:
         """Add a camera that is kept; see `serve.http.control.Control`."""
         async with self._changing() as file:
-            known = {other.lower() for other in (*self._of_file.cameras, *self._saved.cameras)}
-            if name.lower() in known:
+            known = {likeness(other) for other in (*self._of_file.cameras, *self._saved.cameras)}
+            if likeness(name) in known:
                 raise CameraExists(name)
             if len(self._saved.cameras) >= MAX_CAMERAS:
                 raise TooManySaved(MAX_CAMERAS)

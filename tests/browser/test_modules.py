@@ -24,6 +24,13 @@ async () => {
 LINKS = """
 async (header) => (await import("/static/ice.js")).readLinks(header)
 """
+NAMES = """
+async (paths) => {
+  const { cameraAddress, cameraOfThisPage, whepAddress } = await import("/static/addresses.js");
+  const names = paths.map((path) => { history.replaceState(null, "", path); return cameraOfThisPage(); });
+  return { names, pages: names.map(cameraAddress), whep: names.map(whepAddress) };
+}
+"""
 PLAYER_STATES = """
 async (steps) => {
   const { Player } = await import("/static/player.js");
@@ -116,3 +123,12 @@ def test_the_links_that_camgate_writes_are_read(modules: Page) -> None:
     login = {"username": server.username, "credential": server.credential, "maxAgeS": 90}
     read = modules.evaluate(LINKS, ", ".join(link_values(server)))
     assert read == [{"urls": [url], **login} for url in server.urls]
+
+
+def test_a_pages_camera_is_called_as_the_server_calls_it(modules: Page) -> None:
+    was = modules.evaluate("location.pathname")
+    found = modules.evaluate(NAMES, ["/camera/K%C3%BCche%20hinten", "/embed/Ku%CC%88che%20hinten"])
+    modules.evaluate("(path) => history.replaceState(null, '', path)", was)
+    assert found["names"] == ["K\u00fcche hinten"] * 2
+    for address in (*found["pages"], *found["whep"]):
+        assert address.endswith("/K%C3%BCche%20hinten")

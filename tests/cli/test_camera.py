@@ -45,9 +45,9 @@ async def test_cameras_come_and_go_while_camgate_runs(directory: Path) -> None:
         again = await camera(directory, "add", "gate", "rtsp://127.0.0.1:9/gate")
         assert (again.code, again.out) == (1, "")
         assert "There is a camera 'gate' already" in again.err
-        wrong = await camera(directory, "add", "a b", "rtsp://127.0.0.1:9/gate")
+        wrong = await camera(directory, "add", "a/b", "rtsp://127.0.0.1:9/gate")
         assert wrong.code == 2
-        assert wrong.err.startswith('cameras."a b": is no name for a camera')
+        assert wrong.err.startswith('cameras."a/b": is no name for a camera')
         assert (await camera(directory, "disable", "front")).out == "camera front is switched off\n"
         listed = (await camera(directory, "list")).out
         rows = {words[0]: words[1:] for line in listed.splitlines() if len(words := line.split()) == 4}

@@ -366,7 +366,7 @@ def test_init_with_cameras(tmp_path: Path) -> None:
     ("camera", "words"),
     [
         ("rtsp", "--camera: is not NAME=URL"),
-        ("a b=rtsp://cam/", 'cameras."a b": is no name'),
+        ("a/b=rtsp://cam/", 'cameras."a/b": is no name'),
         ("a=x", "cameras.a.url:"),
     ],
 )
@@ -636,7 +636,7 @@ def test_token_of_a_user_alone_is_all_that_the_user_may(tmp_path: Path, config: 
         ((), "name cameras"),
         (("--user=anna", "--action=view"), "name cameras"),
         (("--camera=front", "--expires=soon"), "--expires is no span of time"),
-        (("--camera=a b",), "--camera is no pattern of cameras"),
+        (("--camera=a/b",), "--camera is no pattern of cameras"),
         (("--camera=front", "--user=bob"), "auth.users.bob: there is no such user"),
         (("revoke", "a.b.c"), "that is no id of a token"),
         (("revoke", "0123456789abcde"), "that is no id of a token"),

@@ -61,7 +61,7 @@ def read(text: str, directory: Path = Path("/")) -> AuthSettings:
         ("[auth.roles.gate]\n", 'c.toml:3: auth.roles.gate: allows nothing; write view = ["*"], or '),
         ('[auth.roles.gate]\nveiw = ["*"]\n', "c.toml:4: auth.roles.gate.veiw: there is no such key; did you mean "),
         ('[auth.roles.gate]\nview = "*"\n', "c.toml:4: auth.roles.gate.view: is text in quotes; write a list, such "),
-        ('[auth.roles.gate]\nview = ["*", "a b"]\n', "c.toml:4: auth.roles.gate.view[1]: is no pattern of cameras; "),
+        ('[auth.roles.gate]\nview = ["*", "a/b"]\n', "c.toml:4: auth.roles.gate.view[1]: is no pattern of cameras; "),
         ('[auth.roles.gate]\nview = ["group:"]\n', "c.toml:4: auth.roles.gate.view[0]: is no pattern of cameras; "),
     ],
 )

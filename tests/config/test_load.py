@@ -212,13 +212,13 @@ BAD: list[tuple[str, str]] = [
     (
         '[cameras.""]\nurl = "rtsp://cam/"',
         'camgate.toml:1: cameras."": a camera has an empty name; write [cameras.NAME] with letters, digits, `-`, `_` '
-        "and `.`, a letter or digit first",
+        'and `.`, or with spaces in between as [cameras."A B"]',
     ),
     (
-        '[cameras."front door"]\nurl = "rtsp://cam/"',
-        'camgate.toml:1: cameras."front door": is no name for a camera, since it becomes part of URLs; write '
-        "[cameras.NAME] with letters, digits, `-`, `_` and `.`, a letter or digit first, and call it what you like by "
-        "title",
+        '[cameras."front/door"]\nurl = "rtsp://cam/"',
+        'camgate.toml:1: cameras."front/door": is no name for a camera, since it becomes part of URLs; it begins with '
+        "a letter or digit: write [cameras.NAME] with letters, digits, `-`, `_` and `.`, or with spaces in between as "
+        '[cameras."A B"], and call it what you like by title',
     ),
     (
         CAMERA + CAMERA,

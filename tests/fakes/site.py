@@ -116,10 +116,15 @@ def write_config(file: Path, filming: FilmingCameras, cameras: str, more: str = 
 
 @asynccontextmanager
 async def running_site(
-    directory: Path, cameras: str, more: str = "", *, headers: Mapping[str, str] | None = None
+    directory: Path,
+    cameras: str,
+    more: str = "",
+    *,
+    headers: Mapping[str, str] | None = None,
+    names: tuple[str, ...] = ("one", "two", "three"),
 ) -> AsyncIterator[Site]:
-    """Run camgate with these cameras for the time of the block; `one`, `two` and `three` are there to be named."""
-    filming = FilmingCameras(("one", "two", "three"))
+    """Run camgate with these cameras for the time of the block; those called `names` are there to be named."""
+    filming = FilmingCameras(names)
     file = directory / "camgate.toml"
     with trio.fail_after(2 * HANG_S):
         async with trio.open_nursery() as outside:

@@ -121,7 +121,7 @@ async def test_who_watches_a_camera_that_is_switched_off_is_told(tmp_path: Path)
     ("method", "path", "body", "status", "kind"),
     [
         ("POST", "", {"name": "ONE", "url": "rtsp://192.0.2.1/"}, 409, "camera-exists"),
-        ("POST", "", {"name": "a b", "url": "rtsp://192.0.2.1/"}, 422, "config-refused"),
+        ("POST", "", {"name": "a/b", "url": "rtsp://192.0.2.1/"}, 422, "config-refused"),
         ("POST", "", {"name": "two"}, 422, "config-refused"),
         ("POST", "", {"name": "two", "url": "rtsp://192.0.2.1/", "titel": "x"}, 422, "config-refused"),
         (

@@ -9,12 +9,14 @@ from dataclasses import asdict, dataclass, field
 from functools import wraps
 from http import HTTPStatus
 from typing import Protocol, TypeVar
+from urllib.parse import quote
 
 from quart import request
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access
 from camgate.auth.identity import Action
+from camgate.base.names import composed
 from camgate.base.secrets import mask
 from camgate.config.address import is_loopback
 from camgate.config.errors import Problem as ConfigProblem
@@ -304,7 +306,7 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
         await control.add_camera(name, table, asking().name)
         response = json_response(control.camera(name))
         response.status_code = HTTPStatus.CREATED
-        response.headers["Location"] = f"{request.root_path}/api/v1/config/cameras/{name}"
+        response.headers["Location"] = f"{request.root_path}/api/v1/config/cameras/{quote(name)}"
         return response
 
     @app.post("/api/v1/config/probe")
@@ -347,7 +349,7 @@ def new_camera_untrusted(body: bytes) -> tuple[str, dict[str, object]]:
     name = table.pop("name", None)
     if not isinstance(name, str):
         raise BadCamera
-    return name, table
+    return composed(name), table
 
 
 def object_untrusted(body: bytes) -> dict[str, object]:

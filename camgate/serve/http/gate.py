@@ -13,6 +13,7 @@ from camgate.auth.access import Access, Wanted
 from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted, SignedOut
 from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
+from camgate.base.names import composed
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
 from camgate.serve.http.identity import IDENTITY, LOCAL, TOKEN_PARAMETER, UNSEEN, Groups, client_address, identify
@@ -36,7 +37,7 @@ class Gate:
 
     async def __call__(self, scope: Any, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
         """Hand the request on, or answer it with why not."""
-        scope = with_origin_form(scope)
+        scope = with_composed_path(with_origin_form(scope))
         problem = self.refusal(scope)
         if problem is None:
             try:
@@ -212,6 +213,12 @@ def with_origin_form(scope: Any) -> Any:
         "raw_path": target.path.encode() or b"/",
         "headers": [(b"host", target.netloc.encode()), *headers],
     }
+
+
+def with_composed_path(scope: Any) -> Any:
+    """Have names of cameras be found however their letters are encoded."""
+    path = scope["path"]
+    return scope if path.isascii() else scope | {"path": composed(path)}
 
 
 async def send_problem(scope: Scope, send: Any, problem: Problem) -> None:

@@ -10,6 +10,7 @@ from quart_trio import QuartTrio
 from camgate.auth.identity import Action
 from camgate.base.log_setup import tail_of_log
 from camgate.base.log_tail import KEPT_LINES, KeptLine
+from camgate.base.names import composed
 from camgate.relay.errors import ViewerError
 from camgate.serve.http.permissions import needs
 from camgate.serve.http.responses import Response, json_response
@@ -86,7 +87,7 @@ def parse_query_untrusted(arguments: Mapping[str, str]) -> LogQuery:
         after=_whole(arguments, "after", 0, MOST_NUMBER, 0),
         limit=_whole(arguments, "limit", 1, KEPT_LINES, KEPT_LINES),
         level=LEVELS[level] if "level" in arguments else 0,
-        camera=arguments.get("camera"),
+        camera=composed(arguments["camera"]) if "camera" in arguments else None,
     )
 
 

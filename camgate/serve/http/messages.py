@@ -5,6 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from camgate.base.names import composed
 from camgate.relay.errors import ViewerError
 from camgate.serve.http.whep import MAX_WAIT_S
 
@@ -87,6 +88,7 @@ def parse_message_untrusted(text: str | bytes | None) -> Message:
 def _offer(fields: dict[str, Any]) -> Offer:
     viewer_id = _id(fields)
     camera, sdp = (_text(fields, name, viewer_id) for name in ("camera", "sdp"))
+    camera = composed(camera)
     if "wait" not in fields:
         return Offer(viewer_id, camera, sdp, None)
     wait_s = fields["wait"]

@@ -7,6 +7,7 @@ chat program that looks at links. Only the page's button, pressed by a person, u
 import math
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from quart import request
 from quart_trio import QuartTrio
@@ -59,7 +60,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
         url = f"{request.scheme}://{request.host}{request.root_path}/share#{secret}"
         response = json_response({**share.facts(), "url": url})
         response.status_code = HTTPStatus.CREATED
-        response.headers["Location"] = f"{request.root_path}/api/v1/cameras/{name}/shares/{share.share_id}"
+        response.headers["Location"] = f"{request.root_path}/api/v1/cameras/{quote(name)}/shares/{share.share_id}"
         response.headers["Cache-Control"] = "no-store"
         return response
 

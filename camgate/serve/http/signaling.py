@@ -19,6 +19,7 @@ from camgate.auth.renewal import CHANGED
 from camgate.base.budget import Budget
 from camgate.base.errors import RemoteError
 from camgate.base.log import get_logger
+from camgate.base.names import composed
 from camgate.relay.errors import UnknownCamera
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.feed import CameraFeed
@@ -117,7 +118,7 @@ class SignalingSocket:
         self._host = host_name(socket.headers.get("Host"))
         self._viewers: dict[str, _Viewer] = {}
         # No more names than a request's headers have room for.
-        self._watched = frozenset(socket.args.getlist("camera")) or None
+        self._watched = frozenset(map(composed, socket.args.getlist("camera"))) or None
 
     async def run(self, stopping: trio.Event) -> None:
         """Serve the client until it leaves (Quart cancels us), the server stops, or it may no more."""

@@ -5,6 +5,7 @@ from quart_trio import QuartTrio
 
 from camgate.auth.identity import Action
 from camgate.base.log import get_logger
+from camgate.base.names import composed
 from camgate.relay.errors import UnknownViewer
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import Sight, asking
@@ -21,7 +22,10 @@ def add_viewer_routes(app: QuartTrio, engine: MediaEngine) -> None:
     @needs(Action.CONTROL)
     async def list_viewers() -> Response:
         """List who watches the cameras that the asker may cut viewers of; `?camera=NAME` (repeated): of these only."""
-        sight, wanted = Sight(asking(), engine.groups, Action.CONTROL), frozenset(request.args.getlist("camera"))
+        sight, wanted = (
+            Sight(asking(), engine.groups, Action.CONTROL),
+            frozenset(map(composed, request.args.getlist("camera"))),
+        )
         return json_response(
             [
                 viewer

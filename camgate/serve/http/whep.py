@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 from quart import request
 from quart_trio import QuartTrio
@@ -80,7 +81,7 @@ def _add_endpoint_routes(app: QuartTrio, engine: MediaEngine) -> None:
         wait = request.args.get("wait")
         answer = await start_session(engine, camera, await request_body(), request.scope, wait=wait)
         servers = engine.ice_servers(asking())
-        headers = Headers(session_headers(request.root_path + request.path, answer, servers))
+        headers = Headers(session_headers(request.root_path + quote(request.path), answer, servers))
         return Response(answer.sdp, status=201, headers=headers, content_type=SDP)
 
     @app.get("/whep/<camera>")
