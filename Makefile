@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery lock clean
+.PHONY: help setup run check test test-full deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc lock clean
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -28,7 +28,7 @@ test-full: setup ## every test, with far more generated inputs for the property 
 
 bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
 	@.venv/bin/camgate bench $(ARGS)
-	@for file in $(filter-out %_joins.py %_browser_loss.py %_abuse.py %_recovery.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
+	@for file in $(filter-out %_joins.py %_browser_loss.py %_abuse.py %_recovery.py %_gc.py,$(wildcard tests/bench/bench_*.py)); do $(PYTHON_BIN) "$$file" || exit 1; done
 
 bench-quick: setup ## two small benchmarks, in under 3 minutes; fails only when delivery is wrong
 	@$(PYTHON_BIN) tests/run_tiers.py bench
@@ -53,6 +53,9 @@ bench-recovery: setup ## kill, freeze and cut off a camera: when its viewers hav
 
 deb: setup ## build the Debian package into build/deb, for Debian 12 (ARGS="--python 3.13" for another; docs/install.md)
 	@$(PYTHON_BIN) packaging/build-deb $(ARGS)
+
+bench-gc: setup ## how long all pictures stand still while Python's collector looks; 3 minutes (ARGS="--settings 0 5000")
+	@$(PYTHON_BIN) -m tests.bench.bench_gc $(ARGS)
 
 audit: setup ## hold the pinned packages against known vulnerabilities: our list, and PyPI's (needs the network)
 	@$(PYTHON_BIN) packaging/audit --online

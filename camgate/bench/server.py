@@ -2,10 +2,12 @@
 
 import json
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 from typing import Any
 
 import tomli_w
@@ -31,10 +33,11 @@ _POLL_S = 0.1
 
 @dataclass(frozen=True, slots=True)
 class BenchServer:
-    """A running camgate: its process, and where its HTTP is, without a slash at the end."""
+    """A running camgate: its process, where its HTTP is, without a slash at the end, and its config file."""
 
     child: Child
     url: str
+    config: Path
 
     @property
     def whep(self) -> str:
@@ -67,15 +70,25 @@ class BenchServer:
 
 @asynccontextmanager
 async def open_server(
-    camera_port: int, cameras: int, max_viewers: int, *, transport: str = "tcp"
+    camera_port: int,
+    cameras: int,
+    max_viewers: int,
+    *,
+    transport: str = "tcp",
+    module: str = "camgate",
+    more: Mapping[str, Any] = MappingProxyType({}),
 ) -> AsyncIterator[BenchServer]:
-    """Run camgate on the built-in cameras for the time of the block. Raises ProcessFailed."""
+    """Run camgate on the built-in cameras for the time of the block. Raises ProcessFailed.
+
+    module: what is run in its place. more: sections of the config beside ours, or in their place.
+    """
     port = _free_port()
     with TemporaryDirectory(prefix="camgate-bench-") as folder:
-        config = trio.Path(folder, "camgate.toml")
-        await config.write_text(tomli_w.dumps(_config(port, camera_port, cameras, max_viewers, transport)))
-        async with open_child("server", ["camgate", "run", "--config", str(config)]) as child:
-            server = BenchServer(child, f"http://{HOST}:{port}")
+        config = Path(folder, "camgate.toml")
+        sections = {**_config(port, camera_port, cameras, max_viewers, transport), **more}
+        await trio.Path(config).write_text(tomli_w.dumps(sections))
+        async with open_child("server", [module, "run", "--config", str(config)]) as child:
+            server = BenchServer(child, f"http://{HOST}:{port}", config)
             await _wait_ready(server)
             yield server
 

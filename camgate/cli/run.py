@@ -34,4 +34,8 @@ def run(
         source = ConfigSource.of(file, os.environ, of_file)
         settings, saved = source.begin()
         facts = {"config": file.absolute(), "log": settings.logging.output, "log_level": settings.logging.level}
-        serve(partial(app.run, settings, source=source, saved=saved, insecure=insecure, environ=os.environ), **facts)
+        serve(
+            partial(app.run, settings, source=source, saved=saved, insecure=insecure, environ=os.environ),
+            young_objects=settings.performance.gc,
+            **facts,
+        )

@@ -1,6 +1,5 @@
 """Runs something that serves, from the terminal's point of view: until Ctrl-C or SIGTERM."""
 
-import gc
 import resource
 import signal
 import sys
@@ -10,26 +9,23 @@ import trio
 from rich.console import Console
 
 from camgate import __version__
+from camgate.base.collector import YOUNG_OBJECTS, spare_the_start
 from camgate.base.log import get_logger
 
 log = get_logger("cli")
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
-YOUNG_OBJECTS = 10_000
-"""How many objects pile up before the collector of reference circles looks at the new ones: a packet makes none, a join
-some hundreds. With Python's 700 it looked while viewers joined, for 0.4 ms each time."""
 
-
-def serve(service: Callable[..., Awaitable[None]], **facts: object) -> None:
+def serve(service: Callable[..., Awaitable[None]], *, young_objects: int = YOUNG_OBJECTS, **facts: object) -> None:
     """Run `service` until a signal cancels it, and show the URL with which it says that it has started.
 
-    facts: what to log at the start beside our version.
+    facts: what to log at the start beside our version. young_objects: see `base.collector`.
 
     The first signal stops in order; a second one ends the process at once, even if it is stuck.
     """
     _allow_open_files()
-    trio.run(_serve_until_signalled, service, facts)
+    trio.run(_serve_until_signalled, service, young_objects, facts)
 
 
 def _allow_open_files() -> None:
@@ -38,22 +34,17 @@ def _allow_open_files() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
-async def _serve_until_signalled(service: Callable[..., Awaitable[None]], facts: dict[str, object]) -> None:
+async def _serve_until_signalled(
+    service: Callable[..., Awaitable[None]], young_objects: int, facts: dict[str, object]
+) -> None:
     with trio.open_signal_receiver(*STOP_SIGNALS) as signals:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(_stop_on_signal, signals, nursery.cancel_scope)
             url = await nursery.start(service)
-            _spare_the_collector()
+            spare_the_start(young_objects)
             log.info("camgate has started", version=__version__, **facts)
             _announce(url)
     log.info("camgate has stopped")
-
-
-def _spare_the_collector() -> None:
-    """Let the collector pass over what was loaded at the start: it stays, and each look at all of it takes 40 ms."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS)
 
 
 async def _stop_on_signal(signals: AsyncIterator[int], service: trio.CancelScope) -> None:

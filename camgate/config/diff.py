@@ -26,6 +26,7 @@ AT_RUN_TIME: Mapping[str, frozenset[str]] = {
     "auth": frozenset({"users", "roles", "session_days"}),
     "logging": frozenset({"level"}),
     "metrics": frozenset(),
+    "performance": frozenset(),
 }
 """By section: the keys that a running camgate takes. It takes all keys of the sections that are not here."""
 _OF_SUB = f"{SUB}."

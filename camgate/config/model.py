@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
+from camgate.base.collector import YOUNG_OBJECTS
 from camgate.wire.rtsp.auth import Ha1s
 
 AUTO = "auto"
@@ -319,6 +320,14 @@ class WebhookSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PerformanceSettings:
+    """How this process deals with the machine."""
+
+    gc: int = YOUNG_OBJECTS
+    """How many objects pile up before Python's collector of reference circles looks at them; 0 leaves it as it is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CameraSettings:
     """One camera. `url` never holds credentials: `load` moves them to `username` and `password`."""
 
@@ -376,5 +385,6 @@ class Settings:
     logging: LoggingSettings = LoggingSettings()
     reload: ReloadSettings = ReloadSettings()
     metrics: MetricsSettings = MetricsSettings()
+    performance: PerformanceSettings = PerformanceSettings()
     webhooks: Mapping[str, WebhookSettings] = field(default_factory=dict)
     """By name."""

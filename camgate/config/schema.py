@@ -45,6 +45,7 @@ from camgate.config.model import (
     LimitSettings,
     LoggingSettings,
     MetricsSettings,
+    PerformanceSettings,
     ReloadSettings,
     RtspServerSettings,
     ServerSettings,
@@ -163,6 +164,7 @@ SECTIONS: Mapping[str, Section] = {
         },
     ),
     "reload": Section(ReloadSettings, {"watch": yes_or_no}),
+    "performance": Section(PerformanceSettings, {"gc": whole_number(0, 10_000_000)}),
     "metrics": Section(MetricsSettings, {"listen": listen_address_or_none, "open": yes_or_no}),
 }
 

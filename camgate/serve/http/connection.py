@@ -132,6 +132,8 @@ class Connection:
                 # Closing first: it wakes a task whose write is shielded from the cancellation.
                 await trio.aclose_forcefully(self._stream)
                 nursery.cancel_scope.cancel()
+        # It holds us, too: without it all of this is freed at once, and not when the collector comes by.
+        del self._protocol
 
     def stop_if_idle(self) -> None:
         """Close now unless a request or a WebSocket is being served."""

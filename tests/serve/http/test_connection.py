@@ -1,5 +1,6 @@
 """Rude clients: each is bounded, gets words where HTTP can still carry them, and harms nobody else."""
 
+import gc
 import logging
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from camgate.serve.http.connection import KEEP_ALIVE_S, LINGER_S, WRITE_TIMEOUT_S, hypercorn_config
+from camgate.serve.http.connection import KEEP_ALIVE_S, LINGER_S, WRITE_TIMEOUT_S, Connection, hypercorn_config
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import PATIENCE_S, Client, Server, running_server
 
@@ -55,6 +56,23 @@ async def test_requests_in_one_segment_are_answered_in_order(server: Server) -> 
     async with server.client() as client:
         await client.stream.send_all(GET * 3 + GET.replace(b"healthz", b"nowhere"))
         assert [(await client.reply()).status for _ in range(4)] == [200, 200, 200, 404]
+
+
+async def test_connections_that_have_ended_leave_nothing_to_the_collector(server: Server) -> None:
+    def connections() -> int:
+        return sum(isinstance(each, Connection) for each in gc.get_objects())
+
+    gc.collect()
+    gc.disable()
+    try:
+        before = connections()
+        for _ in range(5):
+            assert (await server.request("GET", "/healthz")).status == 200
+        with trio.fail_after(PATIENCE_S):
+            while connections() > before:  # noqa: ASYNC110 (nobody tells of garbage)
+                await trio.sleep(0.01)
+    finally:
+        gc.enable()
 
 
 async def test_bytes_one_by_one_are_understood(server: Server) -> None:
