@@ -60,6 +60,7 @@ from camgate.serve.control_socket import open_control_socket
 from camgate.serve.http.metrics import ForMachines
 from camgate.serve.http.rates import Rates
 from camgate.serve.http.server import serve_http
+from camgate.serve.inherited import Inherited
 from camgate.serve.listeners import open_listeners
 from camgate.serve.rtsp.guests import Guests
 from camgate.serve.rtsp.listener import open_udp, serve_rtsp
@@ -86,21 +87,23 @@ async def run(
     """Run camgate until cancelled.
 
     source: where it has the settings from, and will have others from. saved: what of them was changed by the API.
-    environ: where a service manager says how to tell it how camgate does.
+    environ: where a service manager says how to tell it how camgate does, and which sockets it has opened.
     Started with the URL to open, once all listeners are up. Raises StartError for what stands against a start: a port
     in use, a listener beyond loopback without `insecure`.
     """
     check_exposure(settings, insecure=insecure)
     warn_of_twins(settings.cameras, {})
     stopping = trio.Event()
+    inherited = Inherited.of(environ)
     async with (
-        _open_http(settings) as http,
+        _open_http(settings, inherited) as http,
         _open_endpoint(settings) as endpoint,
-        _open_rtsp(settings.rtsp_server) as rtsp,
+        _open_rtsp(settings.rtsp_server, inherited) as rtsp,
         _open_control(settings.server, is_wanted=source is not None) as control,
         open_notifier(environ) as notifier,
         trio.open_nursery() as nursery,
     ):
+        inherited.close()
         nursery.start_soon(_set_when_cancelled, stopping, notifier)
         # The parts stop in our order, not all at once: cancellation reaches them by `stopping`.
         with trio.CancelScope(shield=True) as parts:
@@ -256,26 +259,26 @@ async def _set_deadline(parts: trio.CancelScope, stopping: trio.Event, shutdown_
 
 
 @asynccontextmanager
-async def _open_http(wanted: Settings) -> AsyncIterator[HttpSockets]:
+async def _open_http(wanted: Settings, inherited: Inherited) -> AsyncIterator[HttpSockets]:
     settings, tls = wanted.server, None
     if settings.tls_certificate:
         with _start_error("server.tls_certificate"):
             tls = ServerTls(settings.tls_certificate, settings.tls_key, protocols=("http/1.1",))
-    listeners = await _listen("server.listen", settings.listen)
+    listeners = await _listen("server.listen", settings.listen, inherited)
     with _closing(listeners):
-        redirect = await _listen("server.redirect_listen", settings.redirect_listen)
+        redirect = await _listen("server.redirect_listen", settings.redirect_listen, inherited)
         with _closing(redirect):
-            metrics = await _listen("metrics.listen", wanted.metrics.listen)
+            metrics = await _listen("metrics.listen", wanted.metrics.listen, inherited)
             with _closing(metrics):
                 yield HttpSockets(listeners, tls, redirect, metrics)
 
 
-async def _listen(key: str, listen: str) -> list[trio.SocketListener]:
+async def _listen(key: str, listen: str, inherited: Inherited) -> list[trio.SocketListener]:
     """Open listeners, none for an empty address. Raises StartError."""
     if not listen:
         return []
     try:
-        return await open_listeners(listen)
+        return await open_listeners(listen, inherited)
     except OSError as exc:
         raise StartError(key, f"{exc.strerror}; choose another address or port") from exc
 
@@ -323,7 +326,7 @@ async def _open_endpoint(settings: Settings) -> AsyncIterator[Endpoint]:
 
 
 @asynccontextmanager
-async def _open_rtsp(settings: RtspServerSettings) -> AsyncIterator[RtspSockets | None]:
+async def _open_rtsp(settings: RtspServerSettings, inherited: Inherited) -> AsyncIterator[RtspSockets | None]:
     if not settings.listen:
         yield None
         return
@@ -333,7 +336,7 @@ async def _open_rtsp(settings: RtspServerSettings) -> AsyncIterator[RtspSockets 
         with _start_error("rtsp_server.tls_certificate"):
             tls = load_context(settings.tls_certificate, settings.tls_key)
     try:
-        listeners = await open_listeners(settings.listen)
+        listeners = await open_listeners(settings.listen, inherited)
     except OSError as exc:
         raise StartError(key, f'{exc.strerror}; choose another address or port, or "" for no RTSP server') from exc
     with _closing(listeners):

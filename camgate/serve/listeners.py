@@ -8,6 +8,7 @@ import trio
 
 from camgate.base.log import get_logger
 from camgate.config.address import is_loopback, split_listen
+from camgate.serve.inherited import Inherited
 
 log = get_logger("serve.listeners")
 
@@ -53,16 +54,19 @@ class PatientListener(trio.abc.Listener[trio.SocketStream]):
         await self._listener.aclose()
 
 
-async def open_listeners(listen: str) -> list[trio.SocketListener]:
+async def open_listeners(listen: str, inherited: Inherited | None = None) -> list[trio.SocketListener]:
     """Listen on `HOST:PORT`: one listener an address of the host's. Port 0 takes a free one; `[::]` is all addresses.
 
+    inherited: what is open already is taken from there, and nothing is opened beside it.
     Raises: OSError, whose `strerror` names the address and what stands against it.
     """
     host, port = split_listen(listen)
-    listeners: list[trio.SocketListener] = []
+    given = inherited.take(listen) if inherited else []
+    listeners = [trio.SocketListener(trio.socket.from_stdlib_socket(one)) for one in given]
     try:
-        listeners += await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
-        if host == "::":
+        if not given:
+            listeners += await trio.open_tcp_listeners(port, host=host, backlog=BACKLOG)
+        if host == "::" and not given:
             # Trio's IPv6 sockets take no IPv4.
             port = listeners[0].socket.getsockname()[1]
             listeners += await trio.open_tcp_listeners(port, host="0.0.0.0", backlog=BACKLOG)

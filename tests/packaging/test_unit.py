@@ -43,6 +43,12 @@ def test_systemd_finds_nothing_wrong_with_it(unit: Path) -> None:
     assert analyze("verify", "--man=no", unit) == ""
 
 
+def test_systemd_finds_nothing_wrong_with_the_socket(unit: Path) -> None:
+    socket = unit.with_suffix(".socket")
+    shutil.copy(ROOT / "systemd/camgate.socket", socket)
+    assert analyze("verify", "--man=no", socket) == ""
+
+
 def test_systemd_finds_a_mistake_in_it(unit: Path) -> None:
     unit.write_text(unit.read_text().replace("WatchdogSec", "WatchDogSec"))
     with pytest.raises(AssertionError, match="WatchDogSec"):
