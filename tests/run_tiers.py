@@ -55,6 +55,8 @@ class Tier:
     may_skip: bool = False
 
 
+SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
+"""For tests that mostly wait. A file's tests share servers and cameras, so they stay together."""
 APART = ("tests/interop", "tests/canary", "tests/browser", "tests/packaging", "tests/bench")
 TIERS = {
     "check": Tier(
@@ -69,12 +71,16 @@ TIERS = {
         paths=("tests/house/test_rules.py", "tests/base", "tests/config", "tests/wire"),
     ),
     "unit": Tier(limit_s=60, paths=("tests",), ignore=APART, options=("--numprocesses=2",), may_skip=True),
-    "interop": Tier(limit_s=240, paths=("tests/interop", "tests/canary")),
-    # Most of it waits. A file's tests share servers and cameras, so they stay together.
+    "interop": Tier(
+        limit_s=240,
+        paths=("tests/interop", "tests/canary"),
+        options=SIDE_BY_SIDE,
+        alone=tuple(f"tests/interop/test_{name}.py" for name in ("joins", "bench", "floods", "tcp")),
+    ),
     "browser": Tier(
         limit_s=360,
         paths=("tests/browser",),
-        options=("--numprocesses=2", "--dist=loadfile"),
+        options=SIDE_BY_SIDE,
         alone=("tests/browser/test_joins.py", "tests/browser/test_loss.py"),
     ),
     "packaging": Tier(limit_s=180, paths=("tests/packaging",)),
