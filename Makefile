@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc lock clean
+.PHONY: help setup run check test test-full deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc lock clean man
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -59,6 +59,9 @@ bench-gc: setup ## how long all pictures stand still while Python's collector lo
 
 audit: setup ## hold the pinned packages against known vulnerabilities: our list, and PyPI's (needs the network)
 	@$(PYTHON_BIN) packaging/audit --online
+
+man: setup ## write man/camgate.1 anew, after a change of a command's help
+	@$(PYTHON_BIN) packaging/man-page
 
 lock: ## pin the newest allowed versions anew (needs the network)
 	@packaging/lock

@@ -13,6 +13,7 @@ from rich.table import Table
 from camgate.base.secrets import mask, register_login
 from camgate.cli.api import Api, ConfigOption, SocketOption, UrlOption, open_api
 from camgate.cli.commands import SETTINGS
+from camgate.cli.completing import camera_names
 from camgate.cli.exits import exit_codes, refuse
 from camgate.config.cameras import read_password
 from camgate.config.checks import Wrong
@@ -26,7 +27,8 @@ OFF = "off"
 
 camera = typer.Typer(help="Add, list and remove cameras of the camgate that runs.", no_args_is_help=True, **SETTINGS)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="As in URLs.")]
+NewName = Annotated[str, typer.Argument(metavar="NAME", help="As in URLs.")]
+Name = Annotated[str, typer.Argument(metavar="NAME", help="As in URLs.", autocompletion=camera_names)]
 
 
 @camera.command("list")
@@ -55,7 +57,7 @@ def list_cameras(
 
 @camera.command()
 def add(
-    name: Name,
+    name: NewName,
     camera_url: Annotated[str, typer.Argument(metavar="RTSP_URL", help="rtsp://HOST[:PORT]/PATH, or rtsps://")],
     username: Annotated[str | None, typer.Option(help="The camera's login.")] = None,
     ask_password: Annotated[

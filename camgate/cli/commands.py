@@ -33,6 +33,7 @@ COMMANDS = (
     "cert",
     "service",
     "bench",
+    "completion",
 )
 """In the order of the help, which is all that loads every one of them."""
 

@@ -1,12 +1,15 @@
 """Joins the commands to one program."""
 
+import os
 from typing import Annotated
 
 import typer
+from typer.completion import get_completion_inspect_parameters
 
 from camgate import __version__
 from camgate.cli.argv import credentials_were_given, hidden
 from camgate.cli.commands import SETTINGS, LazyCommands
+from camgate.cli.completing import VARIABLE
 from camgate.cli.exits import BAD_USAGE, FAILED
 
 EXPOSED_LOGIN = (
@@ -17,7 +20,9 @@ EXPOSED_LOGIN = (
 UNKNOWN_COMMAND = "No such command"
 """How typer's words for it begin."""
 
-app = typer.Typer(name="camgate", cls=LazyCommands, no_args_is_help=True, **SETTINGS)
+NAME = "camgate"
+
+app = typer.Typer(name=NAME, cls=LazyCommands, no_args_is_help=True, **SETTINGS)
 
 
 def _show_version(wanted: bool) -> None:
@@ -43,7 +48,9 @@ def run_command_line() -> int:
     Usage errors are shown here and not by typer, since they repeat arguments, and those may hold a login.
     """
     try:
-        code = app(standalone_mode=False)
+        if VARIABLE in os.environ:
+            get_completion_inspect_parameters()  # has typer know the shells; what it returns is for options of its own
+        code = app(prog_name=NAME, standalone_mode=False)
     except typer.TyperException as error:
         # Empty when the whole help was shown, for want of a command.
         if message := _in_words(error):

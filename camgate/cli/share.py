@@ -22,6 +22,7 @@ from camgate.auth.shares import (
 from camgate.auth.tokens import seconds_of
 from camgate.base.names import composed
 from camgate.cli.commands import SETTINGS
+from camgate.cli.completing import camera_names
 from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
 from camgate.cli.state import config_option, directory_of, in_local_time, print_table
 from camgate.config.address import split_listen
@@ -38,7 +39,7 @@ Config = Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)
 
 @share.command()
 def create(
-    camera: Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's name.")],
+    camera: Annotated[str, typer.Argument(metavar="CAMERA", help="The camera's name.", autocompletion=camera_names)],
     span: Annotated[str, typer.Option("--for", metavar="SPAN", help="How long: 90s, 30m, 12h or 7d.")] = "1h",
     label: Annotated[str, typer.Option(help="Whom it is for, to know it again in the list.")] = "",
     url: Annotated[

@@ -19,6 +19,7 @@ from camgate.auth.signing import Signer
 from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, is_token_id, make_token, seconds_of
 from camgate.auth.users import grants_of_user
 from camgate.cli.commands import SETTINGS
+from camgate.cli.completing import camera_names
 from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
 from camgate.cli.patterns import covered, what_there_is
 from camgate.cli.state import config_option, directory_of, in_local_time, print_table
@@ -36,7 +37,11 @@ token = typer.Typer(help="Tokens for tools, pages of other sites, and players.",
 
 Cameras = Annotated[
     list[str] | None,
-    typer.Option(metavar="PATTERN", help="Cameras that it is for: a name, front*, group:NAME; may be given again."),
+    typer.Option(
+        metavar="PATTERN",
+        help="Cameras that it is for: a name, front*, group:NAME; may be given again.",
+        autocompletion=camera_names,
+    ),
 ]
 Actions = Annotated[
     list[Action] | None, typer.Option(help="What it allows with them; may be given again.  [default: view]")

@@ -125,6 +125,11 @@ def test_every_module_says_what_it_is(path: Path) -> None:
         assert "lines" in docstring, f"over {MAX_FILE_LINES} lines: the docstring should say why the file is long"
 
 
+def test_the_manual_page_says_what_the_commands_do() -> None:
+    checked = subprocess.run([sys.executable, ROOT / "packaging" / "man-page", "--check"], check=False)
+    assert checked.returncode == 0, "a command's help has changed: run make man"
+
+
 def test_what_tests_need_is_installed_for_them() -> None:
     installed = set((ROOT / "tests" / "install-system-packages").read_text().split())
     for tool in TOOLS:

@@ -81,7 +81,9 @@ def test_the_wheel_holds_the_code_the_pages_the_units_the_examples_and_nothing_e
         files = {path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*") if path.is_file()}
         assert files
         code |= {f"camgate/_{folder}/{file}" for file in files}
-    assert names == code
+    (page,) = {name for name in names if name.endswith(".1")}
+    assert page.endswith(".data/data/share/man/man1/camgate.1")
+    assert names == code | {page}
 
 
 def test_the_sdist_holds_the_example_config_and_the_locks(sdist: Path) -> None:

@@ -7,7 +7,6 @@ before both. Owns no task: when the client leaves, its connection cancels the an
 
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import quote
 
 import trio
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable
@@ -83,7 +82,7 @@ class OfferLane:
         except Exception as error:
             log.exception("answering an HTTP request failed", error=type(error).__name__)
             return _problem(Problem.of_status(HTTPStatus.INTERNAL_SERVER_ERROR))
-        path, servers = scope.get("root_path", "") + quote(scope["path"]), self._engine.ice_servers(scope[IDENTITY])
+        path, servers = scope.get("root_path", "") + scope["path"], self._engine.ice_servers(scope[IDENTITY])
         items = [("content-type", SDP), *session_headers(path, answer, servers)]
         return HTTPStatus.CREATED, items, answer.sdp.encode()
 
