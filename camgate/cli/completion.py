@@ -4,7 +4,6 @@ from enum import Enum
 from typing import Annotated
 
 import typer
-from typer import completion as typers
 
 from camgate.cli.completing import VARIABLE
 from camgate.cli.main import NAME
@@ -21,6 +20,20 @@ complete -o default -F _camgate_completion {NAME}
 """
 """typer's own would break names at their spaces."""
 
+ZSH = f"""\
+#compdef {NAME}
+_camgate_completion() {{
+    eval $(env _TYPER_COMPLETE_ARGS="${{words[1,$CURRENT]}}" {VARIABLE}=complete_zsh {NAME})
+}}
+compdef _camgate_completion {NAME}
+"""
+
+_ASK = f"env {VARIABLE}=complete_fish _TYPER_COMPLETE_ARGS=(commandline -cp) _TYPER_COMPLETE_FISH_ACTION"
+FISH = f"""\
+complete --command {NAME} --no-files --arguments "({_ASK}=get-args {NAME})" --condition "{_ASK}=is-args {NAME}"
+"""
+"""As typer writes them, which answers them."""
+
 
 class Shell(Enum):
     """Those that there are scripts for."""
@@ -32,8 +45,4 @@ class Shell(Enum):
 
 def completion(shell: Annotated[Shell, typer.Argument(help="Whose script.")]) -> None:
     """Print the script that has a shell complete commands, options and names of cameras."""
-    if shell is Shell.BASH:
-        typer.echo(BASH, nl=False)
-        return
-    script = getattr(typers, "get_completion_script")  # noqa: B009 (typer exports it to itself only)
-    typer.echo(script(prog_name=NAME, complete_var=VARIABLE, shell=shell.value))
+    typer.echo({Shell.BASH: BASH, Shell.ZSH: ZSH, Shell.FISH: FISH}[shell], nl=False)
