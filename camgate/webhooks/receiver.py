@@ -28,7 +28,7 @@ from camgate.webhooks.tracker import Tracker
 MAX_WAITING = 1_000
 """Messages; some 300 kB. Five hundred cameras that go and come back are told in full."""
 GIVE_UP_S = 3_600.0
-"""How long one message is tried for: older news of a camera is none."""
+"""How long one message is tried for: older news of a camera is none. What is so by then is told in its place."""
 RETRY_FIRST_S, RETRY_CAP_S = 2.0, 300.0
 """Between two attempts. `Retry-After` may ask for more, up to the cap."""
 GATHER_S = 0.2
@@ -172,7 +172,12 @@ class Receiver:
             delay_s = max(self._backoff.next_delay_s(), min(outcome.retry_after_s, RETRY_CAP_S))
             with trio.move_on_after(delay_s):
                 await self._other_settings.wait()
-        self._drop(GONE if self._is_gone else EXPIRED)
+        if self._is_gone:
+            self._drop(GONE)
+            return
+        self._drop(EXPIRED)
+        self._tracker.note_lost(message)
+        self._waiting.cancel()
 
     def _note_arrival(self, message: Message) -> None:
         self._sent += 1

@@ -24,11 +24,12 @@ RESTING = (CameraState.IDLE, CameraState.STOPPED)
 
 @dataclass(slots=True, eq=False)
 class _Camera:
-    """told: what the receiver knows; None where it knows nothing. seen: what is so now, since `seen_s`, without
-    pictures since `away_s`.
+    """told: what the receiver knows, by message `told_by`; None where it knows nothing. seen: what is so now, since
+    `seen_s`, without pictures since `away_s`.
     """
 
     told: Event | None = None
+    told_by: str = ""
     seen: Event | None = None
     seen_s: float = 0.0
     away_s: float = 0.0
@@ -67,6 +68,12 @@ class Tracker:
         camera.seen, camera.seen_s = seen, now
         camera.reason = None if seen is Event.UP else reason
 
+    def note_lost(self, message: Message) -> None:
+        """Take it that a message never arrived: unless a later one has, what is so now is to be told."""
+        camera = self._cameras.get(message.camera or "")
+        if camera is not None and camera.told_by == message.id:
+            camera.told = None
+
     def forget_others(self, names: Collection[str]) -> None:
         """Forget all cameras but these: the others are gone, and are told of no more."""
         kept = set(names)
@@ -86,8 +93,9 @@ class Tracker:
             elif not camera.budget.take(now):
                 next_s = min(next_s, now + camera.budget.wait_s())
             else:
-                messages.append(_message(name, camera, wall_s - (now - camera.seen_s)))
-                camera.told, camera.skipped = camera.seen, 0
+                message = _message(name, camera, wall_s - (now - camera.seen_s))
+                messages.append(message)
+                camera.told, camera.told_by, camera.skipped = camera.seen, message.id, 0
         return messages, next_s
 
 

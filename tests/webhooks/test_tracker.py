@@ -108,6 +108,19 @@ def test_cameras_that_are_gone_are_forgotten() -> None:
     assert tracker.due(100, WALL_S) == ([], math.inf)
 
 
+def test_what_was_lost_is_told_anew_unless_a_later_message_was_not() -> None:
+    tracker = Tracker(WEBHOOK_EVENTS, 0)
+    tracker.note("front", "", LIVE, None, 0)
+    (up,) = tracker.due(0, WALL_S)[0]
+    tracker.note("front", "", BACKOFF, "away", 1)
+    (down,) = tracker.due(1, WALL_S)[0]
+    tracker.note_lost(up)
+    assert tracker.due(2, WALL_S)[0] == []
+    tracker.note_lost(down)
+    (again,) = tracker.due(3, WALL_S)[0]
+    assert (again.event, again.reason, again.id != down.id) == (Event.DOWN, "away", True)
+
+
 def test_each_camera_has_its_own_bound() -> None:
     tracker = Tracker(WEBHOOK_EVENTS, 0)
     for number in range(50):

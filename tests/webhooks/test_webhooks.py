@@ -160,21 +160,29 @@ async def test_what_is_not_taken_is_tried_again_with_the_same_id_and_nothing_ove
         assert street.statistics().attempts_failed == 3
 
 
-async def test_a_message_is_given_up_in_time_and_the_next_one_has_its_own(
+async def test_a_message_is_given_up_in_time_and_what_is_so_by_then_is_told_in_its_place(
     clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(receiver, "GIVE_UP_S", 100.0)
     hangs = Answer(204, after_s=1_000)
     async with open_street(inbox := Inbox([hangs] * 100)) as street:
-        street.add("front")
-        began_s = last_s = (await inbox.next()).at_s
+        front = street.add("front")
+        first = await inbox.next()
+        began_s = last_s = first.at_s
         await trio.sleep(50)
+        front.set_state(CameraState.STALLED)
+        front.set_state(CameraState.LIVE)
         street.add("yard")
         while (post := await inbox.next()).told["camera"] == "front":
             assert began_s < post.at_s <= began_s + 100
             last_s = post.at_s
         assert last_s > began_s
         assert street.statistics().dropped == {"full": 0, "expired": 1, "gone": 0}
+        inbox.answers.clear()
+        while (post := await inbox.next()).told["camera"] != "front":
+            pass
+        assert post.told["event"] == "camera.up"
+        assert post.told["id"] != first.told["id"]
 
 
 async def test_of_too_many_the_oldest_are_dropped_and_counted(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
