@@ -12,6 +12,7 @@ from camgate.load.admission import Admission, AdmissionStatistics
 from camgate.load.meter import Load, LoadMeter, Tick
 from camgate.load.sending import SendingMeter
 from camgate.load.shedding import Sending, Shedding
+from camgate.load.suspension import Suspensions
 
 TICK_S = 0.1
 """A look fits between LATE_S and the bound of a queue; ten wake-ups a second are nothing beside one camera."""
@@ -46,6 +47,7 @@ class LoadWatch:
         self.shedding = Shedding()
         self._sending = sending
         self._senders = senders
+        self._suspensions = Suspensions()
         self._memory_due_s = -math.inf
         self._memory_bytes = 0
         self._give_back_due_s = -math.inf
@@ -73,6 +75,7 @@ class LoadWatch:
         if tick.at_s >= self._memory_due_s:
             self._memory_due_s = tick.at_s + MEMORY_INTERVAL_S
             self._memory_bytes = process.memory_bytes()
+            self._suspensions.look()
         self.meter.take(tick, self._memory_bytes)
         load = self.meter.load
         self.admission.judge(load, tick.at_s)
