@@ -48,17 +48,23 @@ class AdmissionStatistics:
 
 @dataclass(slots=True)
 class _Limit:
-    """One figure and the most it may be. key: in [limits]. words: what the figure is, to be followed by a number."""
+    """One figure and the most it may be. key: in [limits]. words: what the figure is, to be followed by a number.
+
+    high: its latest value that was not well below the limit; while that holds, `value` may be anything by now.
+    """
 
     key: str
     words: str
     most: float
     value: float = 0.0
+    high: float = 0.0
     reached: bool = False
     _calm_since_s: float | None = None
 
     def judge(self, value: float, now: float) -> None:
         self.value = value
+        if value > self.most * RELEASE:
+            self.high = value
         if value >= self.most:
             self.reached, self._calm_since_s = True, None
         elif value > self.most * RELEASE:
@@ -110,7 +116,7 @@ class Admission:
         """Raise MachineAtLimit when one more than `viewers` would be too many."""
         for limit in self._limits():
             if limit.reached:
-                self._refuse(limit, limit.value)
+                self._refuse(limit, limit.high)
         expected = self._expected_share(viewers, now)
         if expected > self._load.most:
             self._refuse(self._load, expected)

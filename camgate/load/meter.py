@@ -14,8 +14,10 @@ SHORT_S = 2.0
 LONG_S = 10.0
 """What delays are taken over: two key frames of a 4 s GOP, as large ones are sent latest."""
 QUIET_S = 1.0
-"""What the load beside sending is averaged over before its quietest time is looked for. Before so much has been seen
-there is no quietest time, and one late tick is no median: the start itself is work, and must refuse nobody."""
+"""What the load beside sending is averaged over before its quietest time is looked for."""
+START_S = 3.0
+"""Until so much has been seen only sending counts: the start itself is work, for seconds where others work beside it,
+and must refuse nobody."""
 DELAY_RANK = 3
 """The third worst tick counts: one hiccup spoils up to two neighbours."""
 
@@ -80,19 +82,19 @@ class LoadMeter:
         self._times.append(tick.at_s)
         self._delays.append(tick.delay_s)
         self._seen_s += tick.elapsed_s
-        has_settled = self._seen_s > QUIET_S
         others = max(0.0, quiet.share(quiet.wanted_s - quiet.sending_s))
-        self._others.append(others if has_settled else math.inf)
+        self._others.append(others if self._seen_s > QUIET_S else math.inf)
+        has_started = self._seen_s > START_S
         while self._times[0] < tick.at_s - LONG_S:
             self._times.popleft()
             self._delays.popleft()
             self._others.popleft()
         sending = short.share(short.sending_s) if short.sent_bytes else 0.0
         self.load = Load(
-            share=sending + (min(self._others) if has_settled else 0.0),
+            share=sending + (min(self._others) if has_started else 0.0),
             sending_share=sending,
             thread_share=short.share(short.wanted_s),
-            lag_s=statistics.median(short.lags_s) if has_settled else 0.0,
+            lag_s=statistics.median(short.lags_s) if has_started else 0.0,
             delay_s=sorted(self._delays)[-DELAY_RANK] if len(self._delays) >= DELAY_RANK else 0.0,
             sending_bytes_per_s=short.share(short.sent_bytes) / sending if sending else None,
             memory_bytes=memory_bytes,

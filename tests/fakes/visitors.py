@@ -12,6 +12,7 @@ from camgate.serve.webrtc.dtls import Certificate
 from camgate.wire.rtp.sequence import sequence_delta
 
 HANG_S = 60.0
+CONSENT_S = 2.5
 
 
 class Watcher(Viewer):
@@ -103,3 +104,19 @@ async def reading(viewer: Viewer) -> AsyncIterator[tuple[Viewer, trio.Event]]:
             nursery.cancel_scope.cancel()
     finally:
         viewer.close()
+
+
+@asynccontextmanager
+async def staying(viewer: Viewer) -> AsyncIterator[tuple[Viewer, trio.Event]]:
+    """As `reading`, of a viewer who says that it still watches, however long the test takes."""
+
+    async def stay() -> None:
+        while True:
+            viewer.check_consent()
+            viewer.report()
+            await trio.sleep(CONSENT_S)
+
+    async with reading(viewer) as found, trio.open_nursery() as nursery:
+        nursery.start_soon(stay)
+        yield found
+        nursery.cancel_scope.cancel()

@@ -15,14 +15,14 @@ from camgate.serve.webrtc.dtls import Certificate
 from tests.fakes.accounts import CHEAP, basic
 from tests.fakes.command import camgate_process, running_camgate
 from tests.fakes.gst import gst_camera
-from tests.fakes.visitors import reading
+from tests.fakes.visitors import staying
 
 pytestmark = pytest.mark.interop
 
 PATIENCE_S = 60.0
 PACKETS = 30
 """A second of pictures at 25 fps, more or less."""
-LIFE_S = 10
+LIFE_S = 20
 """Of the token that ends by itself: long enough for three viewers to join on a busy machine."""
 
 CONFIG = """
@@ -32,6 +32,10 @@ state_directory = "state"
 [webrtc]
 port = 0
 advertise = ["127.0.0.1"]
+[limits]
+max_load = 2
+max_lag_s = 60
+max_delay_s = 60
 [auth.users.anna]
 password_hash = "{password_hash}"
 roles = ["admin"]
@@ -45,7 +49,7 @@ async def watching(url: str, authorization: str, number: int) -> AsyncIterator[V
     settings = ViewerSettings(
         url=url, camera=0, number=number, full=True, certificate=Certificate(), authorization=authorization
     )
-    async with reading(Viewer(settings)) as (viewer, seen):
+    async with staying(Viewer(settings)) as (viewer, seen):
         await viewer.join()
         await seen.wait()
         yield viewer

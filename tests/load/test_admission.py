@@ -6,7 +6,7 @@ import random
 import pytest
 
 from camgate.config.model import LimitSettings
-from camgate.load.admission import RELEASE_AFTER_S, USUAL_SHARE, VIEWER_MB, Admission
+from camgate.load.admission import RELEASE, RELEASE_AFTER_S, USUAL_SHARE, VIEWER_MB, Admission
 from camgate.load.meter import Load
 from camgate.relay.errors import MachineAtLimit
 
@@ -103,6 +103,9 @@ def test_a_limit_is_left_only_after_a_while_well_below_it() -> None:
     gate.run(share=0.83)
     gate.run(RELEASE_AFTER_S, share=0.80)
     assert gate.admission.statistics().at_limit == ("max_load",), "the while began again"
+    refusal = gate.refusal()
+    assert refusal is not None
+    assert refusal.value > 0.85 * RELEASE, "what is said is what it is refused for, not what it is by now"
     gate.run(share=0.80)
     assert gate.admission.statistics().at_limit == ()
 
