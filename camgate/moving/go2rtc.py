@@ -158,6 +158,8 @@ def _rtsp(keys: _Keys, draft: Draft) -> None:
     if listen := keys.take("listen"):
         draft.put("rtsp_server", "listen", listen_on_all(listen.text), listen, keys.key("listen"))
         draft.tables["rtsp_server"]["udp"] = False  # as go2rtc; its WebRTC has one of the two ports
+    if (query := keys.take("default_query")) and query.text != "video&audio":
+        draft.note(keys.key("default_query"), query, "has no counterpart: players get picture and sound")
     if login := keys.login():
         name, password, node = login
         draft.add_player(name, password, node, keys.key("username"))

@@ -29,18 +29,19 @@ MIN_LINGER_S, MAX_LINGER_S = 1.0, 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """Keys that begin alike, and are worth a word only where `switch` among them is on."""
+    """Keys that begin alike, worth a word only where `switch` among them is on. is_on: that it is by default."""
 
     prefix: str
     switch: str
     words: str
+    is_on: bool = False
 
 
 FEATURES = (
-    Feature("hls", "hls", "camgate serves no HLS: browsers play by WebRTC, recorders by RTSP"),
-    Feature("rtmp", "rtmp", "camgate speaks no RTMP"),
-    Feature("srt", "srt", "camgate speaks no SRT"),
-    Feature("moq", "moq", "camgate speaks no MoQ"),
+    Feature("hls", "hls", "camgate serves no HLS: browsers play by WebRTC, recorders by RTSP", is_on=True),
+    Feature("rtmp", "rtmp", "camgate speaks no RTMP", is_on=True),
+    Feature("srt", "srt", "camgate speaks no SRT", is_on=True),
+    Feature("moq", "moq", "camgate speaks no MoQ", is_on=True),
     Feature("pprof", "pprof", "camgate has no profiler to connect to; `camgate bench` measures"),
     Feature("playback", "playback", "camgate plays nothing back, as it records nothing"),
     Feature("api", "api", "camgate's own API is on server.listen, for signed-in users and tokens (docs/http.md)"),
@@ -155,12 +156,15 @@ def _by_new_names(node: Node) -> dict[str, Node]:
 
 def _tell_rest(keys: Mapping[str, Node], known: frozenset[str], before: str, draft: Draft) -> None:
     """Tell of keys that are used and have no counterpart."""
+    told: set[str] = set()
     for key, node in keys.items():
         if key in known or node.says_nothing or key.endswith("Restart"):
             continue
         feature = next((each for each in FEATURES if key.startswith(each.prefix) and not key.startswith("srtp")), None)
         if feature is not None:
-            if key == feature.switch:
+            is_default = feature.is_on and feature.switch not in keys and not before
+            if key == feature.switch or (is_default and feature.switch not in told):
+                told.add(feature.switch)
                 draft.note(before + key, node, feature.words)
         elif key.startswith("runOn"):
             sentence = "camgate starts no programs; a camera that one of them fetches is a [cameras.NAME] with its URL"

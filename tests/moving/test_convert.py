@@ -221,6 +221,13 @@ def test_a_name_that_moves_the_cursor_does_not(tmp_path: Path) -> None:
     assert "\x1b" not in str(note)
 
 
+def test_what_is_on_by_itself_is_told_where_the_file_shows_that_it_is_used(tmp_path: Path) -> None:
+    on = write(tmp_path, f"{CAMERA}hlsAddress: :8888\nhlsVariant: lowLatency\nsrtAddress: :8890\n")
+    assert told(convert(on, tmp_path / "camgate.toml", {})) == ["2 hlsAddress", "4 srtAddress"]
+    off = write(tmp_path, f"{CAMERA}hls: no\nhlsAlwaysRemux: yes\nplaybackAddress: :9996\n")
+    assert told(convert(off, tmp_path / "camgate.toml", {})) == []
+
+
 @pytest.mark.parametrize(("duration", "is_s"), [("10s", 10), ("1m30s", 90), ("2h", 7200), ("500ms", 0.5), ("soon", 0)])
 def test_durations_of_go(duration: str, is_s: float) -> None:
     assert seconds(duration) == pytest.approx(is_s)
