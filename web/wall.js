@@ -6,6 +6,7 @@ import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { Player } from "./player.js";
 import { Poster } from "./poster.js";
+import { whoAmI } from "./session.js";
 import { setLabel, showWords } from "./stage.js";
 import { ailment, cameraMark, cameraState, explain, serverGone, stateName } from "./words.js";
 
@@ -223,4 +224,7 @@ cameras.addEventListener("change", ({ name }) => {
 });
 cameras.addEventListener("server", renderServer);
 filter.addEventListener("input", applyFilter);
+whoAmI().then((session) => {
+  document.querySelector("#manage").hidden = !session?.is_admin;
+});
 careFor(cameras, () => [...tiles.values()].map((tile) => tile.player));

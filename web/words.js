@@ -350,7 +350,8 @@ const countdown = (at) => `Trying again in ${Math.max(0, Math.ceil((at - Date.no
 const secondsSince = (moment) => `${Math.round((performance.now() - moment) / 1000)} s`;
 
 /** A clause from the server as a sentence. */
-function sentence(text) {
+/** @returns {string} a clause of the server's as a sentence */
+export function sentence(text) {
   const capitalised = text.trim().replace(/^\p{Ll}/u, (letter) => letter.toUpperCase());
   return /[.!?]$/.test(capitalised) ? capitalised : `${capitalised}.`;
 }

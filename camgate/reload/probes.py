@@ -17,8 +17,8 @@ from camgate.transcode.snapshots import Snapshots
 
 MAX_AT_ONCE = 2
 """A camera has few sessions to give, and who adds one looks at one."""
-LOOK_S = 4.0
-"""From the first key frame on: two groups of pictures of most cameras."""
+LOOK_S = 3.0
+"""From the first key frame on: a group of pictures of most cameras."""
 MAX_S = 30.0
 """For all of it; a camera that takes longer is shown to nobody soon."""
 WIDTH = 640

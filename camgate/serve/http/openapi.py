@@ -414,6 +414,7 @@ def _page_paths() -> dict[str, Any]:
     name = [_ref("parameters", "name")]
     return {
         "/": {"get": _operation("The wall of cameras", page)},
+        "/admin": {"get": _operation("The page where cameras are managed", page)},
         "/camera/{name}": {"parameters": name, "get": _operation("One camera's page", page_or_not)},
         "/embed/{name}": {"parameters": name, "get": _operation("The bare player", page_or_not)},
         "/static/{name}": {

@@ -132,7 +132,7 @@ def set_page_policy(response: Response, ancestors: Sequence[str] = OWN_PAGES) ->
 
 
 def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_ancestors: Sequence[str]) -> None:
-    """Add the wall, the camera pages, the player for embedding and the static files."""
+    """Add the wall, the page that manages cameras, the camera pages, the player for embedding and the static files."""
 
     async def page(name: str, camera: str | None = None, ancestors: Sequence[str] = OWN_PAGES) -> Response:
         is_known = camera is None or (engine.has_camera(camera) and UNSEEN not in request.scope)
@@ -150,6 +150,11 @@ def add_page_routes(app: QuartTrio, engine: MediaEngine, files: WebFiles, frame_
     @needs(Action.VIEW)
     async def show_wall() -> Response:
         return await page("index.html")
+
+    @app.get("/admin")
+    @needs(Action.ADMIN, everywhere=True)
+    async def show_admin() -> Response:
+        return await page("admin.html")
 
     @app.get("/camera/<name>")
     @needs(Action.VIEW, "name", is_page=True)

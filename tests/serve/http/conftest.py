@@ -22,7 +22,7 @@ def engine() -> FakeEngine:
 def web(tmp_path: Path) -> Path:
     directory = tmp_path / "web"
     directory.mkdir()
-    for name in ("index", "camera", "embed"):
+    for name in ("index", "camera", "embed", "admin"):
         (directory / f"{name}.html").write_text(f"<!doctype html><title>{name}</title>")
     shutil.copy(web_directory() / "missing.html", directory)
     (directory / "app.js").write_text("export {};")

@@ -59,6 +59,7 @@ EXPECTED = {
     "GET /": SEES_ANY,
     "GET /camera/<name>": SEES_FRONT,
     "GET /embed/<name>": SEES_FRONT,
+    "GET /admin": ADMINS,
     "GET /static/<path:name>": EVERYBODY,
     "GET /signin": EVERYBODY,
     "POST /signin": EVERYBODY,
