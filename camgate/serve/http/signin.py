@@ -14,7 +14,7 @@ from quart import request
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access, Credentials
-from camgate.auth.errors import ForeignPage, LoginRefused
+from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
 from camgate.serve.http.access import AccessRules
@@ -22,6 +22,7 @@ from camgate.serve.http.bodies import json_object_untrusted, request_body
 from camgate.serve.http.identity import SESSION_COOKIE, client_address, identify_or_nobody, session_in_untrusted
 from camgate.serve.http.pages import CONTENT_TYPES, WebFiles, set_page_policy
 from camgate.serve.http.permissions import open_to_all
+from camgate.serve.http.problem import kind_of
 from camgate.serve.http.responses import Response, json_response, set_cookie
 
 MAX_CHARS = 1024
@@ -58,8 +59,9 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles, rules: Ac
     @app.get("/signin")
     @open_to_all
     async def show_signin() -> Response:
-        # In another tab, say, or by the browser's way back.
-        return _go_on() if await signing.is_done() else await signing.page()
+        # In another tab, say, or by the browser's way back. But who came as they may not go on would go in a circle.
+        may_go_on = request.args.get("why") != kind_of(NotPermitted)
+        return _go_on() if may_go_on and await signing.is_done() else await signing.page()
 
     @app.post("/signin")
     @open_to_all

@@ -388,6 +388,14 @@ async def test_who_is_signed_in_already_is_led_on(guarded: Server) -> None:
     assert (await guarded.request("GET", "/signin", headers=cookie)).status == 200
 
 
+async def test_who_may_not_see_a_page_can_sign_in_as_somebody_else(guarded: Server) -> None:
+    cookie = {**cookie_of(await sign_in(guarded, "anna", "anna"[::-1])), "Accept": "text/html"}
+    sent = await guarded.request("GET", "/admin", headers=cookie)
+    assert (sent.status, sent.headers["location"]) == (303, "/signin?next=%2Fadmin&why=not-permitted")
+    page = await guarded.request("GET", sent.headers["location"], headers=cookie)
+    assert (page.status, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+
+
 async def test_where_everybody_is_let_in_the_page_leads_on(server: Server, web: Path) -> None:
     reply = await server.request("GET", "/signin?next=/camera/front")
     assert (reply.status, reply.headers["location"]) == (303, "/camera/front")
