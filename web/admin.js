@@ -8,7 +8,8 @@ import * as format from "./figures.js";
 import { careFor } from "./page.js";
 import { ailment, cameraMark, sentence, serverGone, stateName } from "./words.js";
 
-const ORIGINS = { api: "Added here", file: "In the config file" };
+const ORIGINS = { api: "Added here", file: "In the config file", "built-in": "Built in" };
+const HINTS = { file: "Change it there, then reload." };
 const CODECS = { H264: "H.264", H265: "H.265" };
 
 const cameras = new Cameras();
@@ -70,9 +71,10 @@ class Row {
     setText(this.address, this.title === this.name ? "" : this.name);
     setText(this.stream, settings?.url ?? "What is saved of it cannot be used; the log says why.");
     setText(this.origin, ORIGINS[origin]);
-    setText(this.hint, isOurs ? "" : "Change it there, then reload.");
+    setText(this.hint, HINTS[origin] ?? "");
     setText(this.switch, enabled ? "Switch off" : "Switch on");
     this.edit.hidden = !isOurs || !settings;
+    this.switch.hidden = origin === "built-in";
     this.remove.hidden = !isOurs;
     for (const button of [this.edit, this.switch, this.remove]) {
       button.setAttribute("aria-label", `${button.textContent}: ${this.title}`);
@@ -134,7 +136,8 @@ async function load() {
     if (body.children[place] !== row.element) body.insertBefore(row.element, body.children[place] ?? null);
     row.set(configured);
   });
-  addButton.disabled = false;
+  // Without a config file, as in the demo, nothing could be kept.
+  addButton.disabled = answer.some(({ origin }) => origin === "built-in");
   table.hidden = answer.length === 0;
   document.querySelector("#none").hidden = answer.length > 0;
 }

@@ -49,7 +49,7 @@ from camgate.wire.rtsp.url import split_url_untrusted
 
 log = get_logger("reload")
 
-API, FILE_ORIGIN = "api", "file"
+API, FILE_ORIGIN, BUILT_IN = "api", "file", "built-in"
 """Where a camera is configured, in the API's words."""
 PROBED = "probe"
 """What errors call a camera that is only looked at."""
@@ -170,8 +170,17 @@ class Reloader:
                 return {"name": name, "origin": API, "enabled": False, "settings": None}
         if found is None:
             raise UnknownCamera(name)
-        origin = FILE_ORIGIN if name in self._of_file.cameras else API
-        return {"name": name, "origin": origin, "enabled": name in self.settings.cameras, "settings": shown(found)}
+        return {
+            "name": name,
+            "origin": self._origin(name),
+            "enabled": name in self.settings.cameras,
+            "settings": shown(found),
+        }
+
+    def _origin(self, name: str) -> str:
+        if self._source is None:
+            return BUILT_IN
+        return FILE_ORIGIN if name in self._of_file.cameras else API
 
     async def add_camera(self, name: str, table: Mapping[str, object], by: str) -> Reloaded:
         """Add a camera that is kept; see `serve.http.control.Control`."""

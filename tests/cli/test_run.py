@@ -115,8 +115,13 @@ async def test_with_users_it_asks_who_one_is(directory: Path) -> None:
 
 async def test_the_demo_needs_no_config(tmp_path: Path) -> None:
     async with running_camgate("demo", "--listen=127.0.0.1:0", "--webrtc-port=0", directory=tmp_path) as command:
-        assert "cameras=2" in await command.wait_line(" ready ")
+        ready = await command.wait_line(" ready ")
+        assert "cameras=2" in ready
         await command.wait_line("camera live")
+        url = ready.partition("url=")[2].split()[0]
+        async with httpx.AsyncClient(base_url=url, timeout=60, trust_env=False) as api:
+            configured = (await api.get("/api/v1/config/cameras")).json()
+        assert [each["origin"] for each in configured] == ["built-in", "built-in"]
         command.process.send_signal(signal.SIGINT)
         assert await command.wait_end() == 0
 

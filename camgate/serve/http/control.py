@@ -62,7 +62,8 @@ class Control(Protocol):
     def camera(self, name: str) -> dict[str, object]:
         """How a camera is configured, ready for JSON. Raises UnknownCamera.
 
-        Keys: name, origin (`file` or `api`), enabled, settings (secrets masked; null where they cannot be used).
+        Keys: name, origin (`file`, `api`, or `built-in` where there is no file), enabled, settings (secrets masked;
+        null where they cannot be used).
         """
 
     async def add_camera(self, name: str, table: Mapping[str, object], by: str) -> Reloaded:

@@ -459,7 +459,11 @@ def _schemas() -> dict[str, Any]:
             "required": ["name", "origin", "enabled", "settings"],
             "properties": {
                 "name": {"type": "string"},
-                "origin": {"type": "string", "enum": ["file", "api"], "description": "Where it can be changed."},
+                "origin": {
+                    "type": "string",
+                    "enum": ["file", "api", "built-in"],
+                    "description": "Where it can be changed.",
+                },
                 "enabled": {"type": "boolean"},
                 "settings": {"type": ["object", "null"], "description": "Its keys, secrets as ***."},
             },
