@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc lock clean man
+.PHONY: help setup run check test test-full prove-deb prove-docker deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc lock clean man
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -25,6 +25,15 @@ test: setup ## every test, the ones in a real browser included (installs what th
 test-full: setup ## every test, with far more generated inputs for the property and fuzz tests
 	@tests/install-system-packages
 	@HYPOTHESIS_PROFILE=full $(PYTHON_BIN) tests/run_tiers.py --patience 20 check $(TIERS)
+	@$(MAKE) --no-print-directory prove-deb prove-docker
+
+prove-deb: setup ## install, run, upgrade and purge the Debian package on a Debian that is booted; as root, 2 minutes
+	@tests/install-system-packages mmdebstrap systemd-container
+	@CI=true $(PYTHON_BIN) -m pytest -q tests/system/test_deb_on_debian.py
+
+prove-docker: setup ## build the Dockerfile without a registry, and run what came of it; as root, 3 minutes
+	@tests/install-system-packages buildah mmdebstrap systemd-container
+	@CI=true $(PYTHON_BIN) -m pytest -q tests/system/test_image.py
 
 bench: setup ## measure what this machine carries (ARGS=... goes to camgate bench), then the hot paths, one line each
 	@.venv/bin/camgate bench $(ARGS)

@@ -57,7 +57,7 @@ class Tier:
 
 SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
 """For tests that mostly wait. A file's tests share servers and cameras, so they stay together."""
-APART = ("tests/interop", "tests/canary", "tests/browser", "tests/packaging", "tests/bench")
+APART = ("tests/interop", "tests/canary", "tests/browser", "tests/packaging", "tests/system", "tests/bench")
 TIERS = {
     "check": Tier(
         limit_s=60,

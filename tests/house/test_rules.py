@@ -77,12 +77,13 @@ def imported_modules(path: Path) -> Iterator[str]:
             yield node.module.partition(".")[0]
 
 
-def test_both_locks_pin_the_same_versions() -> None:
-    assert pinned("run.lock").items() <= pinned("dev.lock").items()
+def test_all_locks_pin_the_same_versions() -> None:
+    for lock in ("run.lock", "build.lock"):
+        assert pinned(lock).items() <= pinned("dev.lock").items(), lock
 
 
 def test_every_pin_has_a_hash() -> None:
-    for lock in ("run.lock", "dev.lock"):
+    for lock in ("run.lock", "dev.lock", "build.lock"):
         entries = re.split(r"^(?=\w)", (ROOT / "requirements" / lock).read_text(), flags=re.MULTILINE)[1:]
         assert entries
         assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
