@@ -1,7 +1,7 @@
 # `make help` lists what can be asked for.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run check test test-full prove-deb prove-docker deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc lock clean man
+.PHONY: help setup run check test test-full prove-deb prove-docker deb audit bench bench-quick bench-targets bench-joins bench-browser bench-loss bench-abuse bench-recovery bench-gc soak lock clean man
 
 PYTHON_BIN := .venv/bin/python
 TIERS := unit interop browser packaging
@@ -65,6 +65,9 @@ deb: setup ## build the Debian package into build/deb, for Debian 12 (ARGS="--py
 
 bench-gc: setup ## how long all pictures stand still while Python's collector looks; 3 minutes (ARGS="--settings 0 5000")
 	@$(PYTHON_BIN) -m tests.bench.bench_gc $(ARGS)
+
+soak: setup ## camgate in trouble for minutes to hours: does anything grow? 5 minutes (ARGS="--minutes 120 --plot soak.png")
+	@$(PYTHON_BIN) -m tests.soak $(ARGS)
 
 audit: setup ## hold the pinned packages against known vulnerabilities: our list, and PyPI's (needs the network)
 	@$(PYTHON_BIN) packaging/audit --online

@@ -12,7 +12,7 @@ import argparse
 import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from functools import partial
 from itertools import pairwise
 
@@ -23,6 +23,7 @@ from camgate.ingest.intake import Intake, open_intake
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.source import Source
 from camgate.wire.codec.frame import Frame
+from tests.fakes.cable import Cable
 from tests.fakes.decode import BlocksDecoder
 from tests.fakes.gst import GstCamera, gst_camera
 
@@ -57,43 +58,6 @@ class Watched:
             while len(self.frames) == seen:
                 await self._arrived.wait()
         return self.frames[seen], time.time()
-
-
-class Cable:
-    """A TCP connection to a camera through which nothing goes any more once it is cut, as if the camera lost power."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._whole = trio.Event()
-        self._whole.set()
-        self.port = 0
-
-    def cut(self) -> None:
-        self._whole = trio.Event()
-
-    def mend(self) -> None:
-        self._whole.set()
-
-    async def run(self, *, task_status: trio.TaskStatus[None]) -> None:
-        listeners = await trio.open_tcp_listeners(0, host="127.0.0.1")
-        self.port = listeners[0].socket.getsockname()[1]
-        task_status.started()
-        await trio.serve_listeners(self._connect, listeners)
-
-    async def _connect(self, ours: trio.SocketStream) -> None:
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError, OSError):
-            await self._whole.wait()
-            theirs = await trio.open_tcp_stream("127.0.0.1", self._port)
-            async with ours, theirs, trio.open_nursery() as nursery:
-                nursery.start_soon(self._carry, ours, theirs)
-                await self._carry(theirs, ours)
-                nursery.cancel_scope.cancel()
-
-    async def _carry(self, source: trio.SocketStream, sink: trio.SocketStream) -> None:
-        with suppress(trio.BrokenResourceError, trio.ClosedResourceError):
-            async for data in source:
-                await self._whole.wait()
-                await sink.send_all(data)
 
 
 @asynccontextmanager
