@@ -21,6 +21,9 @@ from tests.fakes.tools import SYSTEMD, require_tool
 pytestmark = pytest.mark.packaging
 
 ROOT = Path(__file__).resolve().parents[2]
+SITE = Path("lib") / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+OTHERS = ("PYTHON", "VIRTUAL_ENV", "XDG_", "PIPX_", "UV_TOOL_")
+INSTALLERS = ("pipx==1.18.4", "uv==0.13.9")
 PATIENCE_S = 60
 """Generous, for machines that do much else."""
 
@@ -35,8 +38,8 @@ def run(*command: str | Path, cwd: Path) -> str:
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Keep what leads to the package index, and drop what could lead to the checkout."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
+    """Keep what leads to the package index, and drop what could lead to the checkout or to the user's own tools."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(OTHERS)}
     return {**kept, "HOME": str(home), "NO_COLOR": "1"}
 
 
@@ -94,6 +97,34 @@ def test_the_sdist_holds_the_example_config_and_the_locks(sdist: Path) -> None:
 
 def test_version(installed: Path, tmp_path: Path) -> None:
     assert run(installed, "--version", cwd=tmp_path).strip() == f"camgate {camgate.__version__}"
+
+
+@pytest.fixture(scope="module")
+def installers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with `pipx` and `uv` in it."""
+    folder = tmp_path_factory.mktemp("installers")
+    run(sys.executable, "-m", "venv", "venv", cwd=folder)
+    run(folder / "venv/bin/pip", "install", "--quiet", "--disable-pip-version-check", *INSTALLERS, cwd=folder)
+    return folder / "venv/bin"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("pipx", "install", "--pip-args=--constraint={pins}"), ("uv", "tool", "install", "--constraints={pins}")],
+)
+def test_pipx_and_uv_install_it(command: tuple[str, ...], installers: Path, wheel: Path, tmp_path: Path) -> None:
+    # Newer versions than those that are tested are what users get in time, and none of this test's business.
+    pins = tmp_path / "pins.txt"
+    lock = (ROOT / "requirements/run.lock").read_text()
+    pins.write_text("\n".join(re.findall(r"^[\w.-]+==[^\\\n]+", lock, re.MULTILINE)))
+    program, *arguments = (word.format(pins=pins) for word in command)
+    run(installers / program, *arguments, f"--python={sys.executable}", wheel, cwd=tmp_path)
+    camgate_command = tmp_path / ".local/bin/camgate"
+    run(camgate_command, "init", cwd=tmp_path)
+    assert "is in order" in run(camgate_command, "check", cwd=tmp_path)
+    package = camgate_command.resolve().parent.parent / SITE / "camgate"
+    assert (package / "_web/index.html").read_bytes() == (ROOT / "web/index.html").read_bytes()
+    assert (package / "_etc/camgate.toml").read_bytes() == (ROOT / "etc/camgate.toml").read_bytes()
 
 
 def test_init_writes_a_config_that_check_takes(installed: Path, tmp_path: Path) -> None:
