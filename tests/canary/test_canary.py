@@ -182,7 +182,11 @@ async def look_around(camgate: Camgate, evidence: Evidence) -> None:
         "wall.html": "/",
         "camera.html": "/camera/in-config",
         "embed.html": "/embed/in-url",
+        "admin.html": "/admin",
         "cameras.json": "/api/v1/cameras",
+        "config.json": "/api/v1/config",
+        "configured.json": "/api/v1/config/cameras",
+        "metrics": "/metrics",
         "openapi.json": "/api/v1/openapi.json",
         "healthz": "/healthz",
         "readyz": "/readyz",
@@ -195,6 +199,11 @@ async def look_around(camgate: Camgate, evidence: Evidence) -> None:
         answer = await camgate.get(f"/whep/{camera}?wait=0", method="POST", body=offer, **sdp)
         evidence.keep(f"whep-{camera}", answer)
     evidence.keep("whep-malformed", await camgate.get("/whep/in-config", method="POST", body=b"v=0", **sdp))
+
+    wanted = json.dumps({"url": f"rtsp://{USERNAME}:{CANARY}@127.0.0.1:1/cam"}).encode()
+    probed = await camgate.get("/api/v1/config/probe", method="POST", body=wanted, Content_Type="application/json")
+    assert b"refuses the connection" in probed
+    evidence.keep("probe.json", probed)
 
     # Whoever sends a password gets an answer that may repeat it; the log must not.
     await camgate.get(f"/?token={CANARY}", Authorization=f"Basic {BASIC}", Cookie=f"session={CANARY}")
