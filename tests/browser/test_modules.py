@@ -27,6 +27,9 @@ async (header) => (await import("/static/ice.js")).readLinks(header)
 NAMES = """
 async (paths) => {
   const { cameraAddress, cameraOfThisPage, whepAddress } = await import("/static/addresses.js");
+  // Else it would be looked for wherever the page says that it is: its address is relative.
+  const icon = document.querySelector("link[rel=icon]");
+  icon.href = icon.href;
   const names = paths.map((path) => { history.replaceState(null, "", path); return cameraOfThisPage(); });
   return { names, pages: names.map(cameraAddress), whep: names.map(whepAddress) };
 }
