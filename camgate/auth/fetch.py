@@ -71,6 +71,8 @@ class Fetcher:
             raise Unanswered(f"it did not answer within {timeout_s:g} s") from None
         except httpx.ConnectError as error:
             raise Unanswered(_reason(error)) from None
+        except UnicodeError:  # of getaddrinfo: `a..b`
+            raise Unanswered("it cannot be connected to") from None
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError) as error:
             raise Unanswered(f"the connection broke ({type(error).__name__})") from None
 

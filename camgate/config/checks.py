@@ -341,6 +341,7 @@ def _web_address(value: object, right: str) -> SplitResult:
     try:
         split = urlsplit(given)
         _ = split.port
+        (split.hostname or "").encode("idna")  # a part of a name may be neither empty nor longer than 63
     except ValueError:
         raise Wrong(f"is no address of a web server; {right}") from None
     if split.scheme not in ("http", "https") or not split.hostname or split.fragment or " " in given:

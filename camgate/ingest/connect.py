@@ -38,6 +38,8 @@ async def _look_up(host: str, port: int) -> list[Address]:
         found = await trio.to_thread.run_sync(
             lambda: socket.getaddrinfo(host, port, type=socket.SOCK_STREAM), abandon_on_cancel=True, limiter=limiter
         )
+    except UnicodeError:
+        raise socket.gaierror(socket.EAI_NONAME, "no name can be so") from None
     return [(family, address) for family, _, _, _, address in found]
 
 

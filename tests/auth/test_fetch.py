@@ -38,6 +38,12 @@ async def test_a_login_in_the_address_goes_to_its_server_and_into_no_error(fetch
     assert "hush" not in str(error.value)
 
 
+@pytest.mark.parametrize("host", ["a..b", f"{'a' * 64}.test", "xn--zz\u00df"])
+async def test_a_name_that_no_host_can_have_is_not_reached(fetcher: Fetcher, host: str) -> None:
+    with pytest.raises(Unanswered):
+        await fetcher.get(f"http://{host}/", timeout_s=30)
+
+
 async def test_the_environments_proxy_is_not_asked(fetcher: Fetcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with web_server(lambda _: Answer(200)) as server:

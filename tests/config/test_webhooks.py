@@ -48,6 +48,7 @@ def test_what_was_in_the_file_is_masked_from_then_on() -> None:
         ([URL, 'secret = "whsec_!!!!"'], "webhooks.house.secret: is no secret of 24 to 64 bytes in base64; write"),
         ([URL, f'secret = "{SECRET.removeprefix("whsec_")}"'], "is no secret of 24 to 64 bytes in base64; write"),
         (['url = "rtsp://a/b"', f'secret = "{SECRET}"'], "webhooks.house.url: is no address of a web server; write"),
+        (['url = "https://a..b/c"', f'secret = "{SECRET}"'], "webhooks.house.url: is no address of a web server"),
         ([URL, f'secret = "{SECRET}"', 'events = ["down"]'], 'events[0]: is an unknown word; write "camera.up" or'),
         ([URL, f'secret = "{SECRET}"', "events = []"], "webhooks.house.events: is an empty list"),
         ([URL, f'secret = "{SECRET}"', "retries = 3"], "webhooks.house.retries: there is no such key"),

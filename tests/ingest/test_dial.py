@@ -54,9 +54,10 @@ async def test_a_camera_that_hangs_up_at_once_is_away_and_no_bug_of_ours(monkeyp
         await dial_tcp("127.0.0.1", listener.getsockname()[1], 5)
 
 
-async def test_an_unknown_name_says_so() -> None:
+@pytest.mark.parametrize("name", ["camera.invalid", "a..b", "a" * 64])
+async def test_an_unknown_name_says_so(name: str) -> None:
     with pytest.raises(CameraAway, match="is unknown"):
-        await dial_tcp("camera.invalid", 554, 30)
+        await dial_tcp(name, 554, 30)
 
 
 async def test_a_camera_that_swallows_the_call_is_given_up_at_the_timeout(
