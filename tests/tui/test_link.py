@@ -87,7 +87,15 @@ async def answering(nursery: trio.Nursery, answer: bytes) -> int:
 
 @pytest.mark.parametrize(
     "answer",
-    [b"", b"SSH-2.0-OpenSSH\r\n", b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", b"HTTP/1.1 404 No\r\n\r\n"],
+    [
+        b"",
+        b"SSH-2.0-OpenSSH\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n" + b"[" * 100_000,
+        b"HTTP/1.1 404 No\r\n\r\n",
+    ],
+    ids=["nothing", "ssh", "text", "not-gzip", "nested", "404"],
 )
 @pytest.mark.parametrize("way", [lambda link: link.ask(CAMERAS), lambda link: link.listen(print)])
 async def test_what_is_no_camgate_is_said_to_be_none(
@@ -97,3 +105,10 @@ async def test_what_is_no_camgate_is_said_to_be_none(
     async with open_link(at(port)) as link:
         with trio.fail_after(PATIENCE_S), pytest.raises(Unreachable, match=f"{LOOPBACK}:{port}"):
             await way(link)
+
+
+async def test_a_name_that_no_host_can_have_is_said_to_be_no_camgate() -> None:
+    target = replace(at(1), name="xn--zzß:1", host="xn--zzß")
+    async with open_link(target) as link:
+        with pytest.raises(Unreachable, match="xn--zzß:1"):
+            await link.ask(CAMERAS)
