@@ -7,6 +7,7 @@ import ipaddress
 import os
 import socket
 from collections.abc import Mapping
+from contextlib import suppress
 
 from camgate.base.log import get_logger
 from camgate.config.address import split_listen
@@ -32,9 +33,16 @@ class Inherited:
         count = environ.get(COUNT_VARIABLE, "")
         sockets = []
         for descriptor in range(FIRST, FIRST + int(count) if count.isdecimal() else FIRST):
-            # Workers are started with what they need and no more.
-            os.set_inheritable(descriptor, False)
-            one = socket.socket(fileno=descriptor)
+            try:
+                # Workers are started with what they need and no more.
+                os.set_inheritable(descriptor, False)
+                one = socket.socket(fileno=descriptor)
+            except OSError as error:  # a FIFO or a file (ListenFIFO=, OpenFile=), or nothing at all
+                reason = os.strerror(error.errno or 0)
+                log.warning(f"what systemd handed over is left alone: {reason}", descriptor=descriptor)
+                with suppress(OSError):
+                    os.close(descriptor)
+                continue
             if wrong := _misfit(one):
                 one.close()
                 log.warning(f"a socket that systemd handed over is left alone: {wrong}", descriptor=descriptor)

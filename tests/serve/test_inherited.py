@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 
@@ -40,7 +41,7 @@ def listening(stack: ExitStack, host: str = "127.0.0.1", *, both: bool = False) 
     return one
 
 
-def handed_over(monkeypatch: pytest.MonkeyPatch, stack: ExitStack, *sockets: socket.socket) -> Inherited:
+def handed_over(monkeypatch: pytest.MonkeyPatch, stack: ExitStack, *sockets: socket.socket | BinaryIO) -> Inherited:
     """Have these where systemd puts them, from some descriptor on that is free here."""
     first = 200
     for place, one in enumerate(sockets):
@@ -62,6 +63,19 @@ async def test_a_socket_that_is_open_already_is_listened_on(monkeypatch: pytest.
     await listener.aclose()
     assert inherited.take(f"127.0.0.1:{port}") == []
     assert inherited.take("localhost:0") == []
+
+
+async def test_what_is_no_socket_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, stack: ExitStack, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    one = listening(stack)
+    file = stack.enter_context((tmp_path / "file").open("wb"))
+    inherited = handed_over(monkeypatch, stack, file, one)
+    assert "left alone: Socket operation on non-socket" in caplog.text
+    (taken,) = inherited.take(f"127.0.0.1:{one.getsockname()[1]}")
+    assert stack.enter_context(taken).getsockname() == one.getsockname()
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(module.FIRST)
 
 
 def listening_everywhere(stack: ExitStack) -> tuple[socket.socket, socket.socket, int]:
