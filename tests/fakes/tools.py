@@ -101,11 +101,10 @@ PROMTOOL = Tool("promtool", lambda: shutil.which("promtool") is not None, ("prom
 SYSTEMD = Tool("systemd-analyze", lambda: shutil.which("systemd-analyze") is not None, ("systemd",))
 DPKG = Tool("dpkg", lambda: shutil.which("dpkg-deb") is not None, ("dpkg",))
 FAKEROOT = Tool("fakeroot", lambda: shutil.which("fakeroot") is not None, ("fakeroot",))
+# `make prove-deb` and `make prove-docker` need these, and no tier.
 MMDEBSTRAP = Tool("mmdebstrap", lambda: shutil.which("mmdebstrap") is not None, ("mmdebstrap",))
 NSPAWN = Tool("systemd-nspawn", lambda: shutil.which("systemd-nspawn") is not None, ("systemd-container",))
 BUILDAH = Tool("buildah", lambda: shutil.which("buildah") is not None, ("buildah",))
-SYSTEM_TOOLS = (MMDEBSTRAP, NSPAWN, BUILDAH)
-"""What `make prove-deb` and `make prove-docker` need, and no tier."""
 TOOLS = (FFMPEG, GST_RTSP_SERVER, CHROMIUM, NGINX, HAPROXY, COTURN, PROMTOOL, SYSTEMD, DPKG, FAKEROOT)
 
 

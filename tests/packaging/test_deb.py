@@ -5,7 +5,6 @@ dpkg does so in a tree of its own, where nothing is started. `make prove-deb` ha
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from camgate import __version__
+from tests.fakes.deb import newer_package
 from tests.fakes.tools import DPKG, FAKEROOT, SYSTEMD, require_tool
 
 pytestmark = pytest.mark.packaging
@@ -145,7 +145,7 @@ def test_the_copyright_names_every_part(unpacked: Path) -> None:
         assert (unpacked / file).is_file(), file
 
 
-def test_dpkg_installs_it_and_keeps_the_config_and_purges_it(package: Path, unpacked: Path, system: System) -> None:
+def test_dpkg_installs_it_and_keeps_the_config_and_purges_it(package: Path, system: System) -> None:
     before = system.files()
     system.dpkg("--install", package)
     user, group = ((system.root / "etc" / file).read_text() for file in ("passwd", "group"))
@@ -163,7 +163,7 @@ def test_dpkg_installs_it_and_keeps_the_config_and_purges_it(package: Path, unpa
 
     config.write_text("# edited\n" + config.read_text())
     system.as_root("chmod", "600", config)
-    newer = next_version(unpacked, package.parent.parent / "newer")
+    newer = newer_package(package, system.root.parent, without=SITE / "camgate/choice.py")
     system.dpkg("--force-confold", "--install", newer)
     assert config.read_text().startswith("# edited\n")
     assert system.owner_and_mode("etc/camgate/camgate.toml") == f"0:{gid} 600"
@@ -180,16 +180,3 @@ def test_dpkg_installs_it_and_keeps_the_config_and_purges_it(package: Path, unpa
     system.dpkg("--purge", "camgate")
     assert system.files() == before
     assert "camgate" not in (system.root / "etc/passwd").read_text() + (system.root / "etc/group").read_text()
-
-
-def next_version(unpacked: Path, folder: Path) -> Path:
-    """Build the package of a later version, which has one module less, and another config."""
-    shutil.copytree(unpacked, folder, symlinks=True)
-    control = folder / "DEBIAN/control"
-    control.write_text(re.sub(r"^(Version: .*)-1\+", r"\1-2+", control.read_text(), flags=re.MULTILINE))
-    (folder / SITE / "camgate/choice.py").unlink()
-    with (folder / "etc/camgate/camgate.toml").open("a") as config:
-        config.write("# of the newer version\n")
-    file = folder.with_suffix(".deb")
-    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", folder, file)
-    return file

@@ -6,7 +6,6 @@ is a process of ours: it joins that network, and sees our files.
 
 import os
 import re
-import shutil
 import signal
 import subprocess
 import sys
@@ -155,17 +154,3 @@ def _is_first_inside(pid: str) -> bool:
     # The process's id in each of the nested process namespaces, the innermost last.
     ids = re.findall(r"^NSpid:\t\d+\t(\d+)$", status, re.MULTILINE)
     return is_over_there and bool(ids)
-
-
-def newer_package(package: Path, folder: Path) -> Path:
-    """Build the package of a later version, whose config differs, in a folder."""
-    tree = folder / "tree"
-    run("dpkg-deb", "--raw-extract", package, tree)
-    control = tree / "DEBIAN/control"
-    control.write_text(re.sub(r"^(Version: .*)-1\+", r"\1-2+", control.read_text(), flags=re.MULTILINE))
-    with (tree / "etc/camgate/camgate.toml").open("a") as config:
-        config.write("# of the newer version\n")
-    file = folder / "newer.deb"
-    run("dpkg-deb", "--root-owner-group", "-Zgzip", "-z1", "--build", tree, file)
-    shutil.rmtree(tree)
-    return file

@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes.deb import newer_package
 from tests.fakes.tools import DPKG, require_tool
-from tests.system.machine import ROOT, Machine, booted, debian, eventually, newer_package, run
+from tests.system.machine import ROOT, Machine, booted, debian, eventually, run
 
 pytestmark = pytest.mark.system
 
