@@ -17,8 +17,9 @@ from camgate.load.suspension import Suspensions
 TICK_S = 0.1
 """A look fits between LATE_S and the bound of a queue; ten wake-ups a second are nothing beside one camera."""
 MEMORY_INTERVAL_S = 1.0
-GIVE_BACK_INTERVAL_S = 5.0
-"""How often, while memory is at its limit, what was freed is given back: it takes some milliseconds."""
+GIVE_BACK_S = 600.0
+SHORT_GIVE_BACK_S = 5.0
+"""How often what was freed is given back, and how often while memory is at its limit: it takes some milliseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +51,7 @@ class LoadWatch:
         self._suspensions = Suspensions()
         self._memory_due_s = -math.inf
         self._memory_bytes = 0
-        self._give_back_due_s = -math.inf
+        self._gave_back_s = -math.inf
 
     async def run(self) -> None:
         """Measure until cancelled."""
@@ -79,9 +80,11 @@ class LoadWatch:
         self.meter.take(tick, self._memory_bytes)
         load = self.meter.load
         self.admission.judge(load, tick.at_s)
-        if self.admission.is_short_of_memory and tick.at_s >= self._give_back_due_s:
-            # Viewers who have left leave the heap as large as it was: joins would be refused for ever.
-            self._give_back_due_s = tick.at_s + GIVE_BACK_INTERVAL_S
+        # Viewers who have left leave the heap as large as it was: it would grow for days, and a limit that was reached
+        # once would refuse joins for ever.
+        interval_s = SHORT_GIVE_BACK_S if self.admission.is_short_of_memory else GIVE_BACK_S
+        if tick.at_s - self._gave_back_s >= interval_s:
+            self._gave_back_s = tick.at_s
             process.give_back_memory()
         if load.sending_bytes_per_s is not None:
             self.shedding.relieve(self._senders(), load.sending_bytes_per_s, tick.at_s)

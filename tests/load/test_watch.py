@@ -1,11 +1,14 @@
 """The task that looks at the machine, in virtual time."""
 
+import os
+
 import trio
 from trio.testing import MockClock
 
 from camgate.config.model import LimitSettings
+from camgate.load import process
 from camgate.load.sending import SendingMeter
-from camgate.load.watch import TICK_S, LoadWatch
+from camgate.load.watch import GIVE_BACK_S, TICK_S, LoadWatch
 
 
 async def test_sending_that_takes_all_the_time_closes_the_door_and_its_end_opens_it(autojump_clock: MockClock) -> None:
@@ -36,6 +39,21 @@ async def test_a_loop_that_lags_closes_the_door(mock_clock: MockClock) -> None:
         statistics = watch.statistics()
         assert statistics.admission.at_limit == ("max_lag_s",)
         assert round(statistics.load.lag_s, 3) == 0.2
+        nursery.cancel_scope.cancel()
+
+
+async def test_what_was_freed_is_given_back_now_and_then(autojump_clock: MockClock) -> None:
+    watch = LoadWatch(LimitSettings(), SendingMeter(), tuple)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(watch.run)
+        await trio.sleep(1)
+        held = [os.urandom(2_000) for _ in range(25_000)]
+        at_the_end_of_the_heap = held.pop()
+        held.clear()
+        before = process.memory_bytes()
+        await trio.sleep(GIVE_BACK_S)
+        assert process.memory_bytes() < before - 30_000_000
+        assert at_the_end_of_the_heap
         nursery.cancel_scope.cancel()
 
 
