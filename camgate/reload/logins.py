@@ -12,13 +12,19 @@ from camgate.wire.onvif.address import MalformedAddress, split_address_untrusted
 from camgate.wire.rtsp.errors import MalformedUrl
 from camgate.wire.rtsp.url import split_url_untrusted
 
-SENTENCE = "is kept for the host that it was given for, and this names another one; write it once more"
+SENTENCE = "is kept for the host, port and protection that it was given for, and these are others; write it once more"
+TRUST = ("tls_fingerprint", "tls_insecure")
+"""Keys that say whom a protected connection takes for the camera."""
 
 Table = Mapping[str, Any]
 
 
 def check_logins_stay(name: str, before: Table, changes: Table, after: Table) -> None:
-    """Raise ConfigError where changes would send a saved password to a host that it does not know."""
+    """Raise ConfigError where changes would send a saved password to somebody who does not have it yet.
+
+    That is another host, another port of the same one, and, by a connection that is no longer protected or takes
+    anybody for the camera, whoever is in between.
+    """
     path = (CAMERAS, name)
     problems = [
         Problem("", SENTENCE, key=key_in_words((*at, "password")))
@@ -27,7 +33,7 @@ def check_logins_stay(name: str, before: Table, changes: Table, after: Table) ->
             ((*path, SUB), _table(before, SUB), _table(after, SUB), _table(changes, SUB)),
         )
         if "password" in old and "password" in new and "password" not in changed
-        if set(_hosts(new)) - set(_hosts(old))
+        if set(_places(new)) - set(_places(old))
     ]
     if problems:
         raise ConfigError(tuple(problems))
@@ -38,13 +44,16 @@ def _table(table: Table, key: str) -> Table:
     return inner if isinstance(inner, dict) else {}
 
 
-def _hosts(table: Table) -> Iterator[str]:
-    """Yield the hosts that a login is for. What cannot be read is somebody else's to tell."""
+def _places(table: Table) -> Iterator[tuple[object, ...]]:
+    """Yield where a login goes to, and how. What cannot be read is somebody else's to tell."""
     url, onvif = table.get("url"), table.get("onvif")
     try:
         if isinstance(url, str):
-            yield split_url_untrusted(url).host.lower()
+            camera = split_url_untrusted(url)
+            trust = tuple(table.get(key) or None for key in TRUST) if camera.scheme == "rtsps" else ()
+            yield camera.scheme, camera.host.lower(), camera.port, *trust
         if isinstance(onvif, str):
-            yield split_address_untrusted(onvif).host.lower()
+            service = split_address_untrusted(onvif)
+            yield "onvif", service.host.lower(), service.port
     except (MalformedUrl, MalformedAddress):
         return

@@ -25,11 +25,13 @@ def check(changes: dict[str, Any], saved: dict[str, Any] = SAVED) -> None:
     "changes",
     [
         {"title": "Gate"},
-        {"url": "rtsps://192.0.2.1:322/other"},
+        {"url": "rtsp://192.0.2.1:554/other"},
+        {"url": "RTSP://192.0.2.1/other?channel=2"},
+        {"tls_insecure": True},  # nothing that rtsp:// goes by
         {"url": "rtsp://192.0.2.9/a", "password": "new"},
         {"url": "rtsp://192.0.2.9/a", "username": None, "password": None},
         {"onvif": None},
-        {"onvif": "http://192.0.2.1:8080/onvif"},
+        {"onvif": "http://192.0.2.1:80/onvif"},
         {"sub": None},
         {"sub": {"url": "rtsp://192.0.2.9/b", "password": "new"}},
         {"url": "what is no URL at all"},
@@ -44,7 +46,10 @@ def test_what_may_be_changed(changes: dict[str, Any]) -> None:
     [
         ({"url": "rtsp://192.0.2.9/a"}, "cameras.gate.password"),
         ({"url": "rtsp://192.0.2.9/a", "username": "you"}, "cameras.gate.password"),
+        ({"url": "rtsp://192.0.2.1:8554/a"}, "cameras.gate.password"),
+        ({"url": "rtsps://192.0.2.1/a"}, "cameras.gate.password"),
         ({"onvif": "192.0.2.9"}, "cameras.gate.password"),
+        ({"onvif": "http://192.0.2.1:8080/onvif"}, "cameras.gate.password"),
         ({"onvif": "192.0.2.9", "sub": None}, "cameras.gate.password"),
         ({"sub": {"url": "rtsp://192.0.2.1/b"}}, "cameras.gate.sub.password"),
     ],
@@ -54,6 +59,17 @@ def test_what_would_send_a_password_elsewhere(changes: dict[str, Any], key: str)
         check(changes)
     assert [problem.key for problem in error.value.problems] == [key]
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"url": "rtsp://192.0.2.1:322/a"}, {"tls_insecure": True}, {"tls_fingerprint": "aa"}, {"tls_fingerprint": None}],
+)
+def test_a_password_that_was_protected_stays_so(changes: dict[str, Any]) -> None:
+    saved = {"url": "rtsps://192.0.2.1:322/a", "username": "me", "password": "hush", "tls_fingerprint": "bb"}
+    check({"title": "Gate", "tls_insecure": False}, saved)
+    with pytest.raises(ConfigError, match="write it once more"):
+        check(changes, saved)
 
 
 def test_a_camera_without_a_password_goes_anywhere() -> None:
