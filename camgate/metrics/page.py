@@ -115,7 +115,7 @@ class Metrics:
             rtsp=self._guests.statistics() if self._guests else None,
             certificate_expires_at=self._tls.expires_at if self._tls else None,
             webhooks=self._webhooks(),
-            disks={of: room for of, where in self._directories.items() if (room := _room(where)) is not None},
+            disks={of: room for of, where in self._directories.items() if (room := room_at(where)) is not None},
         )
 
 
@@ -135,12 +135,17 @@ def _camera(source: Source, peers: list[Peer], rtsp_clients: int, sent: Sent) ->
     )
 
 
-def _room(directory: Path) -> tuple[int, int] | None:
-    try:
-        facts = os.statvfs(directory)
-    except OSError:
-        return None
-    return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+def room_at(directory: Path) -> tuple[int, int] | None:
+    """Return the room where a directory is, or will be once something is kept in it; None where that cannot be told."""
+    for place in (directory, *directory.absolute().parents):
+        try:
+            facts = os.statvfs(place)
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return None
+        return facts.f_bavail * facts.f_frsize, facts.f_blocks * facts.f_frsize
+    return None
 
 
 class _Piece:
