@@ -1,5 +1,6 @@
 """`camgate` and `python -m camgate`: the start of the process."""
 
+import io
 import sys
 from typing import NoReturn
 
@@ -10,7 +11,15 @@ def main() -> NoReturn:
     """Run the command line. Exits with 0 fine, 1 failure while running, 2 usage or bad config."""
     # First of all, and before the imports that take their time: they leave a login readable in the process list.
     hide_credentials()
+    _write_what_can_be_written()
     sys.exit(run())
+
+
+def _write_what_can_be_written() -> None:
+    """Have a question mark stand for what a terminal, or whoever reads, has no character for; not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
 
 
 def run() -> int:

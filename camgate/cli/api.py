@@ -111,6 +111,8 @@ def find_socket(socket: Path | None, config: Path | None) -> Path:
     """Return where the camgate that runs has its control socket. Raises NotThere."""
     if socket is not None:
         return socket
+    if config is not None and not config.is_file():
+        raise NotThere(f"there is no config file {config}, which --config names")
     try:
         file = find_config_file(config)
     except ConfigError:

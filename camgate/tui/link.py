@@ -155,6 +155,10 @@ class Link:
             if isinstance(each, ssl.SSLCertVerificationError):
                 why = f"its certificate is not trusted ({each.verify_message}); SSL_CERT_FILE names one that is"
                 return Unreachable(f"camgate at {self._target.name}: {why}")
+            if isinstance(each, ssl.SSLError) and each.reason == "WRONG_VERSION_NUMBER":
+                return Unreachable(
+                    f"camgate at {self._target.name} speaks no HTTPS there; write http://, or another port"
+                )
         for each in seen:
             if isinstance(each, PermissionError):
                 return Unreachable(

@@ -46,6 +46,9 @@ async def test_a_camera_that_is_down_is_shown_with_why_and_is_exit_code_1(runnin
     assert "127.0.0.1:9" in row
     assert "1 camera: 1 down" in shown.out
     assert "0 viewers · load" in shown.out
+    plain = await status(tmp_path, "--once", PYTHONIOENCODING="ascii")
+    assert (plain.code, plain.err) == (1, "")
+    assert "0 viewers ? load" in plain.out, "where nobody can write a middle dot"
     told = await status(tmp_path, "--json", "--socket", "c")
     document = json.loads(told.out)
     assert (told.code, document["down"], document["cameras"][0]["name"]) == (1, ["front"], "front")
@@ -84,6 +87,7 @@ async def test_by_its_address_it_wants_a_token_which_no_process_list_shows(runni
     ("arguments", "words"),
     [
         ((), "no camgate runs here, or it has no control socket"),
+        (("--config", "nowhere.toml"), "there is no config file nowhere.toml, which --config names"),
         (("--socket", "nowhere"), "camgate at nowhere does not answer: no such file or directory"),
         (("--url", "http://127.0.0.1:9"), "camgate at 127.0.0.1:9 does not answer: connection refused"),
         (("--url", "http://anna:hush@127.0.0.1:9"), "is no address of a camgate"),

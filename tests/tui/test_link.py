@@ -55,6 +55,14 @@ async def test_a_trusted_certificate_is_spoken_to_and_another_is_not(web: Path, 
                     await attempt
 
 
+async def test_https_to_a_port_of_plain_http_is_told_in_words(web: Path) -> None:
+    tls = ssl.create_default_context()
+    async with running_server(FakeEngine(*NAMES), web) as server, open_link(at(server.port, tls)) as link:
+        for attempt in (link.ask(CAMERAS), link.listen(print)):
+            with pytest.raises(Unreachable, match="speaks no HTTPS there; write http://"):
+                await attempt
+
+
 async def test_any_name_can_be_listened_to(web: Path) -> None:
     async with running_server(FakeEngine(*NAMES), web) as server, open_link(at(server.port)) as link:
         message = await first_message(link, NAMES[:2])
