@@ -32,6 +32,13 @@ ConfigOption = Annotated[
 ]
 
 
+def token_of_environment() -> str:
+    """Return the token for a camgate elsewhere, and keep it out of all that is written; empty for none."""
+    token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    register_secret(token)
+    return token
+
+
 class NotThere(RemoteError):
     """No camgate answers."""
 
@@ -84,8 +91,7 @@ def open_api(socket: Path | None, url: str | None, config: Path | None = None) -
 
     try:
         if url is not None:
-            token = os.environ.get(TOKEN_VARIABLE, "").strip()
-            register_secret(token)
+            token = token_of_environment()
             headers = {"Authorization": f"Bearer {token}"} if token else {}
             client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
         else:

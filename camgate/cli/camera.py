@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from camgate.base.secrets import mask, register_login
 from camgate.cli.api import Api, ConfigOption, SocketOption, UrlOption, open_api
 from camgate.cli.commands import SETTINGS
 from camgate.cli.completing import camera_names
+from camgate.cli.consoles import table_console
 from camgate.cli.exits import exit_codes, refuse
 from camgate.config.cameras import read_password
 from camgate.config.checks import Wrong
@@ -22,7 +22,6 @@ from camgate.wire.rtsp.url import split_url_untrusted
 
 CAMERAS = "/api/v1/config/cameras"
 STATES = "/api/v1/cameras"
-LEAST_WIDTH = 80
 OFF = "off"
 
 camera = typer.Typer(help="Add, list and remove cameras of the camgate that runs.", no_args_is_help=True, **SETTINGS)
@@ -50,9 +49,7 @@ def list_cameras(
         state = states.get(each["name"], "") if each["enabled"] else OFF
         settings = each["settings"] or {}
         table.add_row(each["name"], state, each["origin"], mask(settings.get("url", "cannot be used; see the log")))
-    console = Console(markup=False, highlight=False, emoji=False)
-    console.width = max(console.width, LEAST_WIDTH)
-    console.print(table)
+    table_console().print(table)
 
 
 @camera.command()

@@ -8,11 +8,10 @@ from typing import Annotated
 
 import trio
 import typer
-from rich.console import Console
 
-from camgate.base.secrets import register_secret
-from camgate.cli.api import TOKEN_VARIABLE
+from camgate.cli.api import TOKEN_VARIABLE, token_of_environment
 from camgate.cli.check import warnings_of
+from camgate.cli.consoles import table_console
 from camgate.cli.exits import BAD_CONFIG, CONFIG_HELP, FAILED, exit_codes
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.load import find_config_file, load
@@ -26,8 +25,6 @@ from camgate.doctor.remote import BadUrl, examine_url
 from camgate.doctor.report import as_json as json_of
 from camgate.doctor.report import conclusion, table_of
 from camgate.doctor.versions import versions
-
-LEAST_WIDTH = 80
 
 
 def doctor(
@@ -90,7 +87,7 @@ def doctor(
 def _look_at(url: str, camera: str | None, *, as_json: bool) -> None:
     with exit_codes():
         try:
-            findings = trio.run(examine_url, url, camera, _token())
+            findings = trio.run(examine_url, url, camera, token_of_environment())
         except BadUrl as error:
             raise typer.BadParameter(str(error), param_hint="--url") from None
     _show(findings, as_json=as_json)
@@ -101,8 +98,7 @@ def _show(findings: list[Finding], *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(json_of(findings, versions()), indent=2))
         return
-    console = Console(markup=False, highlight=False, emoji=False)
-    console.width = max(console.width, LEAST_WIDTH)
+    console = table_console()
     console.print(table_of(findings))
     typer.echo(f"\n{conclusion(findings)}")
 
@@ -110,12 +106,6 @@ def _show(findings: list[Finding], *, as_json: bool) -> None:
 def _end(findings: list[Finding]) -> None:
     if worst_of(findings) is Verdict.FAILED:
         raise typer.Exit(FAILED)
-
-
-def _token() -> str:
-    token = os.environ.get(TOKEN_VARIABLE, "").strip()
-    register_secret(token)
-    return token
 
 
 def _text_of(given: Path | None) -> str | None:
@@ -144,5 +134,5 @@ def _case(given: Path | None, *, with_cameras: bool, with_outside: bool) -> Case
         warnings=tuple(warnings_of(settings)) if file and not problems else (),
         with_cameras=with_cameras,
         with_outside=with_outside,
-        token=_token() or own_token(settings, os.environ, time.time()),
+        token=token_of_environment() or own_token(settings, os.environ, time.time()),
     )

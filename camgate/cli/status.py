@@ -1,7 +1,6 @@
 """`camgate status`: what the camgate that runs does, as a live screen, a table or a document."""
 
 import json
-import os
 import ssl
 import sys
 import time
@@ -13,14 +12,14 @@ import typer
 from rich.console import Console
 
 from camgate.base.secrets import mask, register_secret
-from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption, find_socket
+from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption, find_socket, token_of_environment
+from camgate.cli.consoles import table_console
 from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes, refuse
 from camgate.tui import words
 from camgate.tui.facts import read_camera, read_process
 from camgate.tui.link import CAMERAS, SERVER, VIEWERS, Target, Unreachable, open_link
 from camgate.tui.once import document_of, table_of
 
-LEAST_WIDTH = 80
 MAX_TOKEN_BYTES = 16_384  # more than a header has room for
 
 
@@ -57,8 +56,7 @@ def _look(target: Target, *, as_json: bool) -> None:
     if as_json:
         typer.echo(json.dumps(document_of(cameras, told_cameras, told_process, told_viewers), indent=2))
     else:
-        console = Console(markup=False, highlight=False, emoji=False)
-        console.width = max(console.width, LEAST_WIDTH)
+        console = table_console()
         if cameras:
             console.print(table_of(cameras))
         console.print(words.of_cameras(cameras))
@@ -101,15 +99,10 @@ def _target(socket: Path | None, url: str | None, token_file: Path | None, confi
         raise typer.BadParameter("is for --url", param_hint="--token-file")
     if url is not None:
         return _elsewhere(url, _given_token(token_file))
-    if socket is not None:
-        return _by_socket(socket)
     try:
-        return _by_socket(find_socket(None, config))
+        path = find_socket(socket, config)
     except NotThere as not_there:
         refuse("status", str(not_there))
-
-
-def _by_socket(path: Path) -> Target:
     return Target(str(path), path)
 
 
@@ -127,7 +120,9 @@ def _elsewhere(url: str, token: str) -> Target:
 
 def _given_token(file: Path | None) -> str:
     """Return the token of a file or of the environment; an argument could be read by every user of the machine."""
-    token = os.environ.get(TOKEN_VARIABLE, "").strip() if file is None else _read_token(file)
+    if file is None:
+        return token_of_environment()
+    token = _read_token(file)
     register_secret(token)
     return token
 

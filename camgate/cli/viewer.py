@@ -7,11 +7,11 @@ from urllib.parse import quote, urlencode
 
 import typer
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
 from rich.table import Table
 
 from camgate.cli.api import ConfigOption, SocketOption, UrlOption, open_api
 from camgate.cli.commands import SETTINGS
+from camgate.cli.consoles import table_console
 from camgate.cli.exits import exit_codes, refuse
 from camgate.tui import words
 from camgate.tui.facts import number, text
@@ -47,9 +47,7 @@ def list_viewers(
         table.add_column(title, justify="right", no_wrap=True)
     for each in viewers:
         table.add_row(*_row(each))
-    console = Console(markup=False, highlight=False, emoji=False)
-    console.width = max(console.width, LEAST_WIDTH)
-    console.print(table if viewers else "nobody watches")
+    table_console(LEAST_WIDTH).print(table if viewers else "nobody watches")
 
 
 @viewer.command()
