@@ -8,12 +8,14 @@ leave without a word; the config is reloaded four times a minute, with a camera 
 a camera that nobody touches, and must miss nothing.
 
 Ends with 1 where something grows, the watcher missed something, or camgate has ended; with 0 else, and says so where
-the run was too short to tell. --leak runs a camgate that keeps eight megabytes at each look at it.
+the run was too short to tell. Ctrl-C or SIGTERM ends it early, with what is known by then. --leak runs a camgate that
+keeps eight megabytes at each look at it.
 """
 
 import argparse
 import json
 import os
+import signal
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -49,12 +51,14 @@ WARM_SHARE, MOST_WARM_S = 0.3, 600.0
 async def soak(options: argparse.Namespace, progress: Console) -> Outcome:
     """Run it. Raises RemoteError where camgate, or a part of the soak, has ended."""
     async with AsyncExitStack() as parts:
+        nursery = await parts.enter_async_context(trio.open_nursery())
+        parts.callback(nursery.cancel_scope.cancel)
+        is_enough = trio.Event()
+        await nursery.start(_hear_signals, is_enough)
         wanted = CamerasSettings(cameras=STEADY + FLAPPING, clip=CLIP).as_message()
         cameras = await parts.enter_async_context(open_talking_child("cameras", "camgate.bench.cameras", wanted))
         port = (await cameras.receive(ENCODE_TIMEOUT_S))["port"]
         await cameras.send({"serve": True})
-        nursery = await parts.enter_async_context(trio.open_nursery())
-        parts.callback(nursery.cancel_scope.cancel)
         cables = [Cable(port) for _ in range(FLAPPING)]
         for cable in cables:
             await nursery.start(cable.run)
@@ -65,7 +69,14 @@ async def soak(options: argparse.Namespace, progress: Console) -> Outcome:
         running = open_server(port, 0, options.viewers + 100, module=module, more=config.sections())
         server = await parts.enter_async_context(running)
         await server.wait_live()
-        return await _disturb(server, config, cables, lossy, options, progress)
+        return await _disturb(server, config, cables, lossy, options, is_enough, progress)
+
+
+async def _hear_signals(is_enough: trio.Event, task_status: trio.TaskStatus[None]) -> None:
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        task_status.started()
+        async for _ in signals:
+            is_enough.set()
 
 
 async def _disturb(
@@ -74,6 +85,7 @@ async def _disturb(
     cables: list[Cable],
     lossy: LossyWay,
     options: argparse.Namespace,
+    is_enough: trio.Event,
     progress: Console,
 ) -> Outcome:
     counts: Counter[str] = Counter()
@@ -87,11 +99,11 @@ async def _disturb(
             nursery.start_soon(Flapping(cable, options.seed + number, counts).run)
         for number in range(options.viewers):
             nursery.start_soon(visits.run, number)
-        samples = await _look(server, watching, 60 * options.minutes, progress)
+        samples = await _look(server, watching, 60 * options.minutes, is_enough, progress)
         nursery.cancel_scope.cancel()
     return Outcome(
         samples=samples,
-        warm_s=min(MOST_WARM_S, WARM_SHARE * 60 * options.minutes),
+        warm_s=min(MOST_WARM_S, WARM_SHARE * samples[-1].at_s),
         counts=counts,
         watcher_frames=watching.frames,
         lost_packets=watching.lost_packets,
@@ -101,13 +113,15 @@ async def _disturb(
     )
 
 
-async def _look(server: BenchServer, watching: Watching, seconds: float, progress: Console) -> list[Sample]:
+async def _look(
+    server: BenchServer, watching: Watching, seconds: float, is_enough: trio.Event, progress: Console
+) -> list[Sample]:
     """Take samples for so long; tell each minute how it goes. Raises RemoteError where camgate answers no more."""
     samples: list[Sample] = []
     waits = Waits(server.child.pid, os.getpid())
     told = -1
     began_s, interval_s = trio.current_time(), max(1.0, seconds / SAMPLES)
-    while (at_s := trio.current_time() - began_s) < seconds:
+    while (at_s := trio.current_time() - began_s) < seconds and not (samples and is_enough.is_set()):
         watching.take(is_held_up=waits.longest_s() > HELD_UP_S)
         try:
             samples.append(await take_sample(server, at_s, watching.lost_frames))
@@ -119,7 +133,8 @@ async def _look(server: BenchServer, watching: Watching, seconds: float, progres
         if samples and at_s // 60 > told:
             told = int(at_s // 60)
             progress.print(f"minute {told}: {samples[-1]}", highlight=False)
-        await trio.sleep_until(began_s + at_s + interval_s)
+        with trio.move_on_at(began_s + at_s + interval_s):
+            await is_enough.wait()
     watching.take(is_held_up=waits.longest_s() > HELD_UP_S)
     return samples
 
