@@ -6,13 +6,19 @@ from typing import NoReturn
 
 from camgate.cli.argv import hide_credentials
 
+BROKEN_OFF = 1
+
 
 def main() -> NoReturn:
     """Run the command line. Exits with 0 fine, 1 failure while running, 2 usage or bad config."""
-    # First of all, and before the imports that take their time: they leave a login readable in the process list.
-    hide_credentials()
-    _write_what_can_be_written()
-    sys.exit(run())
+    try:
+        # First of all, and before the imports that take their time: they leave a login readable in the process list.
+        hide_credentials()
+        _write_what_can_be_written()
+        sys.exit(run())
+    except KeyboardInterrupt:
+        # During those imports; a command that has begun ends by itself.
+        sys.exit(BROKEN_OFF)
 
 
 def _write_what_can_be_written() -> None:

@@ -20,6 +20,7 @@ from camgate.service.install import (
     Step,
     check_booted,
     check_program,
+    check_root,
     check_system,
     own_program,
     run,
@@ -50,6 +51,7 @@ def install(
     """Have this camgate start with the machine, as a user of its own, watched by systemd."""
     place = Place(root.absolute())
     with _told("install"):
+        check_root(place)
         program = own_program()
         if place.is_here:
             check_program(program, Path(sys.prefix), Path(sys.base_prefix))
@@ -66,6 +68,7 @@ def uninstall(root: Root = Path("/"), dry_run: DryRun = False) -> None:
     """Stop and remove the service. Config, state, logs and the user `camgate` stay."""
     place = Place(root.absolute())
     with _told("uninstall"):
+        check_root(place)
         if not dry_run:
             check_system(place, user_id=os.geteuid())
         if not _do(steps_to_uninstall(place), dry_run=dry_run):

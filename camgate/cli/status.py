@@ -16,7 +16,7 @@ from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption
 from camgate.cli.consoles import table_console
 from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes, refuse
 from camgate.tui import words
-from camgate.tui.facts import read_camera, read_process
+from camgate.tui.facts import Camera, read_camera, read_process
 from camgate.tui.link import CAMERAS, SERVER, VIEWERS, Target, Unreachable, open_link
 from camgate.tui.once import document_of, table_of
 
@@ -51,8 +51,7 @@ def status(
 
 def _look(target: Target, *, as_json: bool) -> None:
     told_cameras, told_process, told_viewers = trio.run(_ask, target)
-    now_s = time.monotonic()
-    cameras = [camera for told in told_cameras if (camera := read_camera(told, now_s)) is not None]
+    cameras = _read(told_cameras)
     if as_json:
         typer.echo(json.dumps(document_of(cameras, told_cameras, told_process, told_viewers), indent=2))
     else:
@@ -65,10 +64,15 @@ def _look(target: Target, *, as_json: bool) -> None:
         raise typer.Exit(FAILED)
 
 
+def _read(told: list[Any]) -> list[Camera]:
+    now_s = time.monotonic()
+    return [camera for each in told if (camera := read_camera(each, now_s)) is not None]
+
+
 async def _ask(target: Target) -> tuple[list[Any], Any, Any]:
     async with open_link(target) as link:
         cameras = await link.ask(CAMERAS)
-        if not isinstance(cameras, list):
+        if not isinstance(cameras, list) or (cameras and not _read(cameras)):
             raise Unreachable(f"what answers at {target.name} is no camgate")
         # Who may only view is told neither of the machine nor of others.
         return cameras, await link.ask_if_allowed(SERVER), await link.ask_if_allowed(VIEWERS)

@@ -69,13 +69,12 @@ def end(
 
 def _row(told: Mapping[str, Any]) -> list[str]:
     since_s = number(told.get("since_s"))
-    loss = number(told.get("loss"))
     return [
         *(text(told.get(key)) for key in ("id", "camera", "user", "address")),
         " ".join(filter(None, (text(told.get("protocol")), text(told.get("transport"))))),
         text(told.get("codec")),
         words.span(since_s),
         words.bits(8 * (number(told.get("bytes_sent")) or 0) / since_s) if since_s else "",
-        "" if loss is None else f"{loss:.1%}",
+        words.share(number(told.get("loss"))),
         words.span(number(told.get("round_trip_s"))),
     ]

@@ -1,6 +1,7 @@
 """Collects everything that is wrong with one config, so that its author sees it all at once."""
 
 import difflib
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
@@ -43,8 +44,8 @@ class Report:
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """All so far, in the order of the file."""
-        return tuple(sorted(self._problems, key=lambda problem: problem.line or 0))
+        """All so far, in the order of the file; what is missing in it comes last."""
+        return tuple(sorted(self._problems, key=lambda problem: problem.line or math.inf))
 
     def raise_problems(self) -> None:
         """Raise ConfigError if there are any, in the order of the file."""

@@ -166,6 +166,12 @@ def run(command: tuple[str, ...]) -> str:
     return done.stdout
 
 
+def check_root(place: Place) -> None:
+    """Look whether there is such a tree, which nobody but its maker may make. Raises CannotInstall."""
+    if not place.root.is_dir():
+        raise CannotInstall(f"there is no directory {place.root}; --root is the tree of another system")
+
+
 def check_system(place: Place, *, user_id: int, booted: Path = BOOTED) -> None:
     """Look whether services can be changed. Raises CannotInstall."""
     if not place.is_here:

@@ -84,3 +84,9 @@ async def test_while_a_camera_is_probed_nobody_reads_its_login(tmp_path: Path) -
             assert b"rtsp://***@127.0.0.1" in (entry / "cmdline").read_bytes()
             for name in ("cmdline", "environ"):
                 assert b"hush-hush" not in (entry / name).read_bytes()
+
+
+def test_ctrl_c_before_there_is_a_command_is_no_traceback() -> None:
+    broken_off = "import sys, camgate.__main__ as m\ndef run(): raise KeyboardInterrupt\nm.run = run\nm.main()\n"
+    done = subprocess.run([sys.executable, "-c", broken_off], env=environment(Path()), capture_output=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (1, b"", b"")

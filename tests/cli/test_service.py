@@ -117,6 +117,14 @@ def test_a_dry_run_says_all_and_does_nothing(tree: Path) -> None:
     assert files(tree) == before
 
 
+@pytest.mark.parametrize("command", ["install", "uninstall"])
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_a_tree_that_is_not_there_is_not_made(tmp_path: Path, command: str, options: tuple[str, ...]) -> None:
+    told = camgate("service", command, "--root", "nowhere", *options, directory=tmp_path)
+    assert (told.code, told.out, list(tmp_path.iterdir())) == (1, "", [])
+    assert told.err.endswith(f"there is no directory {tmp_path}/nowhere; --root is the tree of another system\n")
+
+
 def test_a_unit_of_somebody_elses_is_left_alone(tree: Path) -> None:
     unit = tree / "etc/systemd/system/camgate.service"
     unit.parent.mkdir(parents=True)

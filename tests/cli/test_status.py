@@ -9,6 +9,7 @@ import trio
 
 from tests.fakes.accounts import CHEAP
 from tests.fakes.command import Outcome, Running, camgate, camgate_process, running_camgate
+from tests.fakes.web_server import Answer, web_server
 
 CONFIG = """
 [server]
@@ -104,6 +105,13 @@ def test_what_stands_against_it_is_said_in_a_sentence(tmp_path: Path, arguments:
     assert words in outcome.err
     assert "hush" not in outcome.err
     assert "Traceback" not in outcome.err
+
+
+async def test_what_tells_of_no_cameras_is_no_camgate(tmp_path: Path) -> None:
+    async with web_server(lambda asked: Answer(body=b'[1, {"title": "x"}]')) as server:
+        outcome = await status(tmp_path, "--once", f"--url={server.url()}")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err == f"camgate status: what answers at 127.0.0.1:{server.port} is no camgate\n"
 
 
 async def test_the_live_screen_wants_a_terminal(running: Running, tmp_path: Path) -> None:

@@ -362,6 +362,7 @@ def test_all_mistakes_at_once_in_the_order_of_the_file() -> None:
         "webrtc.port:",
         "server.listen:",
     ]
+    assert [line.split(" ")[1] for line in problems_of("[camera.front]")] == ["camera:", "cameras:"], "none comes last"
 
 
 @pytest.mark.parametrize(
