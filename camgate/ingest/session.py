@@ -146,6 +146,8 @@ class Session:
                 raise
             raise CameraMute(str(error), is_silent=isinstance(error, ResponseTimeout)) from error
         finally:
+            # Its traceback knows us: with us knowing it, all of this stays until the collector looks.
+            self._failure = None
             if self._udp is not None:
                 self._udp.close()
             await self._hang_up()

@@ -1,5 +1,6 @@
 """A camera's supervisor against the scripted camera, in virtual time: when it tries, what it says, how it stops."""
 
+import gc
 import itertools
 import logging
 from collections.abc import AsyncIterator
@@ -14,6 +15,7 @@ import trio.testing
 from camgate.base.secrets import forget_secrets, register_secret
 from camgate.config.model import CameraSettings
 from camgate.ingest.intake import open_intake
+from camgate.ingest.session import Session
 from camgate.ingest.supervisor import run_camera
 from camgate.relay.source import CameraState, Source
 from camgate.wire.codec.frame import Frame
@@ -172,6 +174,20 @@ async def test_a_camera_that_refuses_gets_growing_jittered_delays(
         assert words in watcher.source.last_error
     for gap, nominal in zip(gaps(camera.dialled_at_s), [1, 2, 4, 8, 16, 30, 30, 30], strict=False):
         assert 0.8 * nominal <= gap <= 1.2 * nominal
+
+
+async def test_tries_that_have_failed_leave_nothing_to_the_collector(autojump_clock: trio.testing.MockClock) -> None:
+    camera = FakeCamera()
+    camera.answers["DESCRIBE"] = 404
+    gc.collect()
+    gc.disable()
+    try:
+        async with supervised(camera):
+            await trio.sleep(200)
+            assert len(camera.dialled_at_s) > 5
+            assert sum(isinstance(each, Session) for each in gc.get_objects()) <= 1
+    finally:
+        gc.enable()
 
 
 async def test_a_wrong_password_is_said_and_tried_once_a_minute_at_most(
