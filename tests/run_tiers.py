@@ -42,6 +42,7 @@ class Tier:
     limit_s: what a run should take at most on two cores; printed, never enforced.
     tools: commands that count as one test each.
     paths, ignore, options: what pytest gets; without paths it does not run.
+    slow: files among them that take longest, and begin first; else the end waits for one of them.
     alone: paths among them that run after the others, one test at a time, as they measure what others would disturb.
     may_skip: a skipped test does not fail the tier.
     """
@@ -51,12 +52,13 @@ class Tier:
     tools: Sequence[Sequence[str]] = ()
     ignore: Sequence[str] = ()
     options: Sequence[str] = ()
+    slow: Sequence[str] = ()
     alone: Sequence[str] = ()
     may_skip: bool = False
 
 
-SIDE_BY_SIDE = ("--numprocesses=2", "--dist=loadfile")
-"""For tests that mostly wait. A file's tests share servers and cameras, so they stay together."""
+SIDE_BY_SIDE = ("--dist=loadfile", "--no-loadscope-reorder")
+"""For tests that mostly wait. A file's tests share servers and cameras, so they stay together; in the order given."""
 APART = ("tests/interop", "tests/canary", "tests/browser", "tests/packaging", "tests/system", "tests/bench")
 TIERS = {
     "check": Tier(
@@ -74,13 +76,14 @@ TIERS = {
     "interop": Tier(
         limit_s=240,
         paths=("tests/interop", "tests/canary"),
-        options=SIDE_BY_SIDE,
+        options=(*SIDE_BY_SIDE, "--numprocesses=3"),
+        slow=tuple(f"tests/interop/test_{name}.py" for name in ("soak", "rtsp_camera", "openapi", "access")),
         alone=tuple(f"tests/interop/test_{name}.py" for name in ("joins", "bench", "floods", "tcp")),
     ),
     "browser": Tier(
         limit_s=360,
         paths=("tests/browser",),
-        options=SIDE_BY_SIDE,
+        options=(*SIDE_BY_SIDE, "--numprocesses=2"),
         alone=("tests/browser/test_joins.py", "tests/browser/test_loss.py"),
     ),
     "packaging": Tier(limit_s=180, paths=("tests/packaging",)),
@@ -125,13 +128,22 @@ def run_tier(name: str, patience: float) -> Result:
                 result.problems.append(f"{' '.join(command)} failed")
         if tier.paths:
             beside = ["--ignore=" + path for path in (*tier.ignore, *tier.alone)]
-            run_pytest([*tier.paths, *beside, *tier.options], folder, log.fileno(), deadline, result)
+            run_pytest([*in_order(tier), *beside, *tier.options], folder, log.fileno(), deadline, result)
         if tier.alone:
             run_pytest(tier.alone, folder / "alone", log.fileno(), deadline, result)
         if result.skipped and not tier.may_skip:
             result.problems.append(f"{result.skipped} skipped, and here none may be")
     result.seconds = time.monotonic() - started
     return result
+
+
+def in_order(tier: Tier) -> Sequence[str]:
+    """Return the paths; file by file where some come first, as pytest puts a file back in its folder that is named."""
+    if not tier.slow:
+        return tier.paths
+    found = (file for path in tier.paths for file in sorted((ROOT / path).rglob("test_*.py")))
+    files = dict.fromkeys((*tier.slow, *(str(file.relative_to(ROOT)) for file in found)))
+    return [file for file in files if file not in tier.alone]
 
 
 def run_pytest(arguments: Sequence[str], folder: Path, log: int, deadline: float, result: Result) -> None:

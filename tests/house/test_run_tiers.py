@@ -47,13 +47,16 @@ def test_a_passing_tier(tiers: Path, capfd: pytest.CaptureFixture[str]) -> None:
     assert capfd.readouterr().out.splitlines()[-1] == "2 passed, 0 failed, 0 skipped"
 
 
-def test_what_runs_alone_runs_once_after_the_others(tiers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(run_tiers.TIERS, "small", Tier(limit_s=60, paths=("tests",), alone=("tests/test_a.py",)))
-    for name in "ab":
+def test_what_is_slow_runs_first_and_what_runs_alone_last_each_once(
+    tiers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tier = Tier(limit_s=60, paths=("tests",), slow=("tests/test_c.py",), alone=("tests/test_a.py",))
+    monkeypatch.setitem(run_tiers.TIERS, "small", tier)
+    for name in "abc":
         note = f"open({str(tiers / 'order')!r}, 'a').write('{name}')"
         (tiers / f"test_{name}.py").write_text(f"def test_{name}(): {note}")
-    assert run_tier("small", 1).passed == 2
-    assert (tiers / "order").read_text() == "ba"
+    assert run_tier("small", 1).passed == 3
+    assert (tiers / "order").read_text() == "cba"
 
 
 def test_what_runs_alone_fails_the_tier(tiers: Path, monkeypatch: pytest.MonkeyPatch) -> None:
