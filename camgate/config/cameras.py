@@ -81,7 +81,7 @@ class CameraReader:
         own_access = self._access(path, table, own)
         if not own_access or not access:
             return None
-        if not own_access["username"] and _host(own_access["url"]) == _host(access["url"]):
+        if not own_access["username"] and is_of_one_host(own_access["url"], access["url"]):
             # A login is for one machine, and must not be sent to another.
             own_access = {**access, "url": own_access["url"]}
             own["onvif"] = values.get("onvif")
@@ -149,8 +149,9 @@ class CameraReader:
                 )
 
 
-def _host(url: str) -> str:
-    return split_url_untrusted(url).host
+def is_of_one_host(sub_url: str, url: str) -> bool:
+    """Whether a sub-stream is where its camera is, and so goes by its login unless it has one. Raises MalformedUrl."""
+    return split_url_untrusted(sub_url).host == split_url_untrusted(url).host
 
 
 def _tables(tables: object) -> dict[str, object]:

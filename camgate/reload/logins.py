@@ -3,9 +3,10 @@
 What is saved is never shown. So it must not be had either, by changing where it is sent to.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from camgate.config.cameras import is_of_one_host
 from camgate.config.errors import ConfigError, Problem, key_in_words
 from camgate.config.schema import CAMERAS, SUB
 from camgate.wire.onvif.address import MalformedAddress, split_address_untrusted
@@ -23,17 +24,18 @@ def check_logins_stay(name: str, before: Table, changes: Table, after: Table) ->
     """Raise ConfigError where changes would send a saved password to somebody who does not have it yet.
 
     That is another host, another port of the same one, and, by a connection that is no longer protected or takes
-    anybody for the camera, whoever is in between.
+    anybody for the camera, whoever is in between. A sub-stream without a login of its own is sent its camera's.
     """
     path = (CAMERAS, name)
+    sub_before, sub_after = _sub(before), _sub(after)
     problems = [
         Problem("", SENTENCE, key=key_in_words((*at, "password")))
         for at, old, new, changed in (
-            (path, before, after, changes),
-            ((*path, SUB), _table(before, SUB), _table(after, SUB), _table(changes, SUB)),
+            (path, (before, *_heirs(before)), (after, *_heirs(after)), changes),
+            ((*path, SUB), (sub_before,), (sub_after,), _table(changes, SUB)),
         )
-        if "password" in old and "password" in new and "password" not in changed
-        if set(_places(new)) - set(_places(old))
+        if "password" in old[0] and "password" in new[0] and "password" not in changed
+        if _all_places(new) - _all_places(old)
     ]
     if problems:
         raise ConfigError(tuple(problems))
@@ -42,6 +44,28 @@ def check_logins_stay(name: str, before: Table, changes: Table, after: Table) ->
 def _table(table: Table, key: str) -> Table:
     inner = table.get(key)
     return inner if isinstance(inner, dict) else {}
+
+
+def _sub(camera: Table) -> Table:
+    """Return the sub-stream's table, trusting whom it trusts also where the camera says so."""
+    sub = _table(camera, SUB)
+    if any(key in sub for key in TRUST):
+        return sub
+    return {**{key: camera[key] for key in TRUST if key in camera}, **sub}
+
+
+def _heirs(camera: Table) -> tuple[Table, ...]:
+    """Return the sub-stream if it goes by the camera's login, else nothing."""
+    sub = _sub(camera)
+    try:
+        is_heir = not sub.get("username") and is_of_one_host(str(sub.get("url", "")), str(camera.get("url", "")))
+    except MalformedUrl:
+        return ()
+    return (sub,) if is_heir else ()
+
+
+def _all_places(tables: Iterable[Table]) -> set[tuple[object, ...]]:
+    return {place for table in tables for place in _places(table)}
 
 
 def _places(table: Table) -> Iterator[tuple[object, ...]]:

@@ -72,5 +72,31 @@ def test_a_password_that_was_protected_stays_so(changes: dict[str, Any]) -> None
         check(changes, saved)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"sub": {"url": "rtsp://192.0.2.1:322/b"}},
+        {"sub": {"url": "rtsps://192.0.2.1:9999/b"}},
+        {"sub": {"url": "rtsps://192.0.2.1:322/b", "tls_insecure": True}},
+    ],
+)
+def test_a_password_that_a_sub_stream_has_of_its_camera_stays_too(changes: dict[str, Any]) -> None:
+    saved = {"url": "rtsps://192.0.2.1:322/a", "username": "me", "password": "hush"}
+    check({"sub": {"url": "rtsps://192.0.2.1:322/b"}}, saved)
+    check({"sub": {"url": "rtsp://192.0.2.1:9999/b", "username": "you", "password": "else"}}, saved)
+    check({"sub": {"url": "rtsp://192.0.2.2:9999/b"}}, saved)  # another host is sent none
+    check(changes | {"password": "new"}, saved)
+    with pytest.raises(ConfigError, match=r"cameras\.gate\.password"):
+        check(changes, saved)
+
+
+def test_whom_a_sub_stream_trusts_as_its_camera_does_counts_for_its_password() -> None:
+    sub = {"url": "rtsps://192.0.2.1/b", "username": "me", "password": "hush"}
+    saved = {"url": "rtsps://192.0.2.1/a", "sub": sub}
+    with pytest.raises(ConfigError, match=r"cameras\.gate\.sub\.password"):
+        check({"tls_insecure": True}, saved)
+    check({"tls_insecure": True, "sub": {"password": "new"}}, saved)
+
+
 def test_a_camera_without_a_password_goes_anywhere() -> None:
     check({"url": "rtsp://192.0.2.9/a"}, {"url": "rtsp://192.0.2.1/a"})
