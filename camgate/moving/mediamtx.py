@@ -295,14 +295,16 @@ def _user(of: str, user: Node, draft: Draft) -> None:
         for each in permissions.elements
         if each.entries.get("action", Node(each.line, "")).text == "read"
     ]
-    if not all(names):
-        roles = ["viewer"]
-    else:
+    is_limited, roles = all(names), ["viewer"]
+    if is_limited:
         roles = [f"mediamtx-{len(draft.tables['auth'].get('roles', {})) + 1}"]
         draft.tables["auth"].setdefault("roles", {})[roles[0]] = {"view": names}
         draft.note(f"{of}.permissions", permissions, f"became the role {roles[0]}; look whether its names are right")
     draft.add_user(name, password.removeprefix("argon2:"), roles, user, of)
-    if password.startswith("argon2:"):
+    if is_limited:
+        sentence = "has no login to the RTSP server, whose users play every camera; pages and tokens keep to its role"
+        draft.note(of, user, f"{sentence} (docs/rtsp.md)")
+    elif password.startswith("argon2:"):
         draft.note(of, user, "has no login to the RTSP server, as its password is kept as a hash")
     else:
         draft.add_player(name, password, user, of)

@@ -76,7 +76,7 @@ def test_mediamtx_servers_and_users_are_taken_over() -> None:
     }
     assert settings.auth.roles["mediamtx-1"].view == ("gate",)
     assert users["carl"].password_hash.endswith("$yv58kPBCs77LslnPh5LqqZtWUk8wzr2/BVZEFQX5Pdk"), "the hash itself"
-    assert list(settings.rtsp_server.users) == ["anna", "guard"]
+    assert list(settings.rtsp_server.users) == ["anna"], "the RTSP server's users play every camera, guard one"
 
 
 def test_what_mediamtx_does_and_camgate_does_not_is_told_once_with_its_line() -> None:
@@ -85,6 +85,7 @@ def test_what_mediamtx_does_and_camgate_does_not_is_told_once_with_its_line() ->
         "5 logFile",
         "7 writeQueueSize",
         "11 authInternalUsers[0]",
+        "22 authInternalUsers[2]",
         "24 authInternalUsers[2].ips",
         "25 authInternalUsers[2].permissions",
         "25 authInternalUsers[2].permissions",
@@ -102,6 +103,7 @@ def test_what_mediamtx_does_and_camgate_does_not_is_told_once_with_its_line() ->
         "99 paths.tele.source",
         "100 paths.~^dyn_(.+)$",
     ]
+    assert "no login to the RTSP server, whose users play every camera" in words(result, "authInternalUsers[2]")
     assert "write the URL of the camera itself" in words(result, "paths.drone.source")
     assert "fetched by srt" in words(result, "paths.tele.source")
 
