@@ -49,4 +49,4 @@ def import_(
     if output != STDOUT:
         cameras = "1 camera" if imported.cameras == 1 else f"{imported.cameras} cameras"
         typer.echo(f"wrote {output}, {cameras} of {imported.kind}; look through it, then: camgate check {output}")
-    tell_password(password, err=output == STDOUT)
+    tell_password(password if imported.has_new_administrator else None, err=output == STDOUT)

@@ -37,6 +37,7 @@ class Imported:
     """What became of a file. notes: what has no counterpart, or means something else, in the order of the file.
 
     variables: of the environment, which the config needs and which are not set.
+    has_new_administrator: whether the hash that was given is used; the file may have an administrator of that name.
     """
 
     text: str
@@ -44,6 +45,7 @@ class Imported:
     cameras: int
     notes: tuple[Problem, ...]
     variables: tuple[str, ...]
+    has_new_administrator: bool
 
 
 def convert(
@@ -58,7 +60,7 @@ def convert(
     kind = kind or _kind_of(top, file)
     draft = Draft(str(file))
     if password_hash is not None:
-        draft.tables["auth"]["users"] = {ADMIN: {"password_hash": password_hash, "roles": ["admin"]}}
+        draft.add_administrator(ADMIN, password_hash)
     if kind == go2rtc.NAME:
         go2rtc.import_go2rtc(parse_tree(go2rtc.resolve_variables(text, environ), file), draft, environ)
     else:
@@ -80,7 +82,8 @@ def convert(
         )
         draft.notes.append(Problem(str(file), sentence, key=exposure.key))
     _parse(draft, file, output, known)
-    return Imported(_text_of(draft, file), kind, len(draft.cameras), _notes(draft), missing)
+    has_new_administrator = draft.new_administrator is not None
+    return Imported(_text_of(draft, file), kind, len(draft.cameras), _notes(draft), missing, has_new_administrator)
 
 
 def _kind_of(top: Node, file: Path) -> str:

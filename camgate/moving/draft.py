@@ -43,6 +43,8 @@ class Draft:
     """Environment variables that the config asks for."""
     reads_environment: bool = False
     """Whether the other program replaces `${NAME}`, too; else it is text."""
+    new_administrator: str | None = None
+    """Who has a password that was made up for this config."""
 
     def note(self, key: str, node: Node, sentence: str) -> None:
         """Say something about a key. `sentence` must hold no value of the file that could be secret."""
@@ -87,11 +89,25 @@ class Draft:
             candidate = f"{name[:LONGEST_NAME]}-{number}"
         return candidate
 
-    def add_user(self, name: str, password: str, roles: list[str], node: Node, of: str) -> None:
-        """Add somebody who signs in. `password` in clear, or an argon2id hash."""
+    def add_administrator(self, name: str, password_hash: str) -> None:
+        """Add who may change everything, with a password that the other program has never heard of."""
+        self.tables["auth"]["users"] = {name: {"password_hash": password_hash, "roles": ["admin"]}}
+        self.new_administrator = name
+
+    def add_user(self, name: str, password: str, roles: list[str], node: Node, of: str) -> bool:
+        """Add somebody who signs in; return whether this could be done. `password` in clear, or an argon2id hash."""
         users = self.tables["auth"].setdefault("users", {})
+        is_administrator = name == self.new_administrator
+        if is_administrator and "admin" not in roles:
+            sentence = (
+                "is what the administrator is called here; pages take the password that is shown for that one only"
+            )
+            self.note(of, node, sentence)
+            return False
         try:
             user_name(name)
+            if name in users and not is_administrator:
+                raise Wrong("is there twice; what the first of them says is taken over")
             if len(users) >= MAX_USERS:
                 raise Wrong(f"is one of more than {MAX_USERS}; add the others by `camgate user hash`")
             register_login(name, password)
@@ -99,8 +115,12 @@ class Draft:
             password_hash = check_password_hash(password) if is_hash else hash_password(password)
         except (Wrong, UnusableHash) as error:
             self.note(of, node, str(error))
-        else:
-            users[name] = {"password_hash": password_hash, "roles": roles}
+            return False
+        users[name] = {"password_hash": password_hash, "roles": roles}
+        if is_administrator:
+            self.new_administrator = None
+            self.note(of, node, f"{name} is the administrator here as well, with the password as before")
+        return True
 
     def add_player(self, name: str, password: str, node: Node, of: str) -> None:
         """Add somebody who plays by RTSP: no password is kept, only what Digest makes of it."""
@@ -111,7 +131,8 @@ class Draft:
             return
         register_login(name, password)
         ha1s: Ha1s = hash_rtsp_password(name, password)
-        self.tables["rtsp_server"].setdefault("users", {})[name] = {"ha1": [ha1s["SHA-256"], ha1s["MD5"]]}
+        users = self.tables["rtsp_server"].setdefault("users", {})
+        users.setdefault(name, {"ha1": [ha1s["SHA-256"], ha1s["MD5"]]})
 
     def add_ice_server(self, url: str, username: str, password: str, node: Node, of: str) -> None:
         """Add a STUN server, or a TURN server with its login."""

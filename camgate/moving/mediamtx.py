@@ -295,18 +295,17 @@ def _user(of: str, user: Node, draft: Draft) -> None:
         for each in permissions.elements
         if each.entries.get("action", Node(each.line, "")).text == "read"
     ]
-    is_limited, roles = all(names), ["viewer"]
-    if is_limited:
-        roles = [f"mediamtx-{len(draft.tables['auth'].get('roles', {})) + 1}"]
-        draft.tables["auth"].setdefault("roles", {})[roles[0]] = {"view": names}
-        draft.note(f"{of}.permissions", permissions, f"became the role {roles[0]}; look whether its names are right")
-    draft.add_user(name, password.removeprefix("argon2:"), roles, user, of)
-    if is_limited:
-        sentence = "has no login to the RTSP server, whose users play every camera; pages and tokens keep to its role"
+    role = f"mediamtx-{len(draft.tables['auth'].get('roles', {})) + 1}" if all(names) else "viewer"
+    is_added = draft.add_user(name, password.removeprefix("argon2:"), [role], user, of)
+    if all(names):
+        if is_added:
+            draft.tables["auth"].setdefault("roles", {})[role] = {"view": names}
+            draft.note(f"{of}.permissions", permissions, f"became the role {role}; look whether its names are right")
+        sentence = "has no login to the RTSP server, whose users play every camera; pages and tokens keep to roles"
         draft.note(of, user, f"{sentence} (docs/rtsp.md)")
     elif password.startswith("argon2:"):
         draft.note(of, user, "has no login to the RTSP server, as its password is kept as a hash")
-    else:
+    elif is_added or name == draft.new_administrator:
         draft.add_player(name, password, user, of)
 
 

@@ -64,3 +64,12 @@ def test_what_cannot_be_imported(tmp_path: Path, other: Path, arguments: tuple[s
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.splitlines()[-1] == line
     assert not (tmp_path / "camgate.toml").exists()
+
+
+def test_no_password_is_shown_where_theirs_stays(tmp_path: Path) -> None:
+    (tmp_path / "go2rtc.yaml").write_text(
+        "streams: {front: 'rtsp://192.0.2.10/'}\napi: {username: admin, password: opensesame-api}\n"
+    )
+    outcome = camgate("import", "go2rtc.yaml", directory=tmp_path)
+    assert (outcome.code, "Sign in as admin" in outcome.out + outcome.err) == (0, False)
+    assert "opensesame" not in outcome.out + outcome.err

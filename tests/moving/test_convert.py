@@ -6,6 +6,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from argon2.low_level import Type, verify_secret
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -183,6 +184,34 @@ def write(folder: Path, text: str) -> Path:
 
 
 CAMERA = "paths: {front: {source: 'rtsp://192.0.2.1/'}}\n"
+STREAM = "streams: {front: 'rtsp://192.0.2.1/'}\n"
+READ = "permissions: [{action: read}]"
+
+
+def test_an_administrator_of_go2rtc_called_admin_stays_who_it_is(tmp_path: Path) -> None:
+    file = write(tmp_path, f"{STREAM}api: {{username: admin, password: opensesame-theirs}}\n")
+    result = convert(file, tmp_path / "camgate.toml", {}, password_hash=ADMIN)
+    [admin] = settings_of(result).auth.users.values()
+    assert (admin.name, admin.roles) == ("admin", ("admin",))
+    assert verify_secret(admin.password_hash.encode(), b"opensesame-theirs", Type.ID)
+    assert not result.has_new_administrator, "the one that was made up is shown to nobody"
+    assert "with the password as before" in words(result, "api.username")
+
+
+def test_a_viewer_of_mediamtx_called_admin_takes_nobody_the_administration_away(tmp_path: Path) -> None:
+    theirs = f"- {{user: admin, pass: opensesame-theirs, {READ}}}\n- {{user: ann, pass: x1, {READ}}}\n"
+    twice = "- {user: ann, pass: x2, permissions: [{action: read, path: front}]}\n"
+    file = write(tmp_path, f"{CAMERA}authInternalUsers:\n{theirs}{twice}")
+    result = convert(file, tmp_path / "camgate.toml", {}, password_hash=ADMIN)
+    settings = settings_of(result)
+    assert {name: user.roles for name, user in settings.auth.users.items()} == {
+        "admin": ("admin",),
+        "ann": ("viewer",),
+    }
+    assert (settings.auth.users["admin"].password_hash, result.has_new_administrator) == (ADMIN, True)
+    assert list(settings.rtsp_server.users) == ["admin", "ann"]
+    assert "the password that is shown" in words(result, "authInternalUsers[0]")
+    assert "is there twice" in words(result, "authInternalUsers[2]")
 
 
 def test_without_users_camgate_listens_on_this_machine_only(tmp_path: Path) -> None:
