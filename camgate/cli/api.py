@@ -20,7 +20,7 @@ TIMEOUT_S = 30.0
 
 SocketOption = Annotated[
     Path | None,
-    typer.Option("--socket", metavar="PATH", help="Control socket  [default: the config's, else the usual place]"),
+    typer.Option("--socket", metavar="PATH", help="Control socket.", show_default="the config's, else the usual place"),
 ]
 UrlOption = Annotated[
     str | None,

@@ -22,7 +22,8 @@ def cert(
         list[str] | None,
         typer.Option(
             metavar="HOST",
-            help="A name or an address that browsers use; may be given again.  [default: all that this machine has]",
+            help="A name or an address that browsers use; may be given again.",
+            show_default="all that this machine has",
         ),
     ] = None,
     days: Annotated[int, typer.Option(min=1, max=MAX_DAYS, help="How long it holds.")] = DEFAULT_DAYS,

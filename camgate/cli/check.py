@@ -14,7 +14,8 @@ from rich.table import Table
 from camgate.auth.identity import Action, Grant
 from camgate.base.log_file import why_unwritable
 from camgate.base.secrets import MASK, mask
-from camgate.cli.exits import CONFIG_HELP, exit_codes, refuse
+from camgate.cli.exits import exit_codes, refuse
+from camgate.cli.options import CONFIG_HELP, CONFIG_PLACES
 from camgate.cli.patterns import covered, what_there_is
 from camgate.config.errors import key_in_words
 from camgate.config.exposure import ENCRYPT, exposures, is_open_behind_proxy, passwords_in_clear, refuse_exposure
@@ -42,7 +43,7 @@ DEFAULT_LINGER_S = CameraSettings(name="", url="").linger_s
 
 
 def check(
-    file: Annotated[Path | None, typer.Argument(help=CONFIG_HELP)] = None,
+    file: Annotated[Path | None, typer.Argument(help=CONFIG_HELP, show_default=CONFIG_PLACES)] = None,
     config: Annotated[Path | None, typer.Option("--config", "-c", help="The same, as for the other commands.")] = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="As for `camgate run`: listening beyond this machine needs no password.")

@@ -12,7 +12,8 @@ import typer
 from camgate.cli.api import TOKEN_VARIABLE, token_of_environment
 from camgate.cli.check import warnings_of
 from camgate.cli.consoles import table_console
-from camgate.cli.exits import BAD_CONFIG, CONFIG_HELP, FAILED, exit_codes
+from camgate.cli.exits import BAD_CONFIG, FAILED, exit_codes
+from camgate.cli.options import ConfigFileOption
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.load import find_config_file, load
 from camgate.config.model import Settings
@@ -28,10 +29,7 @@ from camgate.doctor.versions import versions
 
 
 def doctor(
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help=CONFIG_HELP),
-    ] = None,
+    config: ConfigFileOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     no_cameras: Annotated[bool, typer.Option("--no-cameras", help="Leave the cameras alone.")] = False,
     outside: Annotated[

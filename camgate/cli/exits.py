@@ -14,7 +14,6 @@ from camgate.base.log import get_logger
 from camgate.base.secrets import mask
 from camgate.config.errors import CONFIG_FILE, ConfigError, StartError
 
-CONFIG_HELP = "Config file  [default: /etc/camgate/camgate.toml, else ./camgate.toml]"
 FAILED = 1
 BAD_CONFIG = BAD_USAGE = 2
 

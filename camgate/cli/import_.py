@@ -22,7 +22,7 @@ def import_(
     ] = LOCAL_FILE,
     kind: Annotated[
         str | None,
-        typer.Option("--from", metavar="mediamtx|go2rtc", help="Whose config it is  [default: told by its keys]"),
+        typer.Option("--from", metavar="mediamtx|go2rtc", help="Whose config it is.", show_default="told by its keys"),
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the output if it is there already.")] = False,
     no_auth: Annotated[

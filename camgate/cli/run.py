@@ -2,21 +2,18 @@
 
 import os
 from functools import partial
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from camgate.base.log_setup import setup_logging
-from camgate.cli.exits import CONFIG_HELP, exit_codes
+from camgate.cli.exits import exit_codes
+from camgate.cli.options import ConfigFileOption
 from camgate.config.load import find_config_file, load
 
 
 def run(
-    config: Annotated[
-        Path | None,
-        typer.Option("--config", "-c", help=CONFIG_HELP),
-    ] = None,
+    config: ConfigFileOption = None,
     insecure: Annotated[
         bool, typer.Option("--insecure", help="Listen beyond this machine although viewers need no password.")
     ] = False,

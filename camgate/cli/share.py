@@ -23,7 +23,8 @@ from camgate.auth.tokens import seconds_of
 from camgate.base.names import composed
 from camgate.cli.commands import SETTINGS
 from camgate.cli.completing import camera_names
-from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
+from camgate.cli.exits import FAILED, exit_codes, refuse
+from camgate.cli.options import ConfigFileOption
 from camgate.cli.state import config_option, directory_of, in_local_time, print_table
 from camgate.config.address import split_listen
 from camgate.config.errors import ConfigError, Problem
@@ -34,8 +35,6 @@ MAKER = of_this_machine("the command line")
 
 share = typer.Typer(help="Share links: one camera, for a while, for the first who opens it.", **SETTINGS)
 
-Config = Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)]
-
 
 @share.command()
 def create(
@@ -43,9 +42,9 @@ def create(
     span: Annotated[str, typer.Option("--for", metavar="SPAN", help="How long: 90s, 30m, 12h or 7d.")] = "1h",
     label: Annotated[str, typer.Option(help="Whom it is for, to know it again in the list.")] = "",
     url: Annotated[
-        str | None, typer.Option(metavar="URL", help="Where browsers find camgate.  [default: by the config]")
+        str | None, typer.Option(metavar="URL", help="Where browsers find camgate.", show_default="by the config")
     ] = None,
-    config: Config = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """Print a link that shows a camera to the first browser that opens it."""
     span_s = seconds_of(span)
@@ -76,7 +75,7 @@ def create(
 @share.command("list")
 def list_shares(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Config = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """List the links whose time is not over, those of the pages too."""
     with exit_codes():
@@ -102,7 +101,7 @@ def list_shares(
 @share.command()
 def revoke(
     share_id: Annotated[str, typer.Argument(metavar="ID", help="As it was told when the link was made, or listed.")],
-    config: Config = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """Take a link back: a running camgate cuts off whoever watches by it within seconds."""
     with exit_codes():

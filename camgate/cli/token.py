@@ -20,7 +20,8 @@ from camgate.auth.tokens import MAX_LIFE_S, NewToken, id_of_untrusted, is_token_
 from camgate.auth.users import grants_of_user
 from camgate.cli.commands import SETTINGS
 from camgate.cli.completing import camera_names
-from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
+from camgate.cli.exits import FAILED, exit_codes, refuse
+from camgate.cli.options import ConfigFileOption
 from camgate.cli.patterns import covered, what_there_is
 from camgate.cli.state import config_option, directory_of, in_local_time, print_table
 from camgate.config.checks import Wrong, pattern
@@ -44,14 +45,13 @@ Cameras = Annotated[
     ),
 ]
 Actions = Annotated[
-    list[Action] | None, typer.Option(help="What it allows with them; may be given again.  [default: view]")
+    list[Action] | None, typer.Option(help="What it allows with them; may be given again.", show_default="view")
 ]
 Expires = Annotated[str, typer.Option(metavar="SPAN", help="When it ends: 90s, 30m, 12h or 7d from now.")]
 User = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="A user of the config: it ends with the user, and allows no more than that."),
 ]
-Config = Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)]
 
 
 @token.callback(invoke_without_command=True)
@@ -61,7 +61,7 @@ def make(
     action: Actions = None,
     expires: Expires = "1h",
     user: User = None,
-    config: Config = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """Print a token for some cameras. What it allows is told on stderr."""
     if context.invoked_subcommand is None:
@@ -70,7 +70,11 @@ def make(
 
 @token.command()
 def create(
-    camera: Cameras = None, action: Actions = None, expires: Expires = "1h", user: User = None, config: Config = None
+    camera: Cameras = None,
+    action: Actions = None,
+    expires: Expires = "1h",
+    user: User = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """The same as without `create`."""
     span_s = seconds_of(expires)
@@ -105,7 +109,7 @@ def create(
 @token.command("list")
 def list_tokens(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    config: Config = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """List the tokens whose time is not over; not the tokens themselves, which are kept nowhere."""
     with exit_codes(), _told_by_an_exit():
@@ -129,7 +133,7 @@ def revoke(
     token_id: Annotated[
         str, typer.Argument(metavar="ID", help="As it was told when the token was made; - reads the token from stdin.")
     ],
-    config: Config = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """Take a token back: a running camgate cuts off whoever uses it within seconds."""
     if token_id == STDIN:

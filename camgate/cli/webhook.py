@@ -2,7 +2,6 @@
 
 import os
 import time
-from pathlib import Path
 from typing import Annotated
 
 import trio
@@ -10,7 +9,8 @@ import typer
 
 from camgate.auth.fetch import Fetcher
 from camgate.cli.commands import SETTINGS
-from camgate.cli.exits import CONFIG_HELP, FAILED, exit_codes, refuse
+from camgate.cli.exits import FAILED, exit_codes, refuse
+from camgate.cli.options import ConfigFileOption
 from camgate.config.load import find_config_file, load
 from camgate.config.model import WebhookSettings
 from camgate.webhooks.delivery import Outcome, deliver
@@ -27,9 +27,9 @@ def only_group() -> None:
 @webhook.command("test")
 def try_webhooks(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One of [webhooks.NAME]  [default: all]", show_default=False)
+        str | None, typer.Argument(metavar="NAME", help="The one of that name in the config.", show_default="all")
     ] = None,
-    config: Annotated[Path | None, typer.Option("--config", "-c", help=CONFIG_HELP)] = None,
+    config: ConfigFileOption = None,
 ) -> None:
     """Send a message, from here and once, and say what came back; exit code 1 where one was not taken."""
     with exit_codes():

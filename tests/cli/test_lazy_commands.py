@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 
 import pytest
+import typer
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from camgate.cli.commands import COMMANDS
@@ -57,6 +59,17 @@ def test_every_command_has_a_help_of_its_own(name: str) -> None:
         outcome = CliRunner().invoke(app, [name, option])
         assert outcome.exit_code == 0
         assert f"{name} [OPTIONS]" in outcome.output
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_shows_all_that_is_written_for_it(name: str) -> None:
+    command = get_command(app).get_command(typer.Context(get_command(app)), name)
+    wide = {"COLUMNS": "400", "TERMINAL_WIDTH": "400"}
+    for sub_name, sub in {"": command, **getattr(command, "commands", {})}.items():
+        shown = CliRunner().invoke(app, [name, *sub_name.split(), "--help"], env=wide).output
+        for parameter in sub.params:
+            # Rich takes what stands in brackets for its own.
+            assert (getattr(parameter, "help", None) or "") in shown
 
 
 def test_a_command_that_is_nearly_one_is_named() -> None:
