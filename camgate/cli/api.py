@@ -3,19 +3,25 @@
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from camgate.base.errors import RemoteError
 from camgate.base.secrets import mask, register_secret
+from camgate.base.unanswered import why_unanswered
 from camgate.cli.exits import BAD_CONFIG, FAILED
 from camgate.config.control import find_control_sockets
 from camgate.config.errors import ConfigError
 from camgate.config.load import find_config_file
 
+if TYPE_CHECKING:
+    from camgate.doctor.remote import Where
+
 TOKEN_VARIABLE = "CAMGATE_TOKEN"
+NO_TOKEN = "does not hold one token and nothing else"
 TIMEOUT_S = 30.0
 
 SocketOption = Annotated[
@@ -33,10 +39,20 @@ ConfigOption = Annotated[
 
 
 def token_of_environment() -> str:
-    """Return the token for a camgate elsewhere, and keep it out of all that is written; empty for none."""
+    """Return the token for a camgate elsewhere, and keep it out of all that is written; empty for none.
+
+    Raises typer.BadParameter.
+    """
     token = os.environ.get(TOKEN_VARIABLE, "").strip()
+    if token and not is_token(token):
+        raise typer.BadParameter(NO_TOKEN, param_hint=TOKEN_VARIABLE)
     register_secret(token)
     return token
+
+
+def is_token(text: str) -> bool:
+    """Whether a text can be shown as a token, in a header."""
+    return bool(text) and text.isascii() and text.isprintable() and " " not in text
 
 
 class NotThere(RemoteError):
@@ -62,10 +78,11 @@ class Refused(RemoteError):
 
 
 class Api:
-    """The API of one camgate."""
+    """The API of one camgate. name: what errors call it."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, client: Any, name: str) -> None:
         self._client = client
+        self._name = name
 
     def ask(self, method: str, path: str, body: object = None) -> Any:
         """Return what is answered, read from JSON. Raises NotThere, Refused."""
@@ -74,11 +91,14 @@ class Api:
         try:
             reply = self._client.request(method, path, **({} if body is None else {"json": body}))
         except httpx.TransportError as error:
-            raise NotThere(f"camgate does not answer: {error}") from None
+            raise NotThere(why_unanswered(self._name, error)) from None
         try:
             answer = reply.json() if reply.content else None
         except ValueError:
-            raise NotThere("what answers is no camgate") from None
+            raise NotThere(f"what answers at {self._name} is no camgate") from None
+        if reply.status_code == HTTPStatus.UNAUTHORIZED:
+            wants = f"camgate at {self._name} wants a login"
+            raise NotThere(f"{wants}: give a token in {TOKEN_VARIABLE} (camgate token makes one)")
         if reply.is_error:
             raise Refused(answer if isinstance(answer, dict) else {})
         return answer
@@ -91,14 +111,17 @@ def open_api(socket: Path | None, url: str | None, config: Path | None = None) -
 
     try:
         if url is not None:
+            there = place_of(url)
             token = token_of_environment()
             headers = {"Authorization": f"Bearer {token}"} if token else {}
-            client = httpx.Client(base_url=url, headers=headers, timeout=TIMEOUT_S, trust_env=False)
+            name, base = there.header, f"{there.scheme}://{there.header}{there.root}"
+            client = httpx.Client(base_url=base, headers=headers, timeout=TIMEOUT_S, trust_env=False)
         else:
-            transport = httpx.HTTPTransport(uds=str(find_socket(socket, config)))
+            path = find_socket(socket, config)
+            name, transport = str(path), httpx.HTTPTransport(uds=str(path))
             client = httpx.Client(base_url="http://localhost", transport=transport, timeout=TIMEOUT_S, trust_env=False)
         with client:
-            yield Api(client)
+            yield Api(client, name)
     except Refused as refused:
         errors = refused.problem.get("errors") or []
         for error in errors:
@@ -106,6 +129,16 @@ def open_api(socket: Path | None, url: str | None, config: Path | None = None) -
         if not errors:
             typer.echo(mask(f"camgate: {refused}"), err=True)
         raise typer.Exit(BAD_CONFIG if errors else FAILED) from None
+
+
+def place_of(url: str) -> "Where":
+    """Read what --url says. Raises typer.BadParameter."""
+    from camgate.doctor.remote import BadUrl, where  # with trio, which those who ask here do not wait for
+
+    try:
+        return where(url)
+    except BadUrl as error:
+        raise typer.BadParameter(str(error), param_hint="--url") from None
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

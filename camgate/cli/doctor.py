@@ -9,7 +9,7 @@ from typing import Annotated
 import trio
 import typer
 
-from camgate.cli.api import TOKEN_VARIABLE, token_of_environment
+from camgate.cli.api import TOKEN_VARIABLE, place_of, token_of_environment
 from camgate.cli.check import warnings_of
 from camgate.cli.consoles import table_console
 from camgate.cli.exits import BAD_CONFIG, FAILED, exit_codes
@@ -22,7 +22,7 @@ from camgate.doctor.examine import Case, examine
 from camgate.doctor.finding import Finding, Verdict, worst_of
 from camgate.doctor.login import own_token
 from camgate.doctor.redact import register_secrets_in
-from camgate.doctor.remote import BadUrl, examine_url
+from camgate.doctor.remote import examine_url
 from camgate.doctor.report import as_json as json_of
 from camgate.doctor.report import conclusion, table_of
 from camgate.doctor.versions import versions
@@ -83,11 +83,9 @@ def doctor(
 
 
 def _look_at(url: str, camera: str | None, *, as_json: bool) -> None:
+    place_of(url)
     with exit_codes():
-        try:
-            findings = trio.run(examine_url, url, camera, token_of_environment())
-        except BadUrl as error:
-            raise typer.BadParameter(str(error), param_hint="--url") from None
+        findings = trio.run(examine_url, url, camera, token_of_environment())
     _show(findings, as_json=as_json)
     _end(findings)
 

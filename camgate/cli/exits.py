@@ -1,5 +1,7 @@
 """From errors to exit codes: a line on stderr for each problem, and no traceback of an error that was foreseen."""
 
+import errno
+import os
 import shlex
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +18,9 @@ from camgate.config.errors import CONFIG_FILE, ConfigError, StartError
 
 FAILED = 1
 BAD_CONFIG = BAD_USAGE = 2
+CANNOT_WRITE = 3
+"""Not 1, with which some commands answer."""
+_OUTPUT_ENDS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EPIPE}
 
 log = get_logger("cli")
 
@@ -58,9 +63,21 @@ def _tell(error: BaseException, config: Path | None) -> int:
         case RemoteError():
             typer.echo(mask(f"camgate: {error}"), err=True)
             return FAILED
+        case OSError(errno=number, filename=None) if number in _OUTPUT_ENDS:
+            return _end_output(error)
         case _:
             log.exception("camgate ends by an error of its own; please report it")
             return FAILED
+
+
+def _end_output(error: OSError) -> int:
+    """Say that nobody takes what a command prints, and have Python not try again at its end."""
+    if not isinstance(error, BrokenPipeError):  # whoever reads no more knows that
+        typer.echo(f"camgate: cannot write what there is to say: {error.strerror}", err=True)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.close(nowhere)
+    return CANNOT_WRITE
 
 
 def _only_cause(error: BaseException) -> BaseException:

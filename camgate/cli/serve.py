@@ -7,6 +7,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 
 import trio
 from rich.console import Console
+from rich.style import Style
+from rich.text import Text
 
 from camgate import __version__
 from camgate.base.collector import YOUNG_OBJECTS, spare_the_start
@@ -58,4 +60,6 @@ async def _stop_on_signal(signals: AsyncIterator[int], service: trio.CancelScope
 
 def _announce(url: str) -> None:
     if sys.stdout.isatty():
-        Console(highlight=False).print(f"\n  camgate is ready: open [bold link={url}]{url}[/]  (Ctrl-C stops it)\n")
+        # Not as markup, in which the brackets of an IPv6 address would be a style.
+        link = (url, Style(bold=True, link=url))
+        Console().print(Text.assemble("\n  camgate is ready: open ", link, "  (Ctrl-C stops it)\n"))

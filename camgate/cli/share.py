@@ -1,7 +1,6 @@
 """`camgate share …`: share links, as the button on a camera's page makes them."""
 
 import json
-import os
 import time
 from pathlib import Path
 from typing import Annotated
@@ -25,10 +24,10 @@ from camgate.cli.commands import SETTINGS
 from camgate.cli.completing import camera_names
 from camgate.cli.exits import FAILED, exit_codes, refuse
 from camgate.cli.options import ConfigFileOption
-from camgate.cli.state import config_option, directory_of, in_local_time, print_table
+from camgate.cli.state import config_option, directory_of, in_local_time, load_with_saved, print_table
 from camgate.config.address import split_listen
 from camgate.config.errors import ConfigError, Problem
-from camgate.config.load import find_config_file, load
+from camgate.config.load import find_config_file
 from camgate.config.model import Settings
 
 MAKER = of_this_machine("the command line")
@@ -121,7 +120,7 @@ def revoke(
 
 def _shares(config: Path | None) -> tuple[Settings, Shares, Path]:
     file = find_config_file(config)
-    settings = load(file, os.environ)
+    settings = load_with_saved(file)
     if not settings.auth.is_on:
         raise ConfigError((Problem(str(file), str(SharingIsOff()), key="auth"),))
     return settings, _kept(settings, file), file

@@ -12,7 +12,17 @@ import typer
 from rich.console import Console
 
 from camgate.base.secrets import mask, register_secret
-from camgate.cli.api import TOKEN_VARIABLE, ConfigOption, NotThere, SocketOption, find_socket, token_of_environment
+from camgate.cli.api import (
+    NO_TOKEN,
+    TOKEN_VARIABLE,
+    ConfigOption,
+    NotThere,
+    SocketOption,
+    find_socket,
+    is_token,
+    place_of,
+    token_of_environment,
+)
 from camgate.cli.consoles import table_console
 from camgate.cli.exits import BAD_USAGE, FAILED, exit_codes, refuse
 from camgate.tui import words
@@ -111,12 +121,7 @@ def _target(socket: Path | None, url: str | None, token_file: Path | None, confi
 
 
 def _elsewhere(url: str, token: str) -> Target:
-    from camgate.doctor.remote import BadUrl, where
-
-    try:
-        there = where(url)
-    except BadUrl as error:
-        raise typer.BadParameter(str(error), param_hint="--url") from None
+    there = place_of(url)
     # Trusts what this machine does, and what SSL_CERT_FILE names; else the token would be anybody's in between.
     tls = ssl.create_default_context() if there.is_protected else None
     return Target(there.header, None, there.host, there.port, tls, there.header, there.root, token)
@@ -139,6 +144,6 @@ def _read_token(file: Path) -> str:
         raise typer.BadParameter(f"{file} cannot be read: {error.strerror}", param_hint="--token-file") from None
     except UnicodeDecodeError:
         token = ""
-    if not token or not token.isprintable():
-        raise typer.BadParameter(f"{file} does not hold one token and nothing else", param_hint="--token-file")
+    if not is_token(token):
+        raise typer.BadParameter(f"{file} {NO_TOKEN}", param_hint="--token-file")
     return token

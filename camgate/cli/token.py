@@ -1,7 +1,6 @@
 """`camgate token …`: give tokens away, and take them back."""
 
 import json
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -23,10 +22,10 @@ from camgate.cli.completing import camera_names
 from camgate.cli.exits import FAILED, exit_codes, refuse
 from camgate.cli.options import ConfigFileOption
 from camgate.cli.patterns import covered, what_there_is
-from camgate.cli.state import config_option, directory_of, in_local_time, print_table
+from camgate.cli.state import config_option, directory_of, in_local_time, load_with_saved, print_table
 from camgate.config.checks import Wrong, pattern
 from camgate.config.errors import ConfigError, Problem
-from camgate.config.load import find_config_file, load
+from camgate.config.load import find_config_file
 from camgate.config.model import CameraSettings, Settings
 from camgate.config.state import KEY as STATE_KEY
 
@@ -85,7 +84,7 @@ def create(
     patterns = _patterns(camera or [])
     with exit_codes():
         file = find_config_file(config)
-        settings = load(file, os.environ)
+        settings = load_with_saved(file)
         _check_user(settings, file, user)
         now_s = time.time()
         ends_s = now_s + span_s
@@ -114,7 +113,7 @@ def list_tokens(
     """List the tokens whose time is not over; not the tokens themselves, which are kept nowhere."""
     with exit_codes(), _told_by_an_exit():
         file = find_config_file(config)
-        settings = load(file, os.environ)
+        settings = load_with_saved(file)
         tokens = _issued(settings, file).all()
         revoked = Revoked(directory_of(settings, file) / REVOKED_FILE, time.time)
     if as_json:
@@ -149,7 +148,7 @@ def revoke(
         )
     with exit_codes():
         file = find_config_file(config)
-        settings = load(file, os.environ)
+        settings = load_with_saved(file)
         revoked = Revoked(directory_of(settings, file) / REVOKED_FILE, time.time)
         if not revoked.add(found, _end_of(found, settings, file)):
             raise typer.Exit(FAILED)

@@ -41,6 +41,11 @@ class Where:
     root: str = ""
 
     @property
+    def scheme(self) -> str:
+        """In front of it."""
+        return "https" if self.is_protected else "http"
+
+    @property
     def header(self) -> str:
         """What the Host header says (RFC 9110 section 7.2)."""
         return place(self.host, self.port)
@@ -54,6 +59,8 @@ def where(url: str) -> Where:
     except ValueError:
         raise BadUrl from None
     if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise BadUrl
+    if parts.query or parts.fragment:
         raise BadUrl
     is_protected = parts.scheme == "https"
     return Where(parts.hostname, port or (443 if is_protected else 80), is_protected, parts.path.rstrip("/"))

@@ -5,9 +5,8 @@
 
 import json
 import os
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,6 +21,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from camgate.base.errors import RemoteError
 from camgate.base.place import place
+from camgate.base.unanswered import why_unanswered
 
 CAMERAS, SERVER, VIEWERS, LOGS = "/api/v1/cameras", "/api/v1/server", "/api/v1/viewers", "/api/v1/logs"
 SOCKET = "/ws"
@@ -150,45 +150,13 @@ class Link:
         return Unreachable(f"camgate at {self._target.name} does not answer within {TIMEOUT_S:g} s")
 
     def _gone(self, error: Exception) -> Unreachable:
-        seen = list(_causes(error))
-        for each in seen:
-            if isinstance(each, ssl.SSLCertVerificationError):
-                why = f"its certificate is not trusted ({each.verify_message}); SSL_CERT_FILE names one that is"
-                return Unreachable(f"camgate at {self._target.name}: {why}")
-            if isinstance(each, ssl.SSLError) and each.reason == "WRONG_VERSION_NUMBER":
-                return Unreachable(
-                    f"camgate at {self._target.name} speaks no HTTPS there; write http://, or another port"
-                )
-        for each in seen:
-            if isinstance(each, PermissionError):
-                return Unreachable(
-                    f"{self._target.name} is for root, camgate's own user and the group camgate: be one of them, "
-                    "or use --url"
-                )
-        reason = next((words for each in seen if isinstance(each, OSError) and (words := _reason(each))), "")
-        detail = f": {reason.lower()}" if reason else ""
-        return Unreachable(f"camgate at {self._target.name} does not answer{detail}")
+        return Unreachable(why_unanswered(self._target.name, error))
 
     def _refused(self, status: int, detail: str) -> Unreachable:
         if status in (401, 403):
-            words = f"camgate at {self._target.name} wants a login that may control all cameras"
+            words = f"camgate at {self._target.name} wants a login that may view"
             return NotAllowed(f"{words}: give a token in CAMGATE_TOKEN or by --token-file (camgate token makes one)")
         return Unreachable(f"camgate at {self._target.name} answered {status}" + (f": {detail}" if detail else ""))
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield an error, and all that it came from."""
-    yield error
-    for each in error.exceptions if isinstance(error, BaseExceptionGroup) else ():
-        yield from _causes(each)
-    if (cause := error.__cause__ or error.__context__) is not None:
-        yield from _causes(cause)
-
-
-def _reason(error: OSError) -> str:
-    if isinstance(error, ssl.SSLError | socket.gaierror) or error.errno is None:
-        return error.strerror or ""
-    return os.strerror(error.errno)  # trio's `strerror` repeats the address
 
 
 class _Socket:

@@ -79,9 +79,7 @@ class _Screen:
                 why = str(error)
             if not self._board.is_lost:
                 retry_s = FIRST_RETRY_S
-                self._board.lose(why)
-            elif not self._board.why_lost.startswith("connecting"):
-                self._board.lose(why)
+            self._board.lose(why)
             await trio.sleep(retry_s)
             retry_s = min(retry_s * 2, LAST_RETRY_S)
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.fakes.command import Outcome, camgate_process, running_camgate
+from tests.fakes.command import Outcome, camgate, camgate_process, running_camgate
+from tests.fakes.web_server import Answer, web_server
 
 CONFIG = """
 [server]
@@ -65,6 +66,41 @@ async def test_cameras_come_and_go_while_camgate_runs(directory: Path) -> None:
     async with running_camgate("run", directory=directory) as running:
         assert "cameras=2" in await running.wait_line(" ready ")
     assert (directory / "camgate.toml").read_text() == CONFIG
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "words"),
+    [
+        ("http://[::", 2, "is no address of a camgate"),
+        ("http://127.0.0.1:99999", 2, "is no address of a camgate"),
+        ("http://127.0.0.1:9/?x=1", 2, "is no address of a camgate"),
+        ("http://127.0.0.1:9", 1, "camgate at 127.0.0.1:9 does not answer: connection refused"),
+    ],
+)
+def test_an_address_that_is_none_is_said_to_be_none(directory: Path, url: str, code: int, words: str) -> None:
+    outcome = camgate("camera", "list", "--url", url, directory=directory)
+    assert (outcome.code, outcome.out) == (code, "")
+    assert words in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+def test_a_token_that_is_none_is_said_to_be_none(directory: Path) -> None:
+    outcome = camgate("camera", "list", "--url=http://127.0.0.1:9", directory=directory, CAMGATE_TOKEN="“hush-hush”")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert "CAMGATE_TOKEN: does not hold one token and nothing else" in outcome.err
+    assert "hush" not in outcome.err
+
+
+async def test_what_a_camgate_elsewhere_wants_and_what_is_none(directory: Path) -> None:
+    answers = iter([Answer(401, b"{}"), Answer(200, b"hello")])
+    async with web_server(lambda asked: next(answers)) as server:
+        wants = await camera(directory, "list", f"--url={server.url()}")
+        assert (wants.code, wants.out) == (1, "")
+        assert f"camgate at 127.0.0.1:{server.port} wants a login: give a token in CAMGATE_TOKEN" in wants.err
+        none = await camera(directory, "list", f"--url={server.url()}")
+        assert none.err == f"camgate: what answers at 127.0.0.1:{server.port} is no camgate\n"
+        over_tls = await camera(directory, "list", f"--url=https://127.0.0.1:{server.port}")
+        assert f"127.0.0.1:{server.port} does not answer: TLS fails (unexpected eof while reading)" in over_tls.err
 
 
 async def test_without_a_camgate_it_says_so(directory: Path) -> None:

@@ -19,6 +19,7 @@ from argon2 import PasswordHasher
 
 from camgate import __version__
 from camgate.auth.tokens import TOKEN
+from camgate.config.overlay import FILE, Overlay, Saved
 from tests.fakes.camera import FakeCamera
 from tests.fakes.certificates import make_certificate
 from tests.fakes.command import Outcome, camgate, environment
@@ -58,6 +59,7 @@ def test_version(tmp_path: Path) -> None:
         (("run", "--bogus"), "camgate run"),
         (("probe",), "camgate probe"),
         (("bench", "--size=1"), "camgate bench"),
+        (("bench", "--whep=foo"), "camgate bench"),
         (("user", "hash", "--bogus"), "camgate user hash"),
         (("token", "--bogus"), "camgate token"),
     ],
@@ -761,6 +763,14 @@ def test_a_share_is_made_listed_and_taken_back(tmp_path: Path, config: Path) -> 
     # One in 64 begins with a dash, and would be taken for an option.
     again = camgate("share", "revoke", "--", secret, directory=tmp_path)
     assert (again.code, "no such link" in again.err, secret in again.err) == (1, True, False)
+
+
+def test_cameras_that_were_added_by_the_api_are_known_to_shares_and_tokens(tmp_path: Path, config: Path) -> None:
+    config.write_text(TOKEN_CONFIG)
+    Overlay(tmp_path / "state" / FILE).save(Saved({"gate": {"url": "rtsp://192.0.2.12/"}}))
+    assert camgate("share", "create", "gate", directory=tmp_path).code == 0
+    made = camgate("token", "--camera=gate", directory=tmp_path)
+    assert (made.code, "warning" in made.err) == (0, False)
 
 
 def test_a_share_names_the_address_that_is_given(tmp_path: Path, config: Path) -> None:

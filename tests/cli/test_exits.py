@@ -1,12 +1,20 @@
 """Which error becomes which exit code, and in what words."""
 
+import json
+import os
+import sys
+from pathlib import Path
+
 import pytest
+import trio
 import typer
 
 from camgate.base.secrets import register_secret
 from camgate.cli.exits import exit_codes
 from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.ingest.errors import CameraAway
+from tests.fakes.command import environment
+from tests.fakes.web_server import Answer, web_server
 
 
 def outcome(error: Exception, capsys: pytest.CaptureFixture[str], **options: str) -> tuple[int, str]:
@@ -52,3 +60,25 @@ def test_an_exit_passes() -> None:
     with pytest.raises(typer.Exit) as caught, exit_codes():
         raise typer.Exit(0)
     assert caught.value.exit_code == 0
+
+
+@pytest.mark.parametrize("arguments", [("status", "--once"), ("status", "--json")])
+async def test_output_that_nobody_takes_is_neither_a_fault_nor_an_answer(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    camera = {"name": "front", "state": "backoff"}
+    async with web_server(lambda asked: Answer(body=json.dumps([camera]).encode())) as server:
+        command = [sys.executable, "-m", "camgate", *arguments, f"--url={server.url()}"]
+        here = {"cwd": tmp_path, "env": environment(tmp_path), "check": False, "capture_stderr": True}
+        full = os.open("/dev/full", os.O_WRONLY)
+        done = await trio.run_process(command, stdout=full, **here)
+        os.close(full)
+        assert (done.returncode, done.stderr) == (
+            3,
+            b"camgate: cannot write what there is to say: No space left on device\n",
+        )
+        reading, writing = os.pipe()
+        os.close(reading)
+        done = await trio.run_process(command, stdout=writing, **here)
+        os.close(writing)
+        assert (done.returncode, done.stderr) == (3, b"")

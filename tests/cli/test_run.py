@@ -2,6 +2,7 @@
 
 import resource
 import signal
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ import httpx
 import pytest
 import trio
 
+from camgate.cli.serve import _announce
 from camgate.config.password_hash import hash_password
 from tests.fakes.command import running_camgate
 
@@ -150,3 +152,11 @@ async def test_a_second_signal_ends_it_at_once(directory: Path) -> None:
         await command.wait_line(" stuck")
         command.process.send_signal(signal.SIGINT)
         assert await command.wait_end() == -signal.SIGINT
+
+
+def test_in_a_terminal_it_shows_any_address(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    _announce("http://[::1]:8107/")
+    assert "http://[::1]:8107/" in capsys.readouterr().out

@@ -16,6 +16,7 @@ from tests.fakes.command import running_camgate
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import Server, running_server
 from tests.fakes.terminal import ALTERNATE_OFF, ALTERNATE_ON, CURSOR_ON, Terminal, in_terminal
+from tests.fakes.web_server import Answer, Asked, web_server
 
 CONFIG = """
 [server]
@@ -197,3 +198,13 @@ async def test_an_error_of_its_own_leaves_the_terminal_as_it_was(engine: FakeEng
             assert bytes(terminal.written).count(ALTERNATE_OFF) == 1
             assert bytes(terminal.written).rindex(CURSOR_ON) > bytes(terminal.written).rindex(b"camera-0")
             assert b"please report it" in terminal.written
+
+
+async def test_a_proxy_that_passes_no_websockets_is_named_for_it(tmp_path: Path) -> None:
+    def answer(asked: Asked) -> Answer:
+        return Answer(502) if asked.target.startswith("/ws") else Answer(body=b"[]")
+
+    async with web_server(answer) as proxy, in_terminal("status", "--url", proxy.url(), directory=tmp_path) as terminal:
+        await terminal.wait_text(f"not connected: camgate at 127.0.0.1:{proxy.port} answered 502; trying again")
+        terminal.type("q")
+        assert await leaves_all_as_it_was(terminal) == 0
