@@ -39,6 +39,9 @@ SECTIONS_WITHOUT = {
     "pinggy": "camgate makes no tunnels; see docs/connectivity.md",
 }
 
+RTSP_ADDRESS = ":8554"
+"""Where go2rtc serves RTSP when its file does not say."""
+
 STUN_SERVERS = ("stun:stun.cloudflare.com:3478", "stun:stun.l.google.com:19302")
 """Whom go2rtc asks where its file names none."""
 
@@ -83,6 +86,8 @@ def import_go2rtc(top: Node, draft: Draft, environ: Mapping[str, str]) -> None:
             readers[name](_Keys(name, section, draft, environ), draft)
         elif name not in ("streams", "preload") and not section.says_nothing:
             draft.note(name, section, SECTIONS_WITHOUT.get(name, "has no counterpart"))
+    if "rtsp" not in top.entries:
+        _rtsp(_Keys("rtsp", Node(top.line, {}), draft, environ), draft)
     preloaded = set(top.entries.get("preload", Node(1, {})).entries)
     for name, stream in top.entries.get("streams", Node(1, {})).entries.items():
         _camera(name, stream, name in preloaded, draft)
@@ -100,6 +105,12 @@ class _Keys:
     def key(self, key: str) -> str:
         """Return how a key is told."""
         return f"{self._name}.{key}"
+
+    def take_or(self, key: str, default: str) -> Node | None:
+        """As `take`, with what go2rtc does where the key is not there; an empty text is there, and switches off."""
+        if self._entries.get(key, Node(1, None)).value is None:
+            return Node(1, default)
+        return self.take(key)
 
     def take(self, key: str) -> Node | None:
         """Return a value that says something, variables in it replaced; None where there is none."""
@@ -155,7 +166,7 @@ def _api(keys: _Keys, draft: Draft) -> None:
 
 
 def _rtsp(keys: _Keys, draft: Draft) -> None:
-    if listen := keys.take("listen"):
+    if listen := keys.take_or("listen", RTSP_ADDRESS):
         draft.put("rtsp_server", "listen", listen_on_all(listen.text), listen, keys.key("listen"))
         draft.tables["rtsp_server"]["udp"] = False  # as go2rtc; its WebRTC has one of the two ports
     if (query := keys.take("default_query")) and query.text != "video&audio":
@@ -163,6 +174,8 @@ def _rtsp(keys: _Keys, draft: Draft) -> None:
     if login := keys.login():
         name, password, node = login
         draft.add_player(name, password, node, keys.key("username"))
+        sentence = "is asked of programs on this machine, too, which go2rtc lets in without"
+        draft.note(keys.key("username"), node, sentence)
     keys.tell_rest()
 
 

@@ -17,7 +17,8 @@ NAME = "mediamtx"
 MARKS = frozenset({"paths", "pathDefaults", "rtspAddress", "webrtcAddress", "authInternalUsers", "authMethod"})
 """Keys of the top that nobody else has."""
 
-RTSP_ADDRESS = ":8554"
+RTSP_ADDRESS, RTSPS_ADDRESS = ":8554", ":8322"
+"""Where MediaMTX serves RTSP when its file does not say."""
 
 _DURATION = re.compile(r"([0-9.]+)(ms|us|µs|ns|s|m|h|d)")
 _UNIT_S = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
@@ -63,8 +64,6 @@ STOCK: Mapping[str, str] = MappingProxyType(
         "udpReadBufferSize": "0",
         "authMethod": "internal",
         "authJWTClaimKey": "mediamtx_permissions",
-        "rtspEncryption": "no",
-        "rtspsAddress": ":8322",
         "rtpAddress": ":8000",
         "rtcpAddress": ":8001",
         "multicastIPRange": "224.1.0.0/16",
@@ -74,8 +73,6 @@ STOCK: Mapping[str, str] = MappingProxyType(
         "multicastSRTCPPort": "8007",
         "srtpAddress": ":8004",
         "srtcpAddress": ":8005",
-        "rtspServerKey": "server.key",
-        "rtspServerCert": "server.crt",
         "webrtcAddress": ":8889",
         "webrtcLocalUDPAddress": ":8189",
         "webrtcSTUNGatherTimeout": "5s",
@@ -99,7 +96,14 @@ OLD_NAMES = {
     "webrtcICEHostNAT1To1IPs": "webrtcAdditionalHosts",
     "webrtcICEUDPMuxAddress": "webrtcLocalUDPAddress",
     "webrtcICETCPMuxAddress": "webrtcLocalTCPAddress",
+    "protocols": "rtspTransports",
+    "encryption": "rtspEncryption",
+    "serverKey": "rtspServerKey",
+    "serverCert": "rtspServerCert",
+    "authMethods": "rtspAuthMethods",
 }
+OLD_SWITCHES = {"rtspDisable": "rtsp", "rtmpDisable": "rtmp", "hlsDisable": "hls", "webrtcDisable": "webrtc"}
+"""What is on where the old key says no."""
 
 TOP_KEYS = frozenset(
     {
@@ -116,6 +120,10 @@ TOP_KEYS = frozenset(
         "rtsp",
         "rtspAddress",
         "rtspTransports",
+        "rtspEncryption",
+        "rtspsAddress",
+        "rtspServerKey",
+        "rtspServerCert",
         "webrtc",
         "webrtcAddress",
         "webrtcEncryption",
@@ -143,7 +151,7 @@ def import_mediamtx(top: Node, draft: Draft, folder: Path) -> None:
     _pages(keys, draft, folder)
     _webrtc(keys, draft)
     _access(keys, draft)
-    _rtsp(keys, draft)
+    _rtsp(keys, draft, folder)
     defaults = keys.get("pathDefaults", Node(1, {}))
     _tell_rest(_by_new_names(defaults), PATH_KEYS, "pathDefaults.", draft)
     for name, path in keys.get("paths", Node(1, {})).entries.items():
@@ -151,7 +159,11 @@ def import_mediamtx(top: Node, draft: Draft, folder: Path) -> None:
 
 
 def _by_new_names(node: Node) -> dict[str, Node]:
-    return {OLD_NAMES.get(key, key): value for key, value in node.entries.items()}
+    keys = {OLD_NAMES.get(key, key): value for key, value in node.entries.items() if key not in OLD_SWITCHES}
+    for old, new in OLD_SWITCHES.items():
+        if (switch := node.entries.get(old)) and not switch.says_nothing:
+            keys.setdefault(new, Node(switch.line, "no" if switch.is_true else "yes"))
+    return keys
 
 
 def _tell_rest(keys: Mapping[str, Node], known: frozenset[str], before: str, draft: Draft) -> None:
@@ -199,9 +211,7 @@ def _pages(keys: Mapping[str, Node], draft: Draft, folder: Path) -> None:
         draft.put("server", "listen", listen_on_all(address.text), address, "webrtcAddress")
     encryption = keys.get("webrtcEncryption")
     if encryption and encryption.is_true:
-        for key, of in (("tls_certificate", "webrtcServerCert"), ("tls_key", "webrtcServerKey")):
-            name = keys[of].text if of in keys else {"tls_key": "server.key"}.get(key, "server.crt")
-            draft.put("server", key, str((folder / name).absolute()), keys.get(of, encryption), of)
+        _tls("server", "webrtc", keys, encryption, draft, folder)
     if origins := keys.get("webrtcAllowOrigins"):
         for each in origins.elements:
             if each.text != "*":  # MediaMTX's default, which would let any page use what its visitor may see
@@ -242,14 +252,31 @@ def _webrtc(keys: Mapping[str, Node], draft: Draft) -> None:
             draft.add_ice_server(url.text, user.text, password.text, url, of)
 
 
-def _rtsp(keys: Mapping[str, Node], draft: Draft) -> None:
-    server, address = keys.get("rtsp"), keys.get("rtspAddress")
-    if (server and not server.is_true) or not (server or address):
+def _tls(section: str, before: str, keys: Mapping[str, Node], encryption: Node, draft: Draft, folder: Path) -> None:
+    """Take over a certificate and its key, whose own keys begin with `before`."""
+    for key, of, default in (
+        ("tls_certificate", f"{before}ServerCert", "server.crt"),
+        ("tls_key", f"{before}ServerKey", "server.key"),
+    ):
+        node = keys.get(of, encryption)
+        name = (node.text if of in keys else "") or default
+        draft.put(section, key, str((folder / name).absolute()), node, of)
+
+
+def _rtsp(keys: Mapping[str, Node], draft: Draft, folder: Path) -> None:
+    """Take over the RTSP server, which is on where the file does not say otherwise."""
+    server, encryption = keys.get("rtsp"), keys.get("rtspEncryption", Node(1, "no"))
+    if server and server.text and not server.is_true:
         return
-    node = address or server
-    assert node is not None
-    listen = listen_on_all(address.text if address else RTSP_ADDRESS)
-    draft.put("rtsp_server", "listen", listen, node, "rtspAddress")
+    of, default = ("rtspsAddress", RTSPS_ADDRESS) if encryption.text == "strict" else ("rtspAddress", RTSP_ADDRESS)
+    address = keys.get(of, server or Node(1, None))
+    listen = listen_on_all((address.text if of in keys else "") or default)
+    draft.put("rtsp_server", "listen", listen, address, of)
+    if encryption.text == "strict":
+        _tls("rtsp_server", "rtsp", keys, encryption, draft, folder)
+    elif not encryption.says_nothing:
+        sentence = "camgate's RTSP server speaks with TLS or without; rtsp_server.tls_certificate has it speak with"
+        draft.note("rtspEncryption", encryption, sentence)
     transports = keys.get("rtspTransports")
     if transports and "udp" not in {each.text for each in transports.elements}:
         draft.tables["rtsp_server"]["udp"] = False

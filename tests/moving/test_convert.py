@@ -147,6 +147,7 @@ def test_what_go2rtc_does_and_camgate_does_not_is_told_once_with_its_line() -> N
     result = imported("go2rtc.yaml")
     assert told(result) == [
         "7 api.base_path",
+        "12 rtsp.username",
         "13 rtsp.default_query",
         "19 webrtc.candidates",
         "27 ffmpeg",
@@ -222,6 +223,30 @@ def test_without_users_camgate_listens_on_this_machine_only(tmp_path: Path) -> N
     assert [note.key for note in result.notes] == ["server.listen", "rtsp_server.listen"]
 
 
+@pytest.mark.parametrize(
+    ("text", "listen"),
+    [
+        (CAMERA, "127.0.0.1:8554"),
+        (f"{CAMERA}rtsp:\nrtspAddress:\n", "127.0.0.1:8554"),
+        (f"{CAMERA}rtsp: no\nrtspAddress: :8554\n", ""),
+        (f"{CAMERA}rtspDisable: yes\n", ""),
+        (f"{CAMERA}encryption: strict\nserverCert: own.crt\n", "127.0.0.1:8322"),
+        (STREAM, "127.0.0.1:8554"),
+        (f"{STREAM}rtsp: {{default_query: video&audio}}\n", "127.0.0.1:8554"),
+        (f"{STREAM}rtsp: {{listen: ''}}\n", ""),
+        (f"{STREAM}rtsp: {{listen: '${{NOT_SET}}'}}\n", ""),
+    ],
+)
+def test_rtsp_is_served_where_it_was(tmp_path: Path, text: str, listen: str) -> None:
+    result = convert(write(tmp_path, text), tmp_path / "camgate.toml", {})
+    rtsp = settings_of(result).rtsp_server
+    assert rtsp.listen == listen
+    assert ("0.0.0.0" in words(result, "rtsp_server.listen")) == bool(listen), "narrowed, and told"
+    is_secret = "strict" in text
+    assert rtsp.tls_certificate == (str(tmp_path / "own.crt") if is_secret else "")
+    assert rtsp.tls_key == (str(tmp_path / "server.key") if is_secret else "")
+
+
 def test_whose_file_it_is_is_told_by_its_keys_or_said(tmp_path: Path) -> None:
     both = write(tmp_path, f"{CAMERA}streams: {{back: 'rtsp://192.0.2.2/'}}\n")
     with pytest.raises(ConfigError, match="could be of either MediaMTX or go2rtc; say --from"):
@@ -247,15 +272,15 @@ def test_what_camgate_does_not_take_is_told_of_the_file_that_it_came_from(tmp_pa
 
 
 def test_a_name_that_moves_the_cursor_does_not(tmp_path: Path) -> None:
-    file = write(tmp_path, f'{CAMERA}"\\e[2J": 1\n')
+    file = write(tmp_path, f'{CAMERA}rtsp: no\n"\\e[2J": 1\n')
     [note] = convert(file, tmp_path / "camgate.toml", {}).notes
     assert "\x1b" not in str(note)
 
 
 def test_what_is_on_by_itself_is_told_where_the_file_shows_that_it_is_used(tmp_path: Path) -> None:
-    on = write(tmp_path, f"{CAMERA}hlsAddress: :8888\nhlsVariant: lowLatency\nsrtAddress: :8890\n")
-    assert told(convert(on, tmp_path / "camgate.toml", {})) == ["2 hlsAddress", "4 srtAddress"]
-    off = write(tmp_path, f"{CAMERA}hls: no\nhlsAlwaysRemux: yes\nplaybackAddress: :9996\n")
+    on = write(tmp_path, f"{CAMERA}rtsp: no\nhlsAddress: :8888\nhlsVariant: lowLatency\nsrtAddress: :8890\n")
+    assert told(convert(on, tmp_path / "camgate.toml", {})) == ["3 hlsAddress", "5 srtAddress"]
+    off = write(tmp_path, f"{CAMERA}rtspDisable: yes\nhls: no\nhlsAlwaysRemux: yes\nplaybackAddress: :9996\n")
     assert told(convert(off, tmp_path / "camgate.toml", {})) == []
 
 
