@@ -103,6 +103,19 @@ class ForeignPage(ViewerError):
         )
 
 
+class UnnamedOrigin(ViewerError):
+    """A page that only `*` lets in wants more than to watch, or has the browser's login sent along."""
+
+    status = HTTPStatus.FORBIDDEN
+    title = "Origin not named"
+
+    def __str__(self) -> str:
+        return (
+            "Pages of other sites may only watch here, and without a password or a cookie; for more name their origin "
+            "in server.cors_origins (`*` names none), or have them send a token (Bearer)."
+        )
+
+
 class SharingIsOff(ViewerError):
     """A link is to be shared where everybody is let in."""
 

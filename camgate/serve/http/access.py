@@ -84,8 +84,14 @@ class AccessRules:
         return "*" in self._origins or origin.lower() in self._origins
 
     def trusts(self, origin: str, host: str | None, *, is_https: bool = False) -> bool:
-        """Whether a page of this origin may change things: our own pages, and those that the settings name."""
+        """Whether a page of this origin may do more than any page could: ours, and those that the settings let in."""
         return self.shares_with(origin) or (host is not None and is_same_origin(origin, host, is_https=is_https))
+
+    def lets_in_unnamed(self, origin: str, host: str | None, *, is_https: bool = False) -> bool:
+        """Whether a page of this origin may use this server by `*` only: it is neither ours nor named."""
+        if "*" not in self._origins or origin.lower() in self._origins:
+            return False
+        return host is None or not is_same_origin(origin, host, is_https=is_https)
 
     def trusts_with_cookie(
         self, origin: str | None, fetch_site: str | None, host: str | None, *, is_https: bool = False

@@ -21,7 +21,7 @@ from camgate.base.secrets import mask
 from camgate.config.address import is_loopback
 from camgate.config.errors import Problem as ConfigProblem
 from camgate.relay.errors import ViewerError
-from camgate.serve.http.bodies import json_object_untrusted, request_body
+from camgate.serve.http.bodies import json_body, json_object_untrusted
 from camgate.serve.http.identity import asking, client_address
 from camgate.serve.http.permissions import needs
 from camgate.serve.http.responses import Response, json_response
@@ -303,7 +303,7 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
     @app.post("/api/v1/config/cameras")
     @changes(access)
     async def add_camera() -> Response:
-        name, table = new_camera_untrusted(await request_body())
+        name, table = new_camera_untrusted(await json_body())
         await control.add_camera(name, table, asking().name)
         response = json_response(control.camera(name))
         response.status_code = HTTPStatus.CREATED
@@ -313,7 +313,7 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
     @app.post("/api/v1/config/probe")
     @changes(access)
     async def probe_camera() -> Response:
-        table = object_untrusted(await request_body())
+        table = object_untrusted(await json_body())
         name = table.pop("name", None)
         if name is not None and not isinstance(name, str):
             raise BadCamera
@@ -322,7 +322,7 @@ def add_control_routes(app: QuartTrio, control: Control, access: Access) -> None
     @app.patch("/api/v1/config/cameras/<name>")
     @changes(access)
     async def change_camera(name: str) -> Response:
-        await control.change_camera(name, object_untrusted(await request_body()), asking().name)
+        await control.change_camera(name, object_untrusted(await json_body()), asking().name)
         return json_response(control.camera(name))
 
     @app.delete("/api/v1/config/cameras/<name>")

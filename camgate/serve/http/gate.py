@@ -10,7 +10,7 @@ from urllib.parse import quote, unquote, urlsplit
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from camgate.auth.access import Access, Wanted
-from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted, SignedOut
+from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted, SignedOut, UnnamedOrigin
 from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.base.names import composed
@@ -45,6 +45,7 @@ class Gate:
                     self._rates.take_request(client_address(scope))
                 await self._guard.admit(scope)
                 refuse_forgery(scope, self._rules)
+                refuse_unnamed(scope, self._rules)
                 if is_offer(scope):
                     self._rates.take_offer(client_address(scope), scope[IDENTITY].account)
             except RemoteError as error:
@@ -159,6 +160,29 @@ def refuse_forgery(scope: Any, rules: AccessRules) -> None:
     origin, fetch_site = header(scope, b"origin"), header(scope, b"sec-fetch-site")
     if not rules.trusts_with_cookie(origin, fetch_site, header(scope, b"host"), is_https=is_https(scope)):
         raise ForeignPage
+
+
+def refuse_unnamed(scope: Any, rules: AccessRules) -> None:
+    """Have pages that only `*` lets in watch, as far as somebody without a login could. Raises UnnamedOrigin.
+
+    A browser sends a cookie, a password that it remembers, and its address along for every page; a token for none.
+    """
+    origin = header(scope, b"origin")
+    if origin is None or LOCAL in scope:
+        return
+    if not rules.lets_in_unnamed(origin, header(scope, b"host"), is_https=is_https(scope)):
+        return
+    identity: Identity | None = scope.get(IDENTITY)
+    if identity is None:
+        may = scope["type"] == "http" and scope["method"] in SAFE_METHODS
+    elif identity.way in (Way.TOKEN, Way.ISSUER):
+        may = True
+    else:
+        shows_password = (header(scope, b"authorization") or "").lower().startswith("basic")
+        is_by_browser = shows_password or identity.way in (Way.SESSION, Way.SHARE)
+        may = not is_by_browser and scope[NEEDED].need.action in (Action.VIEW, Action.PLAYBACK)
+    if not may:
+        raise UnnamedOrigin
 
 
 def _may_sign_in(scope: Any) -> bool:

@@ -181,7 +181,7 @@ def _api_paths() -> dict[str, Any]:
             "post": _operation(
                 "Make a share link",
                 {"201": _json("The link; its `url` stands only here", _share_schema())}
-                | _refusals(400, 403, 404, 409, 429),
+                | _refusals(400, 403, 404, 409, 415, 429),
                 requestBody={"required": True, "content": {"application/json": {"schema": _wanted_share_schema()}}},
             ),
         },
@@ -299,7 +299,7 @@ def _config_paths() -> dict[str, Any]:
             ),
             "post": _operation(
                 "Add a camera, for good",
-                {"201": _json("How it is configured", configured)} | _refusals(400, 403, 409, 422, 507),
+                {"201": _json("How it is configured", configured)} | _refusals(400, 403, 409, 415, 422, 507),
                 requestBody={"required": True, "content": {"application/json": {"schema": new}}},
             ),
         },
@@ -310,7 +310,7 @@ def _config_paths() -> dict[str, Any]:
             ),
             "patch": _operation(
                 "Change keys of a camera that was added here; null takes one away (RFC 7396)",
-                {"200": _json("How it is configured now", configured)} | _refusals(400, 403, 404, 409, 422, 507),
+                {"200": _json("How it is configured now", configured)} | _refusals(400, 403, 404, 409, 415, 422, 507),
                 requestBody={"required": True, "content": {"application/json": {"schema": keys}}},
             ),
             "delete": _operation(
@@ -322,7 +322,7 @@ def _config_paths() -> dict[str, Any]:
             "post": _operation(
                 "Look at a camera for some seconds: what it sends, and what browsers get of it",
                 {"200": _json("What was found, or why it could not be looked at", _probe_schema())}
-                | _refusals(400, 403, 404, 409, 422, 429),
+                | _refusals(400, 403, 404, 409, 415, 422, 429),
                 requestBody={"required": True, "content": {"application/json": {"schema": keys}}},
             ),
         },

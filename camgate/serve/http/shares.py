@@ -16,7 +16,7 @@ from camgate.auth.access import Access
 from camgate.auth.identity import Action
 from camgate.auth.shares import MAX_LABEL_CHARS, MAX_SPAN_S, MIN_SPAN_S
 from camgate.relay.errors import UnknownCamera, ViewerError
-from camgate.serve.http.bodies import json_object_untrusted, request_body
+from camgate.serve.http.bodies import json_body, json_object_untrusted, request_body
 from camgate.serve.http.engine import MediaEngine
 from camgate.serve.http.identity import SHARE_COOKIE, asking
 from camgate.serve.http.pages import WebFiles, set_page_policy
@@ -55,7 +55,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
     @needs(Action.CONTROL, "name")
     async def make_share(name: str) -> Response:
         _check_known(engine, name)
-        span_s, label = wanted_share_untrusted(await request_body(), clock())
+        span_s, label = wanted_share_untrusted(await json_body(), clock())
         share, secret = access.shares.make(name, asking(), clock() + span_s, label)
         url = f"{request.scheme}://{request.host}{request.root_path}/share#{secret}"
         response = json_response({**share.facts(), "url": url})

@@ -89,3 +89,27 @@ async def test_without_users_only_this_machine_changes_anything(
         assert len(control.asked_by) == (status == 200)
         if status == 403:
             assert reply.problem()["type"] == "urn:camgate:problem:changes-from-elsewhere"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("POST", "/api/v1/config/cameras"),
+        ("PATCH", "/api/v1/config/cameras/front"),
+        ("POST", "/api/v1/config/probe"),
+        ("POST", "/api/v1/cameras/front/shares"),
+    ],
+)
+async def test_what_a_form_can_send_is_no_change(guarded: Server, method: str, path: str) -> None:
+    for given, status in (
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("", 415),
+        ("application/json; charset=utf-8", 400),
+        ("application/merge-patch+json", 400),
+    ):
+        reply = await guarded.request(method, path, b"[]", {"Content-Type": given, **basic("alice")})
+        assert reply.status == status
+    assert (
+        "must be application/json" in (await guarded.request(method, path, b"{}", basic("alice"))).problem()["detail"]
+    )

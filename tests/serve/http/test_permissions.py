@@ -233,11 +233,16 @@ def test_needs_are_found_of_endless_addresses(engine: FakeEngine, web: Path) -> 
         assert of(f"/whep/{name}") == Needed(Need(Action.VIEW, "camera"), name)
 
 
-@pytest.mark.parametrize("route", EXPECTED)
-async def test_who_may_use_a_route(guarded: Server, shown: dict[str, dict[str, str]], route: str) -> None:
+def addressed(route: str) -> tuple[str, str]:
+    """Return the method and an address of one of the table's routes."""
     method, _, rule = route.partition(" ")
     target = rule.replace("<name>", "front").replace("<camera>", "front").replace("<session>", "session-0")
-    target = target.replace("<path:name>", "app.js")
+    return method, target.replace("<path:name>", "app.js")
+
+
+@pytest.mark.parametrize("route", EXPECTED)
+async def test_who_may_use_a_route(guarded: Server, shown: dict[str, dict[str, str]], route: str) -> None:
+    method, target = addressed(route)
     passed = set()
     for who, headers in shown.items():
         reply = await guarded.request(method, target, headers=headers)
@@ -439,6 +444,60 @@ async def test_pages_that_may_use_us_may_read_why_they_are_refused(
         reply = await server.request("GET", "/api/v1/cameras", headers={"Origin": "https://home.example"})
     assert reply.status == 401
     assert reply.headers["access-control-allow-origin"] == "https://home.example"
+
+
+FOREIGN = {"Origin": "https://evil.example"}
+UNNAMED = "urn:camgate:problem:unnamed-origin"
+
+
+async def test_a_star_lets_pages_watch_and_no_more(engine: FakeEngine, web: Path) -> None:
+    watching = {route for route, who in EXPECTED.items() if who in (SEES_ANY, SEES_FRONT)}
+    watching |= {route for route, who in EXPECTED.items() if who >= NOBODY and route.startswith("GET")}
+    (web / "signin.html").touch()
+    async with running_server(engine, web, ServerSettings(cors_origins=("*", "https://home.example"))) as server:
+        for route in EXPECTED:
+            method, target = addressed(route)
+            # As a page can send it without that its browser asks first.
+            headers = {"Content-Type": "text/plain"}
+            reply = await server.request(method, target, b"{}" if method == "POST" else b"", headers | FOREIGN)
+            is_refused = reply.status == 403 and reply.problem()["type"] == UNNAMED
+            assert is_refused == (route not in watching), route
+            if is_refused:
+                assert reply.headers["access-control-allow-origin"] == FOREIGN["Origin"]  # who may read why
+        for origin in ("https://home.example", "http://localhost:8107"):
+            headers = {"Origin": origin, "Host": "localhost:8107"}
+            reply = await server.request("POST", "/api/v1/reload", headers=headers)
+            assert reply.problem()["type"] == "urn:camgate:problem:nothing-to-reload"
+        async with server.websocket(headers=FOREIGN) as socket:
+            await socket.get_message()
+
+
+async def test_what_browsers_send_by_themselves_counts_for_nothing_by_a_star(
+    engine: FakeEngine, web: Path, access: Access, shown: dict[str, dict[str, str]], tmp_path: Path
+) -> None:
+    admin = Signer((tmp_path / "auth.key").read_bytes()).sign(
+        TOKEN, {"jti": "t3", "exp": NOW_S + 60, "grants": {"admin": ["*"]}}
+    )
+    offer = ("POST", "/whep/front", b"v=0\r\n")
+    look = ("GET", "/api/v1/cameras/front", b"")
+    switch = ("POST", "/api/v1/config/cameras/front/disable", b"")
+    async with running_server(engine, web, ServerSettings(cors_origins=("*",)), access) as server:
+        for who, (method, target, body), status in (
+            (shown["nobody"], look, 401),
+            (shown["alice"], look, 403),
+            (shown["alice"], offer, 403),
+            (shown["alice"], switch, 403),
+            (shown["a session"], look, 403),
+            (shown["a token"], look, 200),
+            (shown["a token"], offer, 201),
+            ({"Authorization": f"Bearer {admin}"}, switch, 409),  # the fake keeps nothing
+        ):
+            headers = {"Content-Type": SDP, **who, **FOREIGN}
+            assert (await server.request(method, target, body, headers)).status == status
+        for name in ("alice", "a session"):
+            with pytest.RaisesGroup(ConnectionRejected, allow_unwrapped=False, flatten_subgroups=True):
+                async with server.websocket(headers=shown[name] | FOREIGN):
+                    pass
 
 
 async def test_people_are_told_at_the_sign_in_page_why_they_are_there(
