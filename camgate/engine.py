@@ -353,6 +353,11 @@ class Engine:
         """Say whether there is such a camera."""
         return self._registry.has(name)
 
+    @property
+    def max_viewers(self) -> int:
+        """How many viewers there may be at once, by the settings of now."""
+        return self._settings.server.max_viewers
+
     def groups(self, name: str) -> tuple[str, ...]:
         """Return the groups that a camera is in."""
         camera = self._settings.cameras.get(name)

@@ -44,6 +44,7 @@ class FakeEngine:
         self.answering = trio.Event()
         self.answering.set()
         self.turn: tuple[IceServer, ...] = ()
+        self.max_viewers = 1000
         self.described = 0
         self._changed_at: dict[str, int] = {}
         self._revision = 1

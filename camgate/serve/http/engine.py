@@ -58,6 +58,10 @@ class MediaEngine(Protocol):
         Raises: UnknownCamera, CameraOffline, TooManyViewers, MachineAtLimit, BadOffer, NoCommonCodec.
         """
 
+    @property
+    def max_viewers(self) -> int:
+        """How many viewers there may be at once, by the settings of now."""
+
     async def restart_ice(self, session_id: str, fragment: str, etag: str | None) -> tuple[str, str] | None:
         """Restart ICE if the fragment carries other ICE credentials than the session has; give our fragment and ETag.
 

@@ -91,13 +91,12 @@ async def serve_http(
     app = build_application(engine, settings, rules, feed, files, access, rates, control, stopping, machines.metrics)
     permissions = Permissions(app)
     guard = Guard(access, permissions, engine.groups)
-    max_connections = settings.max_viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
     gate: ASGIFramework = Gate(OfferLane(BelowRoot(app), engine, rules), rules, guard, rates)
     local_gate = gate  # where no proxy stands in front
     proxies = Networks(settings.trusted_proxies)
     if proxies:
         gate = TrustedProxies(gate, proxies)
-    connections = Connections(gate, max_connections, tls, rates=rates, exempt=proxies)
+    connections = Connections(gate, engine, tls, rates=rates, exempt=proxies)
     grace_s = settings.shutdown_deadline_s * GRACE_SHARE
     async with trio.open_nursery() as nursery:
         nursery.start_soon(feed.run)
@@ -106,14 +105,14 @@ async def serve_http(
         task_status.started(addresses(listeners))
         async with trio.open_nursery() as servers:
             if redirect:
-                leading = Connections(Redirect(rules, addresses(listeners)[0][1]), SPARE_CONNECTIONS)
+                leading = Connections(Redirect(rules, addresses(listeners)[0][1]))
                 servers.start_soon(partial(leading.serve, redirect, stopping, grace_s=grace_s))
             if machines.listeners:
                 served = machines.application(app, permissions, settings, access, rates)
-                scraping = Connections(served, SPARE_CONNECTIONS, rates=rates)
+                scraping = Connections(served, rates=rates)
                 servers.start_soon(partial(scraping.serve, machines.listeners, stopping, grace_s=grace_s))
             if control_socket is not None:
-                local = Connections(local_gate, SPARE_CONNECTIONS, is_local=True)
+                local = Connections(local_gate, is_local=True)
                 servers.start_soon(partial(local.serve, [control_socket], stopping, grace_s=grace_s))
             servers.start_soon(partial(connections.serve, listeners, stopping, grace_s=grace_s))
         nursery.cancel_scope.cancel()
@@ -137,14 +136,16 @@ class Connections:
     def __init__(
         self,
         app: ASGIFramework,
-        max_connections: int,
+        engine: MediaEngine | None = None,
         tls: ServerTls | None = None,
         *,
         rates: Rates | None = None,
         exempt: Networks | None = None,
         is_local: bool = False,
     ) -> None:
-        """rates: knows how many one address may have; None for any number. exempt: proxies, which speak for many.
+        """engine: knows how many viewers there may be; None where none come this way.
+
+        rates: knows how many one address may have; None for any number. exempt: proxies, which speak for many.
 
         is_local: they come over the control socket.
         """
@@ -153,7 +154,7 @@ class Connections:
         self._exempt = exempt or Networks(())
         self._by_network: Counter[str] = Counter()
         self._app = app
-        self._max = max_connections
+        self._engine = engine
         self._tls = tls
         self._handshakes = Handshakes()
         self._shaking_hands = 0
@@ -202,11 +203,15 @@ class Connections:
             return None
         return None if ip_address(host.partition("%")[0]) in self._exempt else network_of(host)
 
+    def _max(self) -> int:
+        viewers = 0 if self._engine is None else self._engine.max_viewers
+        return viewers * CONNECTIONS_PER_VIEWER + SPARE_CONNECTIONS
+
     def _max_per_address(self) -> int:
         return 0 if self._rates is None else self._rates.limits.max_connections_per_address
 
     async def _serve_counted(self, stream: trio.SocketStream) -> None:
-        if len(self._open) + self._shaking_hands >= self._max:
+        if len(self._open) + self._shaking_hands >= self._max():
             await self._refuse(stream)
             return
         if self._tls is None:

@@ -77,7 +77,8 @@ async def test_no_new_connection_is_accepted_while_stopping(
 async def test_one_connection_too_many_is_refused_in_words(
     engine: FakeEngine, web: Path, patient_clock: MockClock
 ) -> None:
-    async with running_server(engine, web, ServerSettings(max_viewers=0)) as server:
+    engine.max_viewers = 0
+    async with running_server(engine, web) as server:
         async with trio.open_nursery() as nursery:
             for _ in range(100):
                 nursery.start_soon(hold, server)
@@ -86,6 +87,8 @@ async def test_one_connection_too_many_is_refused_in_words(
                 reply = await client.reply()
             assert reply.status == 503
             reply.problem()
+            engine.max_viewers = 1  # as a reload has it
+            assert (await server.request("GET", "/healthz")).status == 200
             nursery.cancel_scope.cancel()
         await trio.sleep(0.05)
         assert (await server.request("GET", "/healthz")).status == 200

@@ -157,8 +157,8 @@ async def test_signaling_is_encrypted_as_well(engine: FakeEngine, web: Path, pai
 
 
 async def test_a_storm_of_silent_connections_leaves_room_for_others(engine: FakeEngine, web: Path, pair: Path) -> None:
-    settings = ServerSettings(max_viewers=10)
-    async with running_server(engine, web, settings, tls=ServerTls(str(pair))) as server:
+    engine.max_viewers = 10
+    async with running_server(engine, web, tls=ServerTls(str(pair))) as server:
         silent = [await trio.open_tcp_stream(LOOPBACK, server.port) for _ in range(60)]
         async with encrypted(server.port, pair) as client:
             await client.send_request("GET", "/healthz")
