@@ -249,7 +249,7 @@ class Access:
         session_id = identity.names_of("id")[0]
         return self._session(identity, session_id)
 
-    def end_session(self, session: str) -> None:
+    async def end_session(self, session: str) -> None:
         """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends.
 
         Raises TooManyRevoked.
@@ -259,11 +259,11 @@ class Access:
         except TokenRefused:
             return
         # A copy may have been renewed until now.
-        self._revoke(str(claims.get("jti")), self.clock() + self.session_s, "signed out", MAX_SESSIONS)
+        await self._revoke(str(claims.get("jti")), self.clock() + self.session_s, "signed out", MAX_SESSIONS)
 
-    def revoke_token(self, token_id: str, until_s: float) -> None:
+    async def revoke_token(self, token_id: str, until_s: float) -> None:
         """End a token by its id, and what was given by it. Raises TooManyRevoked."""
-        self._revoke(token_id, until_s, "the token was revoked")
+        await self._revoke(token_id, until_s, "the token was revoked")
 
     @property
     def shares(self) -> Shares:
@@ -272,15 +272,19 @@ class Access:
             raise SharingIsOff
         return self._shares
 
-    def open_share(self, secret: str) -> tuple[Share, str]:
+    async def make_share(self, camera: str, maker: Identity, ends_s: float, label: str) -> tuple[Share, str]:
+        """Make a share link; returns it and its secret, kept nowhere. Raises TooManyShares, SharingIsOff."""
+        return await self.shares.change(lambda shares: shares.make(camera, maker, ends_s, label))
+
+    async def open_share(self, secret: str) -> tuple[Share, str]:
         """Use a share link up; returns it, and the cookie for the browser that did. Raises ShareGone, SharingIsOff."""
-        share = self.shares.open(secret)
+        share = await self.shares.change(lambda shares: shares.open(secret))
         claims = {"share": share.share_id, "browser": share.browser, "exp": int(share.ends_s)}
         return share, self._signer.sign(SHARE, claims)
 
-    def end_share(self, camera: str, share_id: str) -> None:
+    async def end_share(self, camera: str, share_id: str) -> None:
         """Take a share link back, and end what was given by it. Raises UnknownShare, SharingIsOff."""
-        self.shares.end(camera, share_id)
+        await self.shares.change(lambda shares: shares.end(camera, share_id))
         self.leases.end_all(lambda identity: f"share:{share_id}" in identity.stands_on, UNSHARED)
 
     def apply(self, settings: AuthSettings, cameras: Mapping[str, tuple[str, ...]] | None = None) -> int:
@@ -414,17 +418,21 @@ class Access:
     def _asker(self, credentials: Credentials, **shown: str) -> Asker:
         return Asker(address=credentials.address, query=credentials.query, **shown)
 
-    def _revoke(self, token_id: str, until_s: float, reason: str, most: int = MAX_IDS) -> None:
-        self._revoked.add(token_id, until_s, most)
+    async def _revoke(self, token_id: str, until_s: float, reason: str, most: int = MAX_IDS) -> None:
+        await self._revoked.end(token_id, until_s, most)
         self._askers.pop(token_id, None)
         self.leases.end_all(lambda identity: f"id:{token_id}" in identity.stands_on, reason)
 
     async def _watch_revoked(self) -> None:
+        seen: tuple[int, int] | None = None
         while True:
             await trio.sleep(LOOK_S)
-            if self._revoked.refresh():
+            self._revoked.refresh()
+            self._shares.refresh()
+            # By versions: a change of ours reads the files as well, and what others wrote into them.
+            if (now := (self._revoked.version, self._shares.version)) != seen:
+                seen = now
                 self.leases.end_all(self._is_revoked, REVOKED)
-            if self._shares.refresh():
                 self.leases.end_all(self._is_unshared, UNSHARED)
 
     async def _ask_again(self, callback: Callback) -> None:

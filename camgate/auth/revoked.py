@@ -9,7 +9,8 @@ from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
-from camgate.base.files import Stamp, locked, stamp_of, write_private
+from camgate.auth.kept import Kept
+from camgate.base.files import locked, stamp_of, write_private
 from camgate.base.log import get_logger
 from camgate.relay.errors import ViewerError
 
@@ -35,19 +36,31 @@ class TooManyRevoked(ViewerError):
         )
 
 
-class Revoked:
-    """The ids that hold no more."""
+class Revoked(Kept[float]):
+    """The ids that hold no more, and until when each is kept (Unix time)."""
 
     def __init__(self, file: Path, clock: Callable[[], float]) -> None:
         """clock: tells Unix time in seconds."""
-        self._file = file
+        super().__init__(file)
         self._clock = clock
-        self._until: dict[str, float] = {}
-        self._stamp: Stamp = None
+        self._being_written: set[str] = set()
         self.refresh()
 
     def __contains__(self, token_id: str) -> bool:
-        return token_id in self._until
+        return token_id in self._kept or token_id in self._being_written
+
+    async def end(self, token_id: str, until_s: float, most: int = MAX_IDS) -> None:
+        """Take an id for ended, at once; returns when that is written. Does nothing for one that has ended already.
+
+        Raises TooManyRevoked; then it has not.
+        """
+        if token_id in self._kept:
+            return
+        self._being_written.add(token_id)
+        try:
+            await self.change(lambda revoked: token_id in revoked._kept or revoked.add(token_id, until_s, most))
+        finally:
+            self._being_written.discard(token_id)
 
     def add(self, token_id: str, until_s: float, most: int = MAX_IDS) -> bool:
         """Take an id for ended until its time is over anyway; returns whether that could be written down.
@@ -57,11 +70,11 @@ class Revoked:
         with locked(self._file):
             self.refresh()
             now_s = self._clock()
-            self._until = {each: ends_s for each, ends_s in self._until.items() if ends_s > now_s}
-            if token_id not in self._until and len(self._until) >= most:
-                log.error("too many revoked ids; no further one is kept", ids=len(self._until))
+            self._put({each: ends_s for each, ends_s in self._kept.items() if ends_s > now_s})
+            if token_id not in self._kept and len(self._kept) >= most:
+                log.error("too many revoked ids; no further one is kept", ids=len(self._kept))
                 raise TooManyRevoked
-            self._until[token_id] = max(until_s, self._until.get(token_id, until_s))
+            self._kept[token_id] = max(until_s, self._kept.get(token_id, until_s))
             return self._write()
 
     def refresh(self) -> bool:
@@ -71,7 +84,7 @@ class Revoked:
             if stamp is not None and stamp == self._stamp:
                 return False
             loaded = json.loads(self._file.read_bytes())
-            self._until |= {str(each): float(ends_s) for each, ends_s in loaded.items()}
+            self._put(self._kept | {str(each): float(ends_s) for each, ends_s in loaded.items()})
         except FileNotFoundError:
             return False
         except (OSError, ValueError, AttributeError, TypeError) as error:
@@ -82,7 +95,7 @@ class Revoked:
 
     def _write(self) -> bool:
         try:
-            write_private(self._file, json.dumps(self._until).encode())
+            write_private(self._file, json.dumps(self._kept).encode())
             self._stamp = stamp_of(self._file)
         except OSError as error:
             log.error("cannot write the revoked ids", file=str(self._file), error=error.strerror or str(error))

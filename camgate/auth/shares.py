@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from camgate.auth.identity import Action, Grant, Identity, Way
+from camgate.auth.kept import Kept
 from camgate.auth.users import grants_of_user
-from camgate.base.files import Stamp, locked, stamp_of, write_private
+from camgate.base.files import locked, stamp_of, write_private
 from camgate.base.log import get_logger
 from camgate.config.model import AuthSettings
 from camgate.relay.errors import ViewerError
@@ -102,15 +103,13 @@ class Share:
         }
 
 
-class Shares:
+class Shares(Kept[Share]):
     """All links whose time is not over."""
 
     def __init__(self, file: Path, clock: Callable[[], float]) -> None:
         """clock: tells Unix time in seconds."""
-        self._file = file
+        super().__init__(file)
         self._clock = clock
-        self._shares: dict[str, Share] = {}
-        self._stamp: Stamp = None
         self.refresh()
 
     def refresh(self) -> bool:
@@ -121,7 +120,7 @@ class Shares:
         self._stamp = stamp
         shares = _read(self._file)
         if shares is not None:
-            self._shares = {share.share_id: share for share in shares}
+            self._put({share.share_id: share for share in shares})
         return shares is not None
 
     @contextmanager
@@ -153,9 +152,9 @@ class Shares:
             stands_on=tuple(key for key in maker.stands_on if key.startswith(kept)) if kept else (),
         )
         with self._changed():
-            if len(self._shares) >= MAX_SHARES:
+            if len(self._kept) >= MAX_SHARES:
                 raise TooManyShares
-            self._shares[share.share_id] = share
+            self._kept[share.share_id] = share
         return share, secret
 
     def open(self, secret: str) -> Share:
@@ -167,12 +166,12 @@ class Shares:
             if share.opened_s is not None:
                 raise ShareGone("This link was opened before, and works in that browser only.")
             share = replace(share, opened_s=self._clock(), browser=secrets.token_hex(8))
-            self._shares[share.share_id] = share
+            self._kept[share.share_id] = share
         return share
 
     def opened(self, share_id: object, browser: object) -> Share | None:
         """Return the link that a browser has opened, if it still holds."""
-        share = self._shares.get(share_id) if isinstance(share_id, str) else None
+        share = self._kept.get(share_id) if isinstance(share_id, str) else None
         if share is None or share.opened_s is None or share.browser != browser or self._clock() >= share.ends_s:
             return None
         return share
@@ -185,15 +184,15 @@ class Shares:
         """Return all links, the oldest first."""
         self.refresh()
         now_s = self._clock()
-        return [share for share in self._shares.values() if share.ends_s > now_s]
+        return [share for share in self._kept.values() if share.ends_s > now_s]
 
     def end(self, camera: str | None, share_id: str) -> None:
         """Take a link back. camera: whose it is; None for any. Raises UnknownShare."""
         with self._changed():
-            share = self._shares.get(share_id)
+            share = self._kept.get(share_id)
             if share is None or camera not in (None, share.camera):
                 raise UnknownShare
-            del self._shares[share_id]
+            del self._kept[share_id]
 
     def end_of_cameras(self, gone: Iterable[str]) -> None:
         """Take back the links of cameras that are there no more: another of the same name is not the one shared."""
@@ -201,26 +200,26 @@ class Shares:
         if not any(share.camera in names for share in self.all()):
             return
         with self._changed():
-            self._shares = {key: share for key, share in self._shares.items() if share.camera not in names}
+            self._put({key: share for key, share in self._kept.items() if share.camera not in names})
 
     def __contains__(self, share_id: object) -> bool:
-        return share_id in self._shares
+        return share_id in self._kept
 
     def _find(self, secret: str) -> Share | None:
         wanted = _hash(secret)
         found = None
-        for share in self._shares.values():
+        for share in self._kept.values():
             if hmac.compare_digest(share.secret_hash, wanted):
                 found = share
         return found
 
     def _drop_old(self) -> None:
         now_s = self._clock()
-        self._shares = {key: share for key, share in self._shares.items() if share.ends_s > now_s}
+        self._put({key: share for key, share in self._kept.items() if share.ends_s > now_s})
 
     def _write(self) -> None:
         try:
-            write_private(self._file, json.dumps([asdict(share) for share in self._shares.values()]).encode())
+            write_private(self._file, json.dumps([asdict(share) for share in self._kept.values()]).encode())
             self._stamp = stamp_of(self._file)
         except OSError as error:
             log.error("cannot write the share links", file=str(self._file), error=error.strerror or str(error))

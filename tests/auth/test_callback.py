@@ -216,7 +216,7 @@ async def test_a_session_by_it_lasts_as_long_as_it_says_yes(access: Access, back
     assert may_see(again) == {"yard"}
     assert again is not None
     assert again.way is Way.SESSION
-    access.end_session(session)
+    await access.end_session(session)
     assert await access.identify(Credentials(address="192.0.2.7", session=session)) is None
 
 

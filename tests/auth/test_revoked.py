@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from camgate.auth.revoked import MAX_IDS, MAX_SESSIONS, Revoked, TooManyRevoked
+from camgate.base.files import stamp_of
 
 ADD_MANY = """
 import sys
@@ -79,3 +80,21 @@ def test_sessions_leave_room_for_tokens(tmp_path: Path) -> None:
     with pytest.raises(TooManyRevoked):
         revoked.add("session", 100.0, MAX_SESSIONS)
     assert revoked.add("token", 100.0)
+
+
+async def test_what_has_ended_already_is_not_written_again(tmp_path: Path) -> None:
+    file = tmp_path / "revoked.json"
+    revoked = Revoked(file, lambda: 0.0)
+    await revoked.end("a", 10.0)
+    written = stamp_of(file)
+    await revoked.end("a", 20.0)
+    assert stamp_of(file) == written
+    await revoked.end("b", 20.0)
+    assert json.loads(file.read_text()) == {"a": 10.0, "b": 20.0}
+
+
+async def test_what_cannot_be_ended_goes_on(tmp_path: Path) -> None:
+    revoked = Revoked(tmp_path / "revoked.json", lambda: 0.0)
+    with pytest.raises(TooManyRevoked):
+        await revoked.end("a", 10.0, most=0)
+    assert "a" not in revoked

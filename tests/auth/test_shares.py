@@ -39,7 +39,7 @@ async def guest(access: Access, cookie: str) -> Identity | None:
 
 async def test_a_link_shows_one_camera_until_its_time_is_over(access: Access, clock: Clock) -> None:
     _, secret = await shared(access, clock)
-    share, cookie = access.open_share(secret)
+    share, cookie = await access.open_share(secret)
     identity = await guest(access, cookie)
     assert identity is not None
     assert (identity.way, identity.name, identity.expires_at) == (Way.SHARE, "share of anna", clock.now_s + 3600)
@@ -53,9 +53,9 @@ async def test_a_link_shows_one_camera_until_its_time_is_over(access: Access, cl
 
 async def test_the_first_browser_has_it(access: Access, clock: Clock) -> None:
     _, secret = await shared(access, clock)
-    access.open_share(secret)
+    await access.open_share(secret)
     with pytest.raises(ShareGone, match="opened before"):
-        access.open_share(secret)
+        await access.open_share(secret)
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "a" * 10_000, "\ud800", "../../etc/passwd"])
@@ -63,30 +63,30 @@ async def test_a_secret_that_is_none_opens_nothing(access: Access, clock: Clock,
     _, secret = await shared(access, clock)
     for each in (wrong, secret[:-1], secret + "x"):
         with pytest.raises(ShareGone, match="leads nowhere"):
-            access.open_share(each)
+            await access.open_share(each)
 
 
 async def test_a_link_that_is_too_old_opens_nothing(access: Access, clock: Clock) -> None:
     _, secret = await shared(access, clock, 60)
     clock.now_s += 60
     with pytest.raises(ShareGone, match="its time is over"):
-        access.open_share(secret)
+        await access.open_share(secret)
 
 
 async def test_links_outlive_a_restart_and_used_ones_stay_used(access: Access, clock: Clock, tmp_path: Path) -> None:
     _, secret = await shared(access, clock)
     _, other = await shared(access, clock)
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     again = access_for({"anna": "operator"}, tmp_path, clock)
     assert await guest(again, cookie) is not None
     with pytest.raises(ShareGone, match="opened before"):
-        again.open_share(secret)
-    again.open_share(other)
+        await again.open_share(secret)
+    await again.open_share(other)
 
 
 async def test_what_is_kept_opens_nothing(access: Access, clock: Clock, tmp_path: Path) -> None:
     _, secret = await shared(access, clock)
-    share, cookie = access.open_share(secret)
+    share, cookie = await access.open_share(secret)
     kept = (tmp_path / FILE).read_text()
     assert (tmp_path / FILE).stat().st_mode & 0o777 == 0o600
     assert secret not in kept
@@ -98,25 +98,25 @@ async def test_what_is_kept_opens_nothing(access: Access, clock: Clock, tmp_path
 
 async def test_a_link_that_is_taken_back_ends_what_was_given_by_it(access: Access, clock: Clock) -> None:
     share_id, secret = await shared(access, clock)
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     identity = await guest(access, cookie)
     assert identity is not None
     ended: list[str] = []
     access.leases.take(identity, ended.append, "front")
     with pytest.raises(UnknownShare):
-        access.end_share("yard", share_id)
-    access.end_share("front", share_id)
+        await access.end_share("yard", share_id)
+    await access.end_share("front", share_id)
     assert ended == ["the share was taken back"]
     assert await guest(access, cookie) is None
     with pytest.raises(ShareGone):
-        access.open_share(secret)
+        await access.open_share(secret)
 
 
 @pytest.mark.parametrize("change", ["maker removed", "maker sees it no more", "camera removed", "nothing"])
 async def test_nobody_gives_away_more_than_they_have(access: Access, clock: Clock, change: str) -> None:
     _, secret = await shared(access, clock)
     _, unopened = await shared(access, clock)
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     identity = await guest(access, cookie)
     assert identity is not None
     ended: list[str] = []
@@ -140,7 +140,7 @@ async def test_nobody_gives_away_more_than_they_have(access: Access, clock: Cloc
     if change == "camera removed":
         access.apply(settings, {"front": ()})  # another camera of the same name is not the one that was shared
         with pytest.raises(ShareGone):
-            access.open_share(unopened)
+            await access.open_share(unopened)
 
 
 async def test_what_a_token_shares_ends_with_the_token(access: Access, clock: Clock) -> None:
@@ -153,9 +153,9 @@ async def test_what_a_token_shares_ends_with_the_token(access: Access, clock: Cl
     )
     share, secret = access.shares.make("front", token, clock.now_s + 5000, "")
     assert share.ends_s == clock.now_s + 100
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     assert await guest(access, cookie) is not None
-    access.revoke_token("77", clock.now_s + 100)
+    await access.revoke_token("77", clock.now_s + 100)
     assert await guest(access, cookie) is None
 
 
@@ -164,22 +164,22 @@ async def test_what_a_session_shares_outlives_the_session(access: Access, clock:
     identity = await access.identify(Credentials(session=session))
     assert identity is not None
     _, secret = access.shares.make("front", identity, clock.now_s + 90 * 86_400, "")
-    _, cookie = access.open_share(secret)
-    access.end_session(session)
+    _, cookie = await access.open_share(secret)
+    await access.end_session(session)
     assert await guest(access, cookie) is not None
 
 
 async def test_a_cookie_of_another_kind_is_none(access: Access, clock: Clock) -> None:
     session, _ = access.start_session(await maker(access))
     _, secret = await shared(access, clock)
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     assert await guest(access, session) is None
     assert await access.identify(Credentials(session=cookie)) is None
 
 
 async def test_who_is_signed_in_stays_who_they_are(access: Access, clock: Clock) -> None:
     _, secret = await shared(access, clock)
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     session, _ = access.start_session(await maker(access))
     identity = await access.identify(Credentials(session=session, share=cookie))
     assert identity is not None
@@ -204,9 +204,9 @@ def test_a_file_that_is_none_is_no_links(tmp_path: Path, clock: Clock, text: str
     assert Shares(tmp_path / FILE, clock).of_camera("front") == []
 
 
-def test_without_users_there_is_nothing_to_share() -> None:
+async def test_without_users_there_is_nothing_to_share() -> None:
     with pytest.raises(SharingIsOff):
-        Access().open_share("x")
+        await Access().open_share("x")
 
 
 def test_a_share_of_somebody_who_is_gone_is_nobody(tmp_path: Path, clock: Clock) -> None:
@@ -224,7 +224,7 @@ async def test_a_command_and_the_daemon_share_one_list(
     ours, _ = access.shares.make("yard", EVERYBODY, clock.now_s + 600, "")
     made, secret = command.make("front", EVERYBODY, clock.now_s + 600, "")
     assert access.shares.all() == command.all() == [ours, made]
-    _, cookie = access.open_share(secret)
+    _, cookie = await access.open_share(secret)
     with pytest.raises(ShareGone, match="opened before"):
         command.open(secret)
     identity = await guest(access, cookie)
@@ -236,6 +236,7 @@ async def test_a_command_and_the_daemon_share_one_list(
         await trio.sleep(2 * LOOK_S)
         assert ended == []
         command.end(None, made.share_id)
+        assert access.shares.all() == [ours]  # who lists them meanwhile reads the file first
         await trio.sleep(2 * LOOK_S)
         assert ended == ["the share was taken back"]
         nursery.cancel_scope.cancel()

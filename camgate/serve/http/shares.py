@@ -56,7 +56,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
     async def make_share(name: str) -> Response:
         _check_known(engine, name)
         span_s, label = wanted_share_untrusted(await json_body(), clock())
-        share, secret = access.shares.make(name, asking(), clock() + span_s, label)
+        share, secret = await access.make_share(name, asking(), clock() + span_s, label)
         url = f"{request.scheme}://{request.host}{request.root_path}/share#{secret}"
         response = json_response({**share.facts(), "url": url})
         response.status_code = HTTPStatus.CREATED
@@ -67,7 +67,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
     @app.delete(f"{SHARES}/<share>")
     @needs(Action.CONTROL, "name")
     async def end_share(name: str, share: str) -> Response:
-        access.end_share(name, share)
+        await access.end_share(name, share)
         return Response(status=204)
 
     @app.get("/share")
@@ -83,7 +83,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
         if request.mimetype != "application/json":
             # No form of another site's can send this type without asking first.
             raise BadShare('Send {"secret": …} as application/json; the page at /share does.')
-        share, cookie = access.open_share(secret_untrusted(await request_body()))
+        share, cookie = await access.open_share(secret_untrusted(await request_body()))
         response = json_response({"camera": share.camera, "until": share.ends_s})
         response.headers["Cache-Control"] = "no-store"
         set_cookie(response, SHARE_COOKIE, cookie, max(1, math.ceil(share.ends_s - clock())))

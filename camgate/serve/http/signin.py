@@ -77,7 +77,7 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles, rules: Ac
     @app.post("/signout")
     @open_to_all
     async def sign_out() -> Response:
-        return signing.out()
+        return await signing.out()
 
     @app.get("/api/v1/session")
     @open_to_all
@@ -129,12 +129,12 @@ class Signing:
             return await self.page(error)
         return self._giving(_go_on(), session)
 
-    def out(self) -> Response:
+    async def out(self) -> Response:
         """End the session, if there is one. Raises ForeignPage."""
         session = session_in_untrusted(request.headers.get("Cookie", ""))
         if session and not self._access.is_open:
             self._refuse_foreign_page()
-            self._access.end_session(session)
+            await self._access.end_session(session)
         response = Response(status=204)
         if request.mimetype == FORM:  # which has no script that goes on by itself
             response = _redirection(f"{request.root_path}/signin")

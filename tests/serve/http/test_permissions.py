@@ -106,14 +106,14 @@ EXPECTED = {
 NOW_S = 1_000_000.0
 
 
-def shown_by(access: Access, signer: Signer) -> dict[str, dict[str, str]]:
+async def shown_by(access: Access, signer: Signer) -> dict[str, dict[str, str]]:
     """The headers with which each one comes."""
 
     def token(**claims: object) -> dict[str, str]:
         signed = signer.sign(TOKEN, {"jti": "t1", "exp": NOW_S + 60, "grants": {"view": ["front"]}, **claims})
         return {"Authorization": f"Bearer {signed}"}
 
-    access.revoke_token("t2", NOW_S + 60)
+    await access.revoke_token("t2", NOW_S + 60)
     fred = access.settings.users["fred"]
     session = {"sub": "fred", "jti": "s1", "iat": NOW_S - 9, "exp": NOW_S, "pwd": fingerprint(fred.password_hash)}
     over = signer.sign(SESSION, session)
@@ -145,8 +145,8 @@ def access(tmp_path: Path) -> Access:
 
 
 @pytest.fixture
-def shown(access: Access, tmp_path: Path) -> dict[str, dict[str, str]]:
-    return shown_by(access, Signer((tmp_path / "auth.key").read_bytes()))
+async def shown(access: Access, tmp_path: Path) -> dict[str, dict[str, str]]:
+    return await shown_by(access, Signer((tmp_path / "auth.key").read_bytes()))
 
 
 @pytest.fixture

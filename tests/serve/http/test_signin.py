@@ -177,7 +177,7 @@ async def test_what_ended_since_somebody_asked_is_not_held(access: Access, chang
     if change == "removed":
         access.apply(replace(access.settings, users={}))
     elif change == "signed out":
-        access.end_session(session)
+        await access.end_session(session)
     ended: list[str] = []
     access.leases.take(found, ended.append)
     assert len(access.leases) == (change == "none")
