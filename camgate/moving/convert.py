@@ -7,7 +7,6 @@ from typing import Any
 
 import tomli_w
 
-from camgate.base.secrets import mask
 from camgate.config.address import split_listen
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.exposure import exposures
@@ -24,6 +23,7 @@ from camgate.moving.tree import Node, parse_tree, read_tree
 KINDS = (mediamtx.NAME, go2rtc.NAME)
 
 LISTEN = "0.0.0.0:8107"
+NO_CAMERA = "holds no camera that camgate can fetch by RTSP"
 
 _HEAD = """\
 # camgate: made by `camgate import` of {file}. `camgate check FILE` says whether it is in order, `camgate run --config
@@ -67,12 +67,11 @@ def convert(
         mediamtx.import_mediamtx(top, draft, file.parent)
     if draft.tables["auth"].get("users"):
         draft.tables["server"].setdefault("listen", LISTEN)  # both listen everywhere unless told otherwise
-    if not draft.cameras:
-        raise ConfigError((*_notes(draft), Problem(str(file), "holds no camera that camgate can fetch by RTSP")))
-    missing = tuple(sorted(name for name in draft.variables if not environ.get(name)))
     # What is not set here may be set where camgate will run.
-    known = {**environ, **dict.fromkeys(missing, "unknown")}
-    settings = _parse(draft, file, output, known)
+    known = {**environ, **{name: "unknown" for name in draft.variables if not environ.get(name)}}
+    settings = _settle(draft, file, output, known)
+    if not draft.cameras:
+        raise ConfigError((*_notes(draft), Problem(str(file), NO_CAMERA)))
     for exposure in exposures(settings):
         section, key = exposure.key.split(".")
         _, port = split_listen(exposure.listen)
@@ -81,9 +80,20 @@ def convert(
             f"{exposure.listen} would let in everybody; camgate listens on this machine only: {exposure.in_short}"
         )
         draft.notes.append(Problem(str(file), sentence, key=exposure.key))
-    _parse(draft, file, output, known)
+    text = _text_of(draft, file)
+    missing = (name for name in draft.variables if not environ.get(name) and f"${{{name}}}" in text)
     has_new_administrator = draft.new_administrator is not None
-    return Imported(_text_of(draft, file), kind, len(draft.cameras), _notes(draft), missing, has_new_administrator)
+    return Imported(text, kind, len(draft.cameras), _notes(draft), tuple(sorted(missing)), has_new_administrator)
+
+
+def _settle(draft: Draft, file: Path, output: Path, environ: Mapping[str, str]) -> Settings:
+    """Read what was made as camgate will; what it does not take is left out, and told of where it came from."""
+    while True:
+        try:
+            return parse(_text_of(draft, file), environ, file=str(output), directory=output.parent)
+        except ConfigError as error:
+            if not sum(draft.leave_out(problem) for problem in error.problems):
+                raise
 
 
 def _kind_of(top: Node, file: Path) -> str:
@@ -110,14 +120,3 @@ def _tables(draft: Draft) -> dict[str, Any]:
 
 def _text_of(draft: Draft, file: Path) -> str:
     return f"{_HEAD.format(file=on_one_line(file.name))}\n{tomli_w.dumps(_tables(draft))}"
-
-
-def _parse(draft: Draft, file: Path, output: Path, environ: Mapping[str, str]) -> Settings:
-    """Read what was made as camgate will. What is wrong with it is told of the file that it came from."""
-    try:
-        return parse(_text_of(draft, file), environ, file=str(output), directory=output.parent)
-    except ConfigError as error:
-        problems = tuple(
-            Problem(str(file), f"cannot be taken over: {mask(each.sentence)}", key=each.key) for each in error.problems
-        )
-        raise ConfigError((*_notes(draft), *problems)) from None

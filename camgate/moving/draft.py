@@ -3,15 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from camgate.base.names import likeness
-from camgate.base.secrets import register_login, register_secret
+from camgate.base.names import composed, likeness
+from camgate.base.secrets import mask, register_login, register_secret
 from camgate.config.checks import MAX_NAME_CHARS, Check, Wrong, camera_name, user_name
-from camgate.config.errors import Problem
+from camgate.config.errors import Problem, key_in_words
 from camgate.config.password_hash import UnusableHash, check_password_hash, hash_password
-from camgate.config.schema import SECTIONS
+from camgate.config.schema import CAMERAS, SECTIONS
 from camgate.moving.tree import Node
 from camgate.wire.rtsp.auth import Ha1s
 from camgate.wire.rtsp.errors import MalformedUrl
@@ -31,6 +31,10 @@ _STRAY = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
 _NOT_IN_NAMES = re.compile(r"[^\w .-]+")
 
 
+Place: TypeAlias = tuple[Node, str]
+"""Where in the other program's config something comes from: its node, and its key for notes."""
+
+
 @dataclass(slots=True)
 class Draft:
     """What is made of one file. `notes` are told to who moves: what has no counterpart here, or another meaning."""
@@ -45,6 +49,10 @@ class Draft:
     """Whether the other program replaces `${NAME}`, too; else it is text."""
     new_administrator: str | None = None
     """Who has a password that was made up for this config."""
+    names: dict[str, str] = field(default_factory=dict)
+    """What cameras are called here, by what the other program calls them."""
+    _places: dict[tuple[str, ...], Place] = field(default_factory=dict)
+    """Of what can be left out by itself, by its path in the config."""
 
     def note(self, key: str, node: Node, sentence: str) -> None:
         """Say something about a key. `sentence` must hold no value of the file that could be secret."""
@@ -59,6 +67,7 @@ class Draft:
             self.note(of, node, f"cannot become {section}.{key}: {wrong}")
         else:
             self.tables[section][key] = value
+            self._places[section, key] = node, of
 
     def extend(self, section: str, key: str, values: list[str], node: Node, of: str) -> None:
         """As `put`, for what is added to a list, each element by itself; one that is there already is not added."""
@@ -67,27 +76,55 @@ class Draft:
             if value not in there:
                 self.put(section, key, [*there, value], node, of)
 
-    def add_camera(self, raw: str, table: Mapping[str, Any], node: Node, of: str) -> None:
-        """Add a camera under its name, or under one like it that camgate takes."""
+    def add_camera(
+        self, raw: str, table: Mapping[str, Any], node: Node, of: str, places: Mapping[str, Place] | None = None
+    ) -> None:
+        """Add a camera under its name, or under one like it that camgate takes.
+
+        places: of keys of `table` that come from a key of their own, and can be left out by themselves.
+        """
         name = self._free_name(raw)
         if name != raw:
             self.note(
                 of, node, f"is called {name} here, as names have to be free and fit into URLs; {raw} is its title"
             )
-            table = {"title": raw, **table}
+            table = {"title": on_one_line(raw) if raw.strip() else name, **table}
         self.cameras[name] = dict(table)
+        self.names[raw] = name
+        self._places[CAMERAS, name] = node, of
+        self._places |= {(CAMERAS, name, key): place for key, place in (places or {}).items()}
 
     def _free_name(self, raw: str) -> str:
         try:
             name = camera_name(raw)
         except Wrong:
-            name = _NOT_IN_NAMES.sub("-", raw).strip("-._")[:LONGEST_NAME] or "camera"
+            words = _NOT_IN_NAMES.sub("-", composed(raw)).split()
+            name = " ".join(words).strip("-._ ")[:LONGEST_NAME].rstrip()
+            name = name if _is_camera_name(name) else "camera"
         taken = {likeness(other) for other in self.cameras}
         candidate, number = name, 1
         while likeness(candidate) in taken:
             number += 1
             candidate = f"{name[:LONGEST_NAME]}-{number}"
         return candidate
+
+    def leave_out(self, problem: Problem) -> bool:
+        """Leave out the least that is in order without, and tell of it where it comes from.
+
+        problem: what the loader says of a key of this draft. Returns whether there was something to leave out.
+        """
+        paths = [path for path in self._places if _is_within(problem.key or "", key_in_words(path))]
+        if not paths:
+            return False
+        path = max(paths, key=len)
+        node, of = self._places[path]
+        self.note(of, node, f"cannot be taken over, and is left out: {mask(problem.sentence)}")
+        self._places = {other: place for other, place in self._places.items() if other[: len(path)] != path}
+        table: dict[str, Any] = {**self.tables, CAMERAS: self.cameras}
+        for part in path[:-1]:
+            table = table[part]
+        del table[path[-1]]
+        return True
 
     def add_administrator(self, name: str, password_hash: str) -> None:
         """Add who may change everything, with a password that the other program has never heard of."""
@@ -117,6 +154,7 @@ class Draft:
             self.note(of, node, str(error))
             return False
         users[name] = {"password_hash": password_hash, "roles": roles}
+        self._places["auth", "users", name] = node, of
         if is_administrator:
             self.new_administrator = None
             self.note(of, node, f"{name} is the administrator here as well, with the password as before")
@@ -132,7 +170,9 @@ class Draft:
         register_login(name, password)
         ha1s: Ha1s = hash_rtsp_password(name, password)
         users = self.tables["rtsp_server"].setdefault("users", {})
-        users.setdefault(name, {"ha1": [ha1s["SHA-256"], ha1s["MD5"]]})
+        if name not in users:
+            users[name] = {"ha1": [ha1s["SHA-256"], ha1s["MD5"]]}
+            self._places["rtsp_server", "users", name] = node, of
 
     def add_ice_server(self, url: str, username: str, password: str, node: Node, of: str) -> None:
         """Add a STUN server, or a TURN server with its login."""
@@ -150,7 +190,9 @@ class Draft:
         if username != "AUTH_SECRET":  # MediaMTX's word for a secret that is shared
             login = {"username": username, "password": self.secret(password)}
         turn = self.tables["webrtc"].setdefault("turn", {})
-        turn[f"turn{len(turn) + 1}"] = {"urls": [url], **login}
+        name = f"turn{len(turn) + 1}"
+        turn[name] = {"urls": [url], **login}
+        self._places["webrtc", "turn", name] = node, of
 
     def secret(self, text: str) -> str:
         """Return a login's part as camgate's config has it, and remember the variables that it needs."""
@@ -183,6 +225,18 @@ class Draft:
             return {"url": written(f"{split.scheme}://{login}{split.authority}{split.path}")}
         table = {"url": str(split), "username": split.username, "password": split.password}
         return {key: written(value) for key, value in table.items() if value}
+
+
+def _is_camera_name(name: str) -> bool:
+    try:
+        return camera_name(name) == name
+    except Wrong:
+        return False
+
+
+def _is_within(key: str, part: str) -> bool:
+    """Whether a key, as problems have it, is `part` or in it."""
+    return key == part or key.startswith((f"{part}.", f"{part}["))
 
 
 def on_one_line(text: str) -> str:

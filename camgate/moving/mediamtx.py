@@ -10,7 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from camgate.moving.draft import Draft
+from camgate.config.model import WebRtcSettings
+from camgate.moving.draft import Draft, Place
+from camgate.moving.mediamtx_users import import_users
 from camgate.moving.tree import Node
 
 NAME = "mediamtx"
@@ -22,6 +24,7 @@ RTSP_ADDRESS, RTSPS_ADDRESS = ":8554", ":8322"
 
 _DURATION = re.compile(r"([0-9.]+)(ms|us|µs|ns|s|m|h|d)")
 _UNIT_S = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _VARIABLE = re.compile(r"\$(?:G[0-9]|MTX_)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+-]{1,20}")
 MIN_LINGER_S, MAX_LINGER_S = 1.0, 86_400.0
@@ -150,12 +153,12 @@ def import_mediamtx(top: Node, draft: Draft, folder: Path) -> None:
     _log(keys, draft)
     _pages(keys, draft, folder)
     _webrtc(keys, draft)
-    _access(keys, draft)
     _rtsp(keys, draft, folder)
     defaults = keys.get("pathDefaults", Node(1, {}))
     _tell_rest(_by_new_names(defaults), PATH_KEYS, "pathDefaults.", draft)
     for name, path in keys.get("paths", Node(1, {})).entries.items():
         _camera(name, path, _by_new_names(defaults), draft)
+    _access(keys, draft)  # which names cameras
 
 
 def _by_new_names(node: Node) -> dict[str, Node]:
@@ -280,6 +283,12 @@ def _rtsp(keys: Mapping[str, Node], draft: Draft, folder: Path) -> None:
     transports = keys.get("rtspTransports")
     if transports and "udp" not in {each.text for each in transports.elements}:
         draft.tables["rtsp_server"]["udp"] = False
+        return
+    webrtc_port = draft.tables["webrtc"].get("port", WebRtcSettings().port)
+    if listen.rpartition(":")[2] == str(webrtc_port - 1):
+        draft.tables["rtsp_server"]["udp"] = False
+        sentence = "plays by TCP only here, as RTSP would have its port and the next for UDP, and WebRTC has that"
+        draft.note(of, address, f"{sentence}; another webrtc.port leaves it to RTSP")
 
 
 def _access(keys: Mapping[str, Node], draft: Draft) -> None:
@@ -292,48 +301,7 @@ def _access(keys: Mapping[str, Node], draft: Draft) -> None:
         sentence = "camgate takes tokens of an identity provider with roles of its own: [auth.issuers.NAME]"
         draft.note("authMethod", method, f"{sentence} (docs/access.md)")
         return
-    users = keys.get("authInternalUsers", Node(1, []))
-    for index, user in enumerate(users.elements):
-        _user(f"authInternalUsers[{index}]", user, draft)
-
-
-def _user(of: str, user: Node, draft: Draft) -> None:
-    entries = user.entries
-    name, password = (entries.get(key, Node(user.line, "")).text for key in ("user", "pass"))
-    permissions = entries.get("permissions", Node(user.line, []))
-    actions = {each.entries.get("action", Node(each.line, "")).text for each in permissions.elements}
-    if name == "any" or not password:
-        if actions & {"read", "publish", "playback"}:
-            draft.note(of, user, "lets in whoever comes without a password; camgate asks everybody to sign in")
-        return
-    if password.startswith("sha256:") or name.startswith(("sha256:", "argon2:")):
-        draft.note(of, user, "is kept as a hash that camgate does not take; `camgate user hash` makes a user")
-        return
-    ips = entries.get("ips")
-    if ips and not ips.says_nothing:
-        draft.note(f"{of}.ips", ips, "camgate ties no users to addresses")
-    if others := sorted(actions - {"read", "playback"}):
-        sentence = f"allows {', '.join(others)}, which no role here does; that of admin is to change everything"
-        draft.note(f"{of}.permissions", permissions, sentence)
-    if "read" not in actions:
-        return
-    names = [
-        each.entries.get("path", Node(each.line, "")).text
-        for each in permissions.elements
-        if each.entries.get("action", Node(each.line, "")).text == "read"
-    ]
-    role = f"mediamtx-{len(draft.tables['auth'].get('roles', {})) + 1}" if all(names) else "viewer"
-    is_added = draft.add_user(name, password.removeprefix("argon2:"), [role], user, of)
-    if all(names):
-        if is_added:
-            draft.tables["auth"].setdefault("roles", {})[role] = {"view": names}
-            draft.note(f"{of}.permissions", permissions, f"became the role {role}; look whether its names are right")
-        sentence = "has no login to the RTSP server, whose users play every camera; pages and tokens keep to roles"
-        draft.note(of, user, f"{sentence} (docs/rtsp.md)")
-    elif password.startswith("argon2:"):
-        draft.note(of, user, "has no login to the RTSP server, as its password is kept as a hash")
-    elif is_added or name == draft.new_administrator:
-        draft.add_player(name, password, user, of)
+    import_users(keys.get("authInternalUsers", Node(1, [])), draft)
 
 
 def _camera(name: str, path: Node, defaults: Mapping[str, Node], draft: Draft) -> None:
@@ -357,16 +325,19 @@ def _camera(name: str, path: Node, defaults: Mapping[str, Node], draft: Draft) -
     _tell_rest(own, PATH_KEYS, f"{of}.", draft)
     table |= _transport(scheme, keys, of, draft)
     fingerprint = keys.get("sourceFingerprint")
+    places: dict[str, Place] = {}
     if fingerprint and fingerprint.text and url.startswith("rtsps"):
         table["tls_fingerprint"] = f"sha256:{fingerprint.text}"
+        places["tls_fingerprint"] = fingerprint, f"{of}.sourceFingerprint"
     if keys.get("sourceOnDemand", Node(1, "no")).is_true:
         close_after = keys.get("sourceOnDemandCloseAfter", Node(1, "10s"))
         linger_s = seconds(close_after.text) or MIN_LINGER_S
         table |= {"on_demand": True, "linger_s": min(max(linger_s, MIN_LINGER_S), MAX_LINGER_S)}
-    readers = keys.get("maxReaders", Node(1, "0")).text
-    if readers.isascii() and readers.isdigit() and int(readers):
-        table["max_viewers"] = int(readers)
-    draft.add_camera(name, table, path, of)
+    readers = keys.get("maxReaders", Node(1, "0"))
+    if _WHOLE_NUMBER.fullmatch(readers.text) and int(readers.text):
+        table["max_viewers"] = int(readers.text)
+        places["max_viewers"] = readers, f"{of}.maxReaders"
+    draft.add_camera(name, table, path, of, places)
 
 
 def _transport(scheme: str, keys: Mapping[str, Node], of: str, draft: Draft) -> dict[str, str]:

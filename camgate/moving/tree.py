@@ -118,7 +118,7 @@ class _Reader:
             case yaml.SequenceNode():
                 return Node(_line(given), [self.node(each, depth + 1) for each in given.value])
             case _:
-                return Node(_line(given), None if given.tag == _NULL else str(given.value))
+                return Node(_line(given), None if given.tag == _NULL else _text(given.value))
 
     def _entries(self, given: yaml.MappingNode, depth: int) -> dict[str, Node]:
         merged: dict[str, Node] = {}
@@ -129,17 +129,22 @@ class _Reader:
             if key.value == _MERGE:
                 for node in _merged(self.node(value, depth + 1)):
                     merged = {**node.entries, **merged}
-            elif key.value in own:
+            elif _text(key.value) in own:
                 raise _broken(self._file, "has the key of this line twice; keep one of them", _line(key))
             else:
                 node = self.node(value, depth + 1)
                 # A nested value begins below its key, and an alias far above; people look for the key.
-                own[str(key.value)] = Node(_line(key), node.value)
+                own[_text(key.value)] = Node(_line(key), node.value)
         return {**merged, **own}
 
 
 def _merged(node: Node) -> Iterator[Node]:
     yield from node.value if isinstance(node.value, list) else [node]
+
+
+def _text(value: str) -> str:
+    """Return a scalar; JSON writes what is beyond 16 bits as two halves, which PyYAML takes for two characters."""
+    return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _line(node: yaml.Node) -> int:

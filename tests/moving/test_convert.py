@@ -1,7 +1,6 @@
 """Files of MediaMTX and go2rtc, as people have them, become configs that camgate loads."""
 
 import json
-from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -265,10 +264,72 @@ def test_a_file_without_cameras_is_refused_with_the_reasons(tmp_path: Path) -> N
     assert raised.value.problems[1].sentence == "holds no camera that camgate can fetch by RTSP"
 
 
-def test_what_camgate_does_not_take_is_told_of_the_file_that_it_came_from(tmp_path: Path) -> None:
+ODD = f"""\
+{CAMERA.rstrip()[:-1]},
+  "house/garage": {{source: "rtsps://192.0.2.2/", sourceFingerprint: 33949E, maxReaders: 9999999}},
+  "fr-front ": {{source: "rtsp://192.0.2.3/"}},
+  "e  f": {{source: "rtsp://192.0.2.4/"}},
+  " .": {{source: "rtsp://192.0.2.5/"}}}}
+authMethod: internal
+authInternalUsers:
+  - {{user: one, pass: x1, permissions: [{{action: read, path: house/garage}}, {{action: read, path: gone}}]}}
+  - {{user: two, pass: x2, permissions: [{{action: read, path: "~^f"}}, {{action: read, path: "~(a+)+$"}}]}}
+  - {{user: all, pass: x3, permissions: [{{action: read, path: front}}, {{action: read, path: "~^.*$"}}]}}
+  - {{user: none, pass: x4, permissions: [{{action: read, path: "~["}}, {{action: read, path: "fr*"}}]}}
+webrtcAddress: :8889
+webrtcLocalUDPAddress: :8889
+webrtcICEServers2: [{{url: "turn:192.0.2.1:99999", username: mtx, password: x5}}]
+"""
+
+
+def test_what_camgate_does_not_take_is_left_out_and_told_where_it_stands(tmp_path: Path) -> None:
+    result = convert(write(tmp_path, ODD), tmp_path / "camgate.toml", {}, password_hash=ADMIN)
+    settings = settings_of(result)
+    assert {camera.title: name for name, camera in settings.cameras.items()} == {
+        None: "front",
+        "house/garage": "house-garage",
+        "fr-front ": "fr-front",
+        "e  f": "e f",
+        " .": "camera",
+    }
+    garage = settings.cameras["house-garage"]
+    assert (garage.url, garage.tls_fingerprint, garage.max_viewers) == ("rtsps://192.0.2.2/", None, 0)
+    assert list(settings.auth.users) == ["admin", "one", "two", "all"]
+    assert [settings.auth.roles[f"mediamtx-{number}"].view for number in (1, 2)] == [
+        ("house-garage",),
+        ("front", "fr-front"),
+    ]
+    assert list(settings.rtsp_server.users) == ["all"]
+    assert (settings.server.listen, settings.webrtc.port, settings.webrtc.turn) == ("0.0.0.0:8889", 8108, {})
+    left_out = [
+        "2 paths.house/garage.sourceFingerprint",
+        "2 paths.house/garage.maxReaders",
+        "8 authInternalUsers[0].permissions[1].path",
+        "9 authInternalUsers[1].permissions[1].path",
+        "11 authInternalUsers[3].permissions[0].path",
+        "11 authInternalUsers[3].permissions[1].path",
+        "11 authInternalUsers[3]",
+        "13 webrtcLocalUDPAddress",
+        "14 webrtcICEServers2",
+    ]
+    assert set(left_out) <= set(told(result))
+    assert "is left out: is no fingerprint" in words(result, "paths.house/garage.sourceFingerprint")
+
+
+def test_a_callback_that_is_no_web_server_is_left_out(tmp_path: Path) -> None:
     file = write(tmp_path, f"{CAMERA}authMethod: http\nauthHTTPAddress: ftp://192.0.2.1/\n")
-    with pytest.raises(ConfigError, match=r"other\.yml: auth\.callback\.url: cannot be taken over: is no address"):
-        convert(file, tmp_path / "camgate.toml", {})
+    result = convert(file, tmp_path / "camgate.toml", {}, password_hash=ADMIN)
+    assert list(settings_of(result).auth.users) == ["admin"]
+    assert "is left out: is no address of a web server" in words(result, "authHTTPAddress")
+
+
+def test_rtsp_leaves_webrtc_its_port(tmp_path: Path) -> None:
+    file = write(tmp_path, f"{CAMERA}rtspAddress: :8554\nwebrtcLocalUDPAddress: :8555\n")
+    result = convert(file, tmp_path / "camgate.toml", {})
+    settings = settings_of(result)
+    assert (settings.rtsp_server.listen, settings.rtsp_server.udp) == ("127.0.0.1:8554", False)
+    assert settings.webrtc.port == 8555
+    assert "plays by TCP only here" in words(result, "rtspAddress")
 
 
 def test_a_name_that_moves_the_cursor_does_not(tmp_path: Path) -> None:
@@ -320,7 +381,7 @@ trees = st.recursive(leaves, lambda inner: st.lists(inner, max_size=3) | st.dict
 
 
 @given(paths=trees, rest=st.dictionaries(keys, trees, max_size=4), kind=st.sampled_from(["mediamtx", "go2rtc"]))
-def test_whatever_the_file_holds_it_is_a_config_or_an_error_in_words(
+def test_whatever_else_the_file_holds_the_camera_comes_along(
     tmp_path_factory: pytest.TempPathFactory, paths: object, rest: dict[str, object], kind: str
 ) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yml"
@@ -328,10 +389,9 @@ def test_whatever_the_file_holds_it_is_a_config_or_an_error_in_words(
     section = {"mediamtx": "paths", "go2rtc": "streams"}[kind]
     tree = {**rest, section: {"any": paths, **camera}}
     file.write_text(json.dumps(tree))  # which is YAML as well
-    with suppress(ConfigError):
-        settings = settings_of(convert(file, Path("camgate.toml"), {}, kind=kind))
-        assert "front" in settings.cameras
-        assert not list(exposures(settings))
+    settings = settings_of(convert(file, Path("camgate.toml"), {}, kind=kind))
+    assert "front" in settings.cameras
+    assert not list(exposures(settings))
 
 
 def test_nodes_say_what_they_are() -> None:

@@ -30,6 +30,13 @@ def test_scalars_stay_as_they_are_written_and_know_their_lines() -> None:
     assert [node.line for node in top.entries["b"].elements] == [4, 5, 6]
 
 
+def test_what_json_writes_in_two_halves_is_one_character() -> None:
+    assert plain(parse_tree(r'{"\ud83d\udc15": "\ud83d\udc15", "half": "\ud83d"}', FILE)) == {
+        "🐕": "🐕",
+        "half": "\ufffd",
+    }
+
+
 def test_aliases_and_merged_keys() -> None:
     top = parse_tree("x: &x {a: 1, b: 2}\ny:\n  <<: *x\n  b: 3\nz:\n  <<: [{a: 4}, *x]\nw: *x\n", FILE)
     assert plain(top) == {
