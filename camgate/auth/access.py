@@ -258,8 +258,9 @@ class Access:
             claims = self._signer.read_untrusted(SESSION, session, self.clock())
         except TokenRefused:
             return
-        # A copy may have been renewed until now.
-        await self._revoke(str(claims.get("jti")), self.clock() + self.session_s, "signed out", MAX_SESSIONS)
+        # A copy may have been renewed until now, and this one may be of a time when sessions were longer.
+        until_s = max(float(claims["exp"]), self.clock() + self.session_s)
+        await self._revoke(str(claims.get("jti")), until_s, "signed out", MAX_SESSIONS)
 
     async def revoke_token(self, token_id: str, until_s: float) -> None:
         """End a token by its id, and what was given by it. Raises TooManyRevoked."""

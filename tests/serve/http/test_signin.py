@@ -147,6 +147,17 @@ async def test_a_session_survives_a_restart(engine: FakeEngine, web: Path, tmp_p
     assert statuses == [200, 200]
 
 
+async def test_who_has_signed_out_is_not_back_when_sessions_have_become_shorter(access: Access, clock: Clock) -> None:
+    session, other = [
+        access.start_session(await access.sign_in(name, name[::-1], "192.0.2.1"))[0] for name in ("anna", "ben")
+    ]
+    access.apply(replace(access.settings, session_days=1))
+    await access.end_session(session)
+    clock.now_s += 1.5 * 86_400
+    await access.end_session(other)  # which forgets all that is over
+    assert await access.identify(Credentials(session=session)) is None
+
+
 @pytest.mark.parametrize("change", ["removed", "password", "role"])
 async def test_a_user_who_may_no_more_is_cut_at_once(guarded: Server, access: Access, change: str) -> None:
     cookie = cookie_of(await sign_in(guarded, "anna", "anna"[::-1]))
