@@ -8,13 +8,14 @@ camera for browsers (`#video=h264`, `#audio=opus`) camgate makes by itself, so t
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from camgate.config.schema import SUB, SUB_KEYS
-from camgate.moving.draft import Draft
+from camgate.moving.draft import REFERENCE, Draft, Place
 from camgate.moving.mediamtx import listen_on_all
 from camgate.moving.tree import Node
-from camgate.wire.rtsp.url import DEFAULT_PORTS, split_url_untrusted
+from camgate.wire.rtsp.url import DEFAULT_PORTS
 
 NAME = "go2rtc"
 MARKS = frozenset({"streams", "preload", "ffmpeg", "homekit", "hass", "ngrok", "webtorrent"})
@@ -51,15 +52,21 @@ LONGEST_TIMEOUT_S = 300
 _VARIABLE = re.compile(r"\$\{([^}{]+)\}")
 _SCHEME = re.compile(r"[a-z][a-z0-9+-]{1,20}")
 _RTSP = re.compile(r"rtsp[sx]?://", re.IGNORECASE)
+_AUTHORITY = re.compile(r"(rtsps?://(?:[^/?#]*@)?)([^/?#]+)", re.IGNORECASE)
+_PORT = re.compile(r":[0-9]+\Z")
 _HARMLESS = frozenset({"video", "audio", "backchannel", "hardware", "async", "input"})
 """Parameters that say how go2rtc shall do what camgate does anyway, or whether it talks back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One source of a stream: a URL, and what is behind each `#`. of: its key, for notes."""
+    """One source of a stream: a URL, and what is behind each `#`. of: its key, for notes.
+
+    scheme: in lower case; where the URL begins with a variable, that of the variable's value.
+    """
 
     url: str
+    scheme: str
     parameters: Mapping[str, str]
     node: Node
     of: str
@@ -90,7 +97,7 @@ def import_go2rtc(top: Node, draft: Draft, environ: Mapping[str, str]) -> None:
         _rtsp(_Keys("rtsp", Node(top.line, {}), draft, environ), draft)
     preloaded = set(top.entries.get("preload", Node(1, {})).entries)
     for name, stream in top.entries.get("streams", Node(1, {})).entries.items():
-        _camera(name, stream, name in preloaded, draft)
+        _camera(name, stream, name in preloaded, draft, environ)
 
 
 class _Keys:
@@ -218,33 +225,53 @@ def _log(keys: _Keys, draft: Draft) -> None:
     keys.tell_rest()
 
 
-def _camera(name: str, stream: Node, is_preloaded: bool, draft: Draft) -> None:
+def _camera(name: str, stream: Node, is_preloaded: bool, draft: Draft, environ: Mapping[str, str]) -> None:
     of, told = f"streams.{name}", len(draft.notes)
-    tables = [table for source in _sources(name, stream, of, draft) if (table := _table(source, draft)) is not None]
-    if not tables:
+    streams = [
+        (table, source)
+        for source in _sources(name, stream, of, draft, environ)
+        if (table := _table(source, draft, environ)) is not None
+    ]
+    if not streams:
         if len(draft.notes) == told:
             draft.note(of, stream, "has no source of its own that speaks RTSP; it is left out")
         return
-    main, *others = tables
+    (main, _), *others = streams
+    places: dict[str, Place] = {}
     if others:
-        sub = {key: value for key, value in others[0].items() if key in SUB_KEYS}
+        table, source = others[0]
+        sub = {key: value for key, value in table.items() if key in SUB_KEYS}
         if is_of_same_login(main, sub):
             sub = {key: value for key, value in sub.items() if key not in ("username", "password")}
         main[SUB] = sub
+        places[SUB] = source.node, source.of
     if others[1:]:
         draft.note(of, stream, "has more than two sources; camgate takes a camera's main stream and one sub-stream")
-    draft.add_camera(name, main if is_preloaded else {**main, "on_demand": True}, stream, of)
+    draft.add_camera(name, main if is_preloaded else {**main, "on_demand": True}, stream, of, places)
 
 
-def _sources(name: str, stream: Node, of: str, draft: Draft) -> Iterator[Source]:
+def _sources(name: str, stream: Node, of: str, draft: Draft, environ: Mapping[str, str]) -> Iterator[Source]:
     """Return those sources that are RTSP, and tell of the others."""
     for index, node in enumerate(stream.elements):
         key = of if not isinstance(stream.value, list) else f"{of}[{index}]"
         text, is_made = node.text.removeprefix("ffmpeg:"), node.text.startswith("ffmpeg:")
+        scheme = ""
+        if begin := _VARIABLE.match(text):
+            value = environ.get(begin[1], "")
+            found = _RTSP.match(value.removeprefix("ffmpeg:"))
+            if not found:
+                state = "holds no RTSP URL" if value else "is not set here; set it and import again"
+                draft.note(key, node, f"begins with an environment variable that {state}")
+                continue
+            if _can_stay(begin[1], value):
+                scheme = value.partition("://")[0].lower()
+            else:
+                text = value.removeprefix("ffmpeg:") + text[begin.end() :]
+                draft.note(key, node, "begins with an environment variable, whose value is in the config now")
         url, *behind = text.split("#")
         parameters = {word.partition("=")[0]: word.partition("=")[2] for word in behind}
-        if _RTSP.match(url) and not parameters.get("transport", "").startswith("ws"):
-            yield Source(url, parameters, node, key)
+        if (scheme or _RTSP.match(url)) and not parameters.get("transport", "").startswith("ws"):
+            yield Source(url, scheme or url.partition("://")[0].lower(), parameters, node, key)
         elif is_made and "://" not in url and not url.startswith(("device", "virtual", "/")):
             _tell_parameters(parameters, node, key, draft)
             if url != name:
@@ -254,25 +281,34 @@ def _sources(name: str, stream: Node, of: str, draft: Draft) -> Iterator[Source]
             sentence = "asks the camera by ONVIF for its URL; `camgate probe --onvif HOST` prints the lines for it"
             draft.note(key, node, sentence)
         else:
-            kind = url.partition(":")[0]
-            how = kind if _SCHEME.fullmatch(kind) else "something else"
-            how = "RTSP over WebSocket" if _RTSP.match(url) else how
+            kind, colon, _ = url.partition(":")
+            how = kind if colon and _SCHEME.fullmatch(kind) else "something else"
+            how = "RTSP over WebSocket" if scheme or _RTSP.match(url) else how
             draft.note(key, node, f"comes by {how}; camgate fetches by RTSP only")
 
 
+def _can_stay(name: str, value: str) -> bool:
+    """Whether a variable that a URL begins with can stand in a config, as its value means the same to camgate."""
+    is_name = REFERENCE.fullmatch(f"${{{name}}}") is not None
+    is_plain = _AUTHORITY.match(value) is not None and "#" not in value
+    return is_name and is_plain and (value.lower().startswith("rtsp:") or with_port(value) == value)
+
+
 def _tell_parameters(parameters: Mapping[str, str], node: Node, of: str, draft: Draft) -> None:
-    for parameter in parameters.keys() - _HARMLESS:
+    for parameter in sorted(parameters.keys() - _HARMLESS):
         draft.note(of, node, f"#{parameter if _SCHEME.fullmatch(parameter) else '…'} has no counterpart")
 
 
-def _table(source: Source, draft: Draft) -> dict[str, Any] | None:
-    scheme = source.url.partition("://")[0].lower()
-    parameters = dict(source.parameters)
-    table = draft.stream(f"{scheme.replace('x', 's')}{source.url[len(scheme) :]}", source.node, source.of)
+def _table(source: Source, draft: Draft, environ: Mapping[str, str]) -> dict[str, Any] | None:
+    scheme, parameters = source.scheme, dict(source.parameters)
+    if source.url.startswith("${"):
+        table: dict[str, Any] | None = {"url": draft.secret(source.url)}
+    else:
+        table = draft.stream(f"{scheme.replace('x', 's')}{source.url[len(scheme) :]}", source.node, source.of)
     if table is None:
         return None
     if scheme != "rtsp":
-        table["url"] = with_port(str(table["url"]))
+        table["url"] = with_port(str(table["url"]), environ)
     if scheme == "rtspx":
         table["tls_insecure"] = True
         draft.note(source.of, source.node, "takes any certificate; tls_fingerprint is better, `camgate probe` shows it")
@@ -282,7 +318,7 @@ def _table(source: Source, draft: Draft) -> dict[str, Any] | None:
         )
         draft.note(source.of, source.node, f"{sentence} (`camgate probe`)")
     transport = parameters.pop("transport", parameters.pop("input", "").removeprefix("rtsp/"))
-    if transport in ("tcp", "udp", "http"):
+    if transport in ("tcp", "http") or (transport == "udp" and scheme == "rtsp"):
         table["transport"] = transport
     timeout = parameters.pop("timeout", "")
     if timeout.isascii() and timeout.isdigit() and 0 < int(timeout) <= LONGEST_TIMEOUT_S:
@@ -295,14 +331,18 @@ def _table(source: Source, draft: Draft) -> dict[str, Any] | None:
 
 def is_of_same_login(main: Mapping[str, Any], sub: Mapping[str, Any]) -> bool:
     """Whether a sub-stream has its login from the camera when it says none itself."""
-    hosts = {split_url_untrusted(str(table["url"])).host for table in (main, sub)}
+    authorities = [_AUTHORITY.match(str(table["url"])) for table in (main, sub)]
+    hosts = {_PORT.sub("", found[2]) if found else None for found in authorities}
     logins = {(table.get("username"), table.get("password")) for table in (main, sub)}
-    return len(hosts) == len(logins) == 1
+    return len(hosts) == len(logins) == 1 and None not in hosts
 
 
-def with_port(url: str) -> str:
-    """Return an rtsps URL with the port that go2rtc takes where it names none: 554 for TLS, too."""
-    split = split_url_untrusted(url)
-    if split.port != DEFAULT_PORTS["rtsps"] or split.authority.endswith(f":{split.port}"):
+def with_port(url: str, environ: Mapping[str, str] = MappingProxyType({})) -> str:
+    """Return an rtsps URL with the port that go2rtc takes where it names none: 554 for TLS, too.
+
+    environ: for the variables that the host can be in, and its port with it.
+    """
+    found = _AUTHORITY.match(url)
+    if not found or _PORT.search(_VARIABLE.sub(lambda each: environ.get(each[1], ""), found[2])):
         return url
-    return url.replace(split.authority, f"{split.authority}:{DEFAULT_PORTS['rtsp']}", 1)
+    return f"{found[1]}{found[2].removesuffix(':')}:{DEFAULT_PORTS['rtsp']}{url[found.end() :]}"

@@ -350,6 +350,44 @@ def test_durations_of_go(duration: str, is_s: float) -> None:
     assert seconds(duration) == pytest.approx(is_s)
 
 
+YARD = {
+    "YARD": "rtsp://ann:opensesame%2F1@192.0.2.1/yard",
+    "HOST": "192.0.2.2",
+    "NVR": "192.0.2.3:7441",
+    "UNIFI": "rtspx://192.0.2.4:7441/opensesame2",
+    "PIPE": "exec:opensesame3",
+    "WORD": "opensesame4",
+}
+VARIABLES = """\
+streams:
+  yard: ${YARD}
+  base: ffmpeg:${YARD}/2#video=h264#rotate=90
+  host: ["rtsps://${HOST}/a", "rtsps://${HOST}/b"]
+  nvr: rtspx://${NVR}/a
+  unifi: ${UNIFI}
+  pipe: ${PIPE}
+  word: ${WORD}
+  unset: ${UNSET}
+"""
+
+
+def test_streams_of_go2rtc_that_are_in_the_environment(tmp_path: Path) -> None:
+    result = convert(write(tmp_path, VARIABLES), tmp_path / "camgate.toml", YARD)
+    settings = parse(result.text, YARD, file="camgate.toml", directory=Path())
+    yard, base, host, nvr, unifi = settings.cameras.values()
+    assert (yard.url, yard.username, yard.password) == ("rtsp://192.0.2.1/yard", "ann", "opensesame/1")
+    assert (base.url, base.password) == ("rtsp://192.0.2.1/yard/2", "opensesame/1")
+    assert [each.url for each in (host, host.sub) if each] == ["rtsps://192.0.2.2:554/a", "rtsps://192.0.2.2:554/b"]
+    assert (nvr.url, nvr.tls_insecure) == ("rtsps://192.0.2.3:7441/a", True)
+    assert (unifi.url, unifi.tls_insecure) == ("rtsps://192.0.2.4:7441/opensesame2", True)
+    assert result.text.count("${YARD}") == 2, "what can stay in the environment stays there"
+    assert "opensesame%2F1" not in result.text
+    assert "holds no RTSP URL" in words(result, "streams.pipe")
+    assert "holds no RTSP URL" in words(result, "streams.word")
+    assert "set it and import again" in words(result, "streams.unset")
+    assert not [note for note in result.notes if "opensesame" in str(note)]
+
+
 def test_rtsps_has_the_port_that_go2rtc_takes() -> None:
     assert with_port("rtsps://host/x?host=1") == "rtsps://host:554/x?host=1"
     assert with_port("rtsps://host:322/x") == "rtsps://host:322/x"
