@@ -30,15 +30,18 @@ _FULL = {errno.EAGAIN, errno.EWOULDBLOCK, errno.ENOBUFS}
 Address = tuple[str, int] | tuple[str, int, int, int]
 Ancillary = list[tuple[int, int, bytes]]
 PathKey = tuple[int, Address, bytes]
-"""Between which addresses a datagram went: family, the viewer's address, ours (packed; see `local_address`)."""
-TCP_FAMILY = 0x100
-"""Added to the family of a path by TCP, so that it is another than the one by UDP from the same address and port."""
+"""Between which addresses a datagram went: the socket's number, the viewer's address, ours (packed; see
+`local_address`)."""
 
 
 class PacketSocket(Protocol):
-    """What packets leave by: UDP, or a connection in TCP."""
+    """What packets leave by: UDP, or a connection in TCP.
 
-    family: int
+    number: no other socket has it, now or later. is_tcp: it is a connection, which proves the other side's address.
+    """
+
+    number: int
+    is_tcp: bool
 
     def send(self, buffers: Sequence[bytes | memoryview], segment_bytes: int, route: "Route") -> bool:
         """Send the joined `buffers` as packets of `segment_bytes` (the last may be shorter; 0 = one packet).
@@ -56,12 +59,13 @@ class UdpSocket:
     Owned by the endpoint's reader task; any task may send.
     """
 
-    __slots__ = ("_gso_was_refused", "family", "send_errors", "send_full", "sock")
+    __slots__ = ("_gso_was_refused", "family", "number", "send_errors", "send_full", "sock")
+    is_tcp = False
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        # Kept, as the socket's own attribute builds an enum member at each look.
-        self.family = int(sock.family)
+        # Kept, as the socket's own attribute builds an enum member at each look. There is one socket for each family.
+        self.family = self.number = int(sock.family)
         self._gso_was_refused = False
         self.send_full = 0
         self.send_errors = 0

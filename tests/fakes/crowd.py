@@ -25,7 +25,8 @@ FINGERPRINTS = (("sha-256", ":".join(["AB"] * 32)),)
 class FakePort:
     """Stands for the endpoint's `UdpSocket`: `inboxes` holds what was sent to each address, and when."""
 
-    family = int(socket.AF_INET)
+    number = int(socket.AF_INET)
+    is_tcp = False
 
     def __init__(self) -> None:
         self.inboxes: dict[Address, list[tuple[float, bytes]]] = defaultdict(list)

@@ -23,6 +23,9 @@ RECORDS_PER_S = 20
 GARBAGE_BURST = 500
 GARBAGE_PER_S = 100
 """RTCP from a viewer's addresses that its key does not open, looked at before the rest is dropped unseen."""
+MAX_REPORTERS = 16
+"""SSRCs in whose name one viewer may send RTCP, of a browser's two or three. libsrtp keeps a stream for each that was
+ever authentic, and looks through all of them at each packet."""
 PATIENCE = 4_000
 PATIENCE_PER_S = 200
 """Checks and reports above their budgets that we put up with before the viewer is cut off."""
@@ -50,7 +53,7 @@ class Allowance:
     he overheard. It is dropped and counts for nothing, or a stranger could end the viewer.
     """
 
-    __slots__ = ("_checks", "_excess_ids", "_garbage", "_patience", "_records", "_reports")
+    __slots__ = ("_checks", "_excess_ids", "_garbage", "_patience", "_records", "_reporters", "_reports")
 
     def __init__(self) -> None:
         self._checks = Budget(CHECK_BURST, CHECKS_PER_S)
@@ -59,6 +62,7 @@ class Allowance:
         self._garbage = Budget(GARBAGE_BURST, GARBAGE_PER_S)
         self._patience = Budget(PATIENCE, PATIENCE_PER_S)
         self._excess_ids: set[bytes] = set()
+        self._reporters: set[bytes] = set()
 
     def take_check(self, now: float, *, is_new_path: bool) -> bool:
         """Say whether a check may be answered."""
@@ -73,6 +77,17 @@ class Allowance:
         self._excess_ids.add(transaction_id)
         self._patience.take(now)
         return True
+
+    def may_report(self, ssrc: bytes) -> bool:
+        """Say whether RTCP of this sender may be opened: one that is known, or one more of so many."""
+        if len(self._reporters) < MAX_REPORTERS or ssrc in self._reporters:
+            return True
+        self._garbage.refused += 1
+        return False
+
+    def take_reporter(self, ssrc: bytes) -> None:
+        """Take note of a sender whose RTCP the viewer's key opened."""
+        self._reporters.add(ssrc)
 
     def take_report(self, now: float, size_bytes: int) -> bool:
         """Say whether RTCP that the viewer's key opened may be read."""

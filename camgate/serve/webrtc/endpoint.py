@@ -334,7 +334,7 @@ class Endpoint:
         if first < 4:
             self._receive_stun_untrusted(udp, data, ancillary, address)
             return
-        key = (udp.family, address, local_address(ancillary))
+        key = (udp.number, address, local_address(ancillary))
         peer = self._by_path.get(key)
         if peer is None:
             self._unknown += 1
@@ -349,7 +349,7 @@ class Endpoint:
         except stun.StunMalformed:
             self._malformed += 1
             return
-        key = (udp.family, address, local_address(ancillary))
+        key = (udp.number, address, local_address(ancillary))
         if message.message_type == stun.BINDING_REQUEST:
             self._receive_check_untrusted(message, key, lambda: udp.route_to(address, ancillary))
             return

@@ -9,7 +9,7 @@ See docs/design/abuse.md. Pure: `Peer` owns the paths and decides what they are 
 import secrets
 
 from camgate.base.network import unmapped
-from camgate.serve.datagrams import TCP_FAMILY, Route
+from camgate.serve.datagrams import Route
 from camgate.wire.ice import stun
 
 MAX_EARLY_DATAGRAMS = 4
@@ -62,7 +62,7 @@ class Path:
     def __init__(self, route: Route, offer: OfferCredit) -> None:
         self.route = route
         self.check_id = secrets.token_bytes(stun.TRANSACTION_ID_BYTES)
-        self.is_proven = bool(route.socket.family & TCP_FAMILY)
+        self.is_proven = route.socket.is_tcp
         self.is_answered = False
         self.early: list[bytes] = []
         self._offer = offer

@@ -16,7 +16,7 @@ from aiortc.rtcdtlstransport import RTCCertificate
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
-from camgate.serve.datagrams import TCP_FAMILY, PathKey, Route
+from camgate.serve.datagrams import PathKey, Route
 from camgate.serve.webrtc import burst
 from camgate.serve.webrtc.audio import AudioSender, Listener, ListenerStatistics
 from camgate.serve.webrtc.budget import Allowance, Refused
@@ -467,7 +467,9 @@ class Peer:
     def _open_report(self, viewer: Viewer, data: bytes) -> bytes | None:
         """Decrypt an SRTCP packet; None when it is not the viewer's, or one too many."""
         now = trio.current_time()
-        if not self._allowance.may_try_key(now):
+        # In clear: RFC 3711 section 3.4.
+        ssrc = data[4:8]
+        if not (self._allowance.may_report(ssrc) and self._allowance.may_try_key(now)):
             self._say_dropping()
             return None
         try:
@@ -476,6 +478,7 @@ class Peer:
             self._allowance.take_garbage(now)
             return None
         self._heard_s = now
+        self._allowance.take_reporter(ssrc)
         if not self._allowance.take_report(now, len(data)):
             self._look_for_flood()
             return None
@@ -540,7 +543,7 @@ class Peer:
         """How the viewer is reached: `udp` or `tcp`; None while it is not."""
         if self._path is None:
             return None
-        return "tcp" if self._path.route.socket.family & TCP_FAMILY else "udp"
+        return "tcp" if self._path.route.socket.is_tcp else "udp"
 
     def forget_old_path(self) -> PathKey | None:
         """Forget the address heard least recently, when there are more than MAX_PATHS; returns it."""

@@ -7,6 +7,7 @@ A viewer that takes less than comes costs others nothing: what the kernel has no
 and age, and beyond that frames are left out as where a UDP socket is full.
 """
 
+import itertools
 import socket
 import time
 from collections import Counter, deque
@@ -18,7 +19,7 @@ import trio
 
 from camgate.base.log import get_logger
 from camgate.base.place import place
-from camgate.serve.datagrams import TCP_FAMILY, Address, Ancillary, PathKey, Route
+from camgate.serve.datagrams import Address, Ancillary, PathKey, Route
 from camgate.wire.ice.framing import Deframer, FramingMalformed, framed
 
 log = get_logger("webrtc.tcp")
@@ -40,6 +41,11 @@ STUCK_S = 10.0
 """A viewer that takes nothing for so long is gone."""
 
 
+_numbers = itertools.count(1_000)
+"""Of connections, above all of address families. The other side's address tells connections not apart: it may have one
+to each of our addresses from the same port, or come again before we have seen the last one's end."""
+
+
 class Dispatch(Protocol):
     """Takes a packet of a viewer; see `Endpoint`."""
 
@@ -49,11 +55,12 @@ class Dispatch(Protocol):
 class TcpChannel:
     """One accepted connection, with the interface of `datagrams.UdpSocket`: any task may send, and none waits."""
 
-    __slots__ = ("_is_leaving", "_room", "_waiting", "_waiting_bytes", "family", "is_broken", "send_full", "sock")
+    __slots__ = ("_is_leaving", "_room", "_waiting", "_waiting_bytes", "is_broken", "number", "send_full", "sock")
+    is_tcp = True
 
     def __init__(self, sock: socket.socket) -> None:
         self.sock = sock
-        self.family = int(sock.family) | TCP_FAMILY
+        self.number = next(_numbers)
         self.is_broken = False
         self.send_full = 0
         self._waiting: deque[tuple[float, memoryview]] = deque()
@@ -208,12 +215,11 @@ class TcpSide:
 
     async def _serve(self, sock: socket.socket, address: Address) -> None:
         channel = TcpChannel(sock)
-        key: PathKey = (channel.family, address, b"")
+        key: PathKey = (channel.number, address, b"")
         self.connections += 1
         self._channels[key] = channel
         try:
             with sock:
-                prepare(sock)
                 await self._converse(channel, key)
         except Exception:
             log.exception("internal error: a viewer's TCP connection was dropped", address=place(*address[:2]))
@@ -229,6 +235,7 @@ class TcpSide:
             nursery.start_soon(self._send, channel, nursery.cancel_scope)
             deframer, proven = Deframer(), False
             try:
+                prepare(channel.sock)
                 with trio.move_on_after(FIRST_CHECK_S):
                     proven = await self._read(channel, key, deframer, until_proven=True)
             finally:

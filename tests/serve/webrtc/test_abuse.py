@@ -3,6 +3,7 @@
 Time is virtual: what a flood costs is for tests/bench/bench_abuse.py to say. See docs/design/abuse.md.
 """
 
+import itertools
 import math
 import os
 import time
@@ -21,6 +22,7 @@ from camgate.serve.webrtc.budget import (
     CHECKS_PER_S,
     GARBAGE_BURST,
     GARBAGE_PER_S,
+    MAX_REPORTERS,
     PATIENCE,
     RECORD_BURST,
     RECORDS_PER_S,
@@ -232,6 +234,19 @@ async def test_garbage_is_looked_at_within_a_budget(autojump_clock: trio.testing
         assert tried == reports - refused.garbage
         assert tried <= GARBAGE_BURST + GARBAGE_PER_S * (FLOOD_S + STEP_S)
         assert records - refused.records <= RECORD_BURST + RECORDS_PER_S * FLOOD_S
+
+
+async def test_reports_in_ever_new_names_are_opened_for_few_of_them(autojump_clock: trio.testing.MockClock) -> None:
+    """libsrtp remembers each for ever, and looks through all of them."""
+    async with _scene() as scene:
+        names = itertools.count(1)
+        tried = scene.attacker.session.tried
+        for _ in range(20 * MAX_REPORTERS):
+            scene.attacker.send(scene.attacker.seal(rtcp.build_receiver_report(next(names))))
+        assert scene.attacker.session.tried - tried == MAX_REPORTERS
+        assert scene.attacker.peer.statistics().refused.garbage == 19 * MAX_REPORTERS
+        scene.attacker.send(scene.attacker.seal(rtcp.build_receiver_report(1)))
+        assert scene.attacker.session.tried - tried == MAX_REPORTERS + 1, "who is known is heard"
 
 
 async def test_checks_from_forged_addresses_teach_us_few(autojump_clock: trio.testing.MockClock) -> None:

@@ -22,6 +22,7 @@ from camgate.serve.webrtc.tcp import (
 from camgate.wire.ice.framing import Deframer, framed
 
 HOST = "127.0.0.1"
+OTHER_HOST = "127.0.0.2"
 PATIENCE_S = 30
 HELLO = b"\x00hello"
 
@@ -141,7 +142,7 @@ async def open_scene() -> AsyncIterator[Scene]:
     def dispatch(channel: TcpChannel, data: bytes, ancillary: Ancillary, address: Address) -> None:
         scene.taken.append(data)
         if data == HELLO:
-            scene.proven.add((channel.family, address, b""))
+            scene.proven.add((channel.number, address, b""))
             channel.send([b"welcome"], 0, channel.route_to(address, []))
 
     scene = Scene(TcpSide(dispatch, lambda key: key in scene.proven, lambda key: scene.lost.append(key)), 0)  # noqa: PLW0108 (it is made below)
@@ -181,6 +182,32 @@ async def test_a_check_proves_a_connection_wherever_it_is_cut(cut: int) -> None:
             while not scene.lost:
                 await trio.testing.wait_all_tasks_blocked(0.001)
     assert scene.lost == list(scene.proven)
+
+
+async def test_connections_from_one_port_to_two_of_our_addresses_are_two() -> None:
+    async with open_scene() as scene:
+        with socket.socket() as theirs, socket.socket() as strangers:
+            for sock in (theirs, strangers):
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            theirs.bind((HOST, 0))
+            strangers.bind(theirs.getsockname())
+            theirs.connect((HOST, scene.port))
+            theirs.sendall(framed([HELLO], 0))
+            with trio.fail_after(PATIENCE_S):
+                while not scene.proven:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+                strangers.connect((OTHER_HOST, scene.port))
+                while scene.side.connections < 2:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+                assert scene.side.unproven == 1, "it proves nothing that the other one has"
+                strangers.close()
+                while scene.side.connections > 1:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+                assert scene.lost == []
+                theirs.close()
+                while scene.side.connections:
+                    await trio.testing.wait_all_tasks_blocked(0.001)
+        assert scene.lost == list(scene.proven)
 
 
 @pytest.mark.parametrize(
