@@ -3,6 +3,7 @@
 import ipaddress
 import socket
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
 import ifaddr
@@ -24,7 +25,10 @@ _BRIDGES = ("docker", "br-", "veth", "virbr", "cni", "flannel", "cali", "lxc")
 
 
 def local_addresses() -> list[str]:
-    """Return this machine's addresses that other machines may reach, IPv4 before IPv6."""
+    """Return this machine's addresses that other machines may reach, IPv4 before IPv6.
+
+    Raises OSError, which a process without free descriptors gets.
+    """
     found = []
     for adapter in ifaddr.get_adapters():
         if adapter.name.startswith(_BRIDGES):
@@ -69,7 +73,12 @@ class AddressBook:
         """Take what local addresses there are now, and tell of what has changed since the last look."""
         if AUTO not in self._advertise:
             return
-        before, now = self._local, local_addresses()
+        before = self._local
+        try:
+            now = local_addresses()
+        except OSError as error:
+            log.warning("cannot look at this machine's addresses, those that are known hold", error=error.strerror)
+            return
         was_known = self._local_until_s > float("-inf")
         self._local, self._local_until_s = now, trio.current_time() + REMEMBERED_S
         if was_known and set(now) != set(before):
@@ -80,7 +89,8 @@ class AddressBook:
     def _local_addresses(self) -> list[str]:
         now = trio.current_time()
         if now >= self._local_until_s:
-            self._local, self._local_until_s = local_addresses(), now + REMEMBERED_S
+            with suppress(OSError):
+                self._local, self._local_until_s = local_addresses(), now + REMEMBERED_S
         return self._local
 
     async def _resolve(self, entry: str) -> list[str]:

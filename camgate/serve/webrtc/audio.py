@@ -278,9 +278,11 @@ class AudioSender:
 
 
 def cut(frame: Frame, audio: AudioFormat) -> list[tuple[bytes, int]]:
-    """Return the RTP payloads of a frame and their media times: one, where it fits or cannot be cut."""
+    """Return the RTP payloads of a frame and their media times; none, where it neither fits nor can be cut."""
     (data,) = frame.nals
-    if len(data) <= MAX_PAYLOAD_BYTES or audio.codec not in ONE_BYTE_A_TICK:
+    if len(data) <= MAX_PAYLOAD_BYTES:
         return [(data, frame.rtp_time)]
+    if audio.codec not in ONE_BYTE_A_TICK:
+        return []
     starts = range(0, len(data), MAX_PAYLOAD_BYTES)
     return [(data[start : start + MAX_PAYLOAD_BYTES], frame.rtp_time + start) for start in starts]

@@ -1,5 +1,6 @@
 """Candidates: what the viewer came by first, then the configured, then the local ones."""
 
+import errno
 import ipaddress
 import logging
 import socket
@@ -131,3 +132,19 @@ async def test_stun_stands_for_what_the_servers_see_at_the_moment() -> None:
 
 async def test_a_viewer_that_came_by_a_machine_called_stun_has_nothing_to_do_with_it(names: Names) -> None:
     assert await AddressBook(["192.0.2.1"], lambda: ["203.0.113.7"]).candidates("stun") == ["192.0.2.5", "192.0.2.1"]
+
+
+async def test_without_descriptors_what_is_known_holds(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    book = AddressBook(["auto", "192.0.2.1"])
+    before = await book.candidates(None)
+
+    def no_more() -> list[str]:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setattr(addresses, "local_addresses", no_more)
+    book.look_again()
+    assert "cannot look at this machine's addresses" in caplog.text
+    book._local_until_s = 0.0
+    assert await book.candidates(None) == before
