@@ -120,10 +120,15 @@ export class Editor {
 
   /** @returns {object} a problem, by field; none where everything that is needed is there */
   #isWhole() {
-    const { url, name } = this.#fields;
+    const { url, name, sub } = this.#fields;
+    const { settings } = this.#configured ?? {};
     if (!url.value.trim()) return { url: "is missing; write rtsp://HOST/PATH as the camera's manual has it" };
-    if (url.value !== this.#configured?.settings.url && url.value.includes(MASK)) {
-      return { url: `holds ${MASK} in place of something secret; write it whole` };
+    for (const [field, was] of [
+      [url, settings?.url],
+      [sub, settings?.sub?.url],
+    ]) {
+      if (field.value === was || !field.value.includes(MASK)) continue;
+      return { [field.name]: `holds ${MASK} in place of something secret; write it whole` };
     }
     if (!name.value.trim()) return { name: "is missing; write letters, digits and -, such as front-door" };
     return {};

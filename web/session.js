@@ -1,6 +1,7 @@
 /** Who is signed in, shown in the bar, with a way out; and the way back in when the session has ended. */
 
 import { appAddress } from "./addresses.js";
+import { postJson } from "./post.js";
 
 /** So often a session is looked at, which the server prolongs once half of it is over: an hour is its least length. */
 const LOOK_MS = 15 * 60_000;
@@ -65,12 +66,25 @@ async function showSession(bar) {
   button.title = `Signed in as ${session.name}`;
   button.addEventListener("click", async () => {
     button.disabled = true;
-    const done = await fetch(appAddress("signout"), { method: "POST" }).catch(() => null);
-    if (done?.ok) location.assign(signInAddress());
-    else button.disabled = false;
+    const { ok, words } = await postJson(appAddress("signout"));
+    if (ok) location.assign(signInAddress());
+    else tellBelow(bar, `You are still signed in, as signing out has failed. ${words}`);
+    button.disabled = ok;
   });
   box.append(name, button);
   bar.append(box);
+}
+
+/** Whoever turns away from a screen that others use must know that it is still theirs. */
+function tellBelow(bar, words) {
+  const id = "not-signed-out";
+  document.getElementById(id)?.remove();
+  const banner = document.createElement("div");
+  Object.assign(banner, { id, className: "banner", role: "alert" });
+  const text = document.createElement("p");
+  text.textContent = words;
+  banner.append(text);
+  bar.after(banner);
 }
 
 function isFramedElsewhere() {

@@ -1,8 +1,11 @@
 /** The page behind a share link: a press of its button uses the link up, and leads to the camera. */
 
+import { countDown } from "./countdown.js";
 import { postJson } from "./post.js";
 
+const TOO_MANY = 429;
 const [form, problem, button] = ["form", "problem", "open"].map((id) => document.getElementById(id));
+const SUBMIT = button.textContent;
 // Not in the address any longer than needed: it is shown, stored in the history, and copied.
 const secret = location.hash.slice(1);
 history.replaceState(null, "", location.pathname);
@@ -13,14 +16,14 @@ form.addEventListener("submit", async (event) => {
   event.preventDefault();
   if (button.disabled) return;
   button.disabled = true;
-  const { ok, status, answer, words } = await postJson("share", { secret });
+  const { ok, status, answer, words, waitMs } = await postJson("share", { secret });
   if (ok) {
     location.replace(`camera/${encodeURIComponent(answer.camera)}`);
     return;
   }
   say(words);
-  // Nothing that is tried again would end otherwise, unless the server was at fault, or did not answer.
-  button.disabled = status < 500;
+  // Nothing that is tried again would end otherwise, unless it came too soon or the server was at fault, or away.
+  if (!(status < 500) || status === TOO_MANY) countDown(button, SUBMIT, Date.now() + waitMs);
 });
 
 function say(words) {

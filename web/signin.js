@@ -1,5 +1,6 @@
 /** The sign-in page: sends name and password once, says in words what is wrong, and goes where one wanted to go. */
 
+import { countDown } from "./countdown.js";
 import { postJson } from "./post.js";
 
 const [form, problem, button, nameField, passwordField] = ["form", "problem", "submit", "name", "password"].map((id) =>
@@ -27,10 +28,10 @@ form.addEventListener("submit", async (event) => {
   }
   button.disabled = true;
   const waitMs = await signIn();
-  if (waitMs !== null) countDown(Date.now() + waitMs);
+  if (waitMs !== null) countDown(button, SUBMIT, Date.now() + waitMs);
 });
 // Whoever comes back by the browser's button finds the page as it was left.
-addEventListener("pageshow", ({ persisted }) => persisted && countDown(0));
+addEventListener("pageshow", ({ persisted }) => persisted && countDown(button, SUBMIT, 0));
 
 /** @returns {Promise<number | null>} how long to wait before the next try; null where this one was right */
 async function signIn() {
@@ -56,16 +57,6 @@ function say(words) {
   problem.textContent = words;
   problem.hidden = false;
 }
-
-/** @param {number} until Unix time in milliseconds */
-function countDown(until) {
-  const waitS = Math.ceil((until - Date.now()) / 1000);
-  button.disabled = waitS > 0;
-  button.textContent = waitS > 0 ? `Try again in ${inWords(waitS)}` : SUBMIT;
-  if (waitS > 0) setTimeout(() => countDown(until), 250);
-}
-
-const inWords = (seconds) => (seconds < 100 ? `${seconds} s` : `${Math.ceil(seconds / 60)} min`);
 
 /** Where one wanted to go: a page of this site only, whatever the address says. */
 function destination() {

@@ -70,6 +70,11 @@ def test_a_camera_is_looked_at_added_changed_switched_and_removed(admin: Viewer,
     values = page.locator("#editor input").evaluate_all("inputs => inputs.map(({ value }) => value)")
     assert not [value for value in values if "hush" in value or "***" in value]
     page.get_by_label("Title").fill("Garden")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Sub-stream").fill("rtsp://192.0.2.1/?password=***&stream=1")
+    go.click()
+    expect(page.get_by_role("alert")).to_contain_text("holds *** in place of something secret")
+    page.get_by_label("Sub-stream").fill("")
     expect(go).to_have_text("Save")
     page.keyboard.press("Enter")
     garden = page.get_by_role("row", name="Garden")

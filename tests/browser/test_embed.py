@@ -35,14 +35,18 @@ def test_wishes_in_the_address(viewer: Viewer) -> None:
 
 
 def test_controls_fade_while_nothing_is_touched(viewer: Viewer) -> None:
-    viewer.open("/embed/front").wait_blocks()
-    controls = viewer.page.locator(".controls")
-    expect(controls).to_have_css("opacity", "0")
-    viewer.page.mouse.move(200, 200)
+    page = viewer.open("/embed/front").page
+    viewer.wait_blocks()
+    controls = page.locator(".controls")
+    page.get_by_role("button", name="Full screen").click()
+    viewer.wait_element("fullscreenElement", present=True)
+    expect(controls).to_have_css("opacity", "0")  # also over the button that was clicked, which has the focus
+    page.mouse.move(200, 200)
     expect(controls).to_have_css("opacity", "1")
-    viewer.page.keyboard.press("Tab")
-    viewer.page.wait_for_timeout(3_500)
-    expect(controls).to_have_css("opacity", "1")  # never while the focus is among them
+    page.keyboard.press("Shift+Tab")  # the one that was clicked is the last
+    expect(page.locator(".stage[data-resting]")).to_be_visible()
+    assert controls.evaluate("controls => controls.getAnimations().length") == 0
+    expect(controls).to_have_css("opacity", "1")  # never while somebody goes through them by keys
 
 
 def test_an_unknown_camera_is_named(viewer: Viewer) -> None:

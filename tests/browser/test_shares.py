@@ -56,6 +56,10 @@ def test_a_camera_is_shared_with_one_browser(browser: Browser, home: tuple[Camga
         theirs = guest.new_page()
         theirs.goto(link)
         expect(theirs).to_have_url(f"{url}share")  # the secret is out of the address
+        too_soon = {"status": 429, "headers": {"Retry-After": "1"}, "json": {"detail": "Try again in 1 s."}}
+        theirs.route("**/share", lambda route: route.fulfill(**too_soon), times=1)
+        theirs.get_by_role("button", name="Watch the camera").click()
+        expect(theirs.get_by_role("alert")).to_have_text("Try again in 1 s.")
         theirs.get_by_role("button", name="Watch the camera").click()
         theirs.wait_for_url(f"{url}camera/front")
         wait_playing(theirs)
