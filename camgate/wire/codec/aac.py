@@ -14,8 +14,8 @@ from camgate.wire.codec.errors import AudioMalformed, BitstreamMalformed
 MAX_FIELD_BITS = 32
 """Of one field of an AU header."""
 MAX_UNITS = 256
-"""Access units of one packet: five seconds of sound at 48 kHz. A packet has room for the headers of 65,535, which would
-take a tenth of a second to read."""
+"""Access units of one packet, and frames behind ADTS headers in them: five seconds of sound at 48 kHz. A packet has
+room for the headers of 65,535, which would take a tenth of a second to read."""
 
 _ADTS_SYNC = 0xFFF0
 _ADTS_MASK = 0xFFF6
@@ -97,12 +97,15 @@ class AacReader:
         return tuple(self._cut(units, data, timestamp))
 
     def _cut(self, units: list[tuple[int, int]], data: bytes, timestamp: int) -> Iterator[tuple[bytes, int]]:
-        at = 0
+        at = count = 0
         for size, place in units:
             if at + size > len(data):
                 raise AudioMalformed(f"an access unit of {size} bytes where {len(data) - at} are left")
             for frame in strip_adts(data[at : at + size]):
+                if count == MAX_UNITS:
+                    raise _too_many()
                 yield frame, timestamp + place * self._frame_ticks & 0xFFFFFFFF
+                count += 1
                 place += 1
             at += size
 
@@ -123,7 +126,7 @@ class AacReader:
             return ()
         whole = bytes(self._begun[:size])
         self._begun.clear()
-        return tuple((frame, timestamp) for frame in strip_adts(whole))
+        return tuple(self._cut([(size, 0)], whole, timestamp))
 
     def _split_headers(self, payload: bytes) -> tuple[list[tuple[int, int]], bytes]:
         """Return (size, place in time counted in frames) of each access unit, and the bytes behind all headers."""
@@ -189,16 +192,17 @@ def _too_many() -> AudioMalformed:
 def strip_adts(unit: bytes) -> Iterator[bytes]:
     """Yield the AAC frames of an access unit: itself, or what stands behind ADTS headers that do not belong there."""
     # MediaMTX#855, go2rtc#1328: ADTS inside of mpeg4-generic.
-    while len(unit) > _ADTS_BYTES and int.from_bytes(unit[:2], "big") & _ADTS_MASK == _ADTS_SYNC:
-        head = _ADTS_BYTES + (0 if unit[1] & 1 else _ADTS_CRC_BYTES)
-        size = (unit[3] & 3) << 11 | unit[4] << 3 | unit[5] >> 5
-        if not head < size <= len(unit):
-            size = len(unit)
+    at, end = 0, len(unit)
+    while end - at > _ADTS_BYTES and (unit[at] << 8 | unit[at + 1]) & _ADTS_MASK == _ADTS_SYNC:
+        head = _ADTS_BYTES + (0 if unit[at + 1] & 1 else _ADTS_CRC_BYTES)
+        size = (unit[at + 3] & 3) << 11 | unit[at + 4] << 3 | unit[at + 5] >> 5
+        if not head < size <= end - at:
+            size = end - at
         if size > head:
-            yield _checked(unit[head:size])
-        unit = unit[size:]
-    if unit:
-        yield _checked(unit)
+            yield _checked(unit[at + head : at + size])
+        at += size
+    if at < end:
+        yield _checked(unit[at:])
 
 
 def _checked(frame: bytes) -> bytes:

@@ -48,7 +48,7 @@ def parse_aac_config_untrusted(data: bytes) -> AacConfig:
 
 def read_aac_config(bits: BitReader) -> AacConfig:
     """Read a config from where `bits` stands. Raises BitstreamMalformed, AudioMalformed."""
-    before, began = bits.remaining(), bits.left
+    began = bits.left
     kind = _object_type(bits)
     core_hz = _rate(bits)
     channels = bits.bits(4)
@@ -64,7 +64,7 @@ def read_aac_config(bits: BitReader) -> AacConfig:
         bits.bits(14)
     bits.flag()  # extensionFlag, which says nothing of these types
     size = began - bits.left
-    value = before >> bits.left << -size % 8
+    value = bits.latest(size) << -size % 8
     return AacConfig(value.to_bytes(-(-size // 8), "big"), core_hz, 960 if is_short else 1024, channels)
 
 

@@ -9,24 +9,36 @@ MAX_PREFIX_BITS = 31
 class BitReader:
     """Reads bits from the front of `data`. Every method raises BitstreamMalformed at the end of the data.
 
-    Meant for headers of some hundred bytes: each read costs time in proportion to the size of `data`.
+    A read costs time in proportion to what is read, however long `data` is: foreign data may be of any size.
     """
 
     def __init__(self, data: bytes) -> None:
-        self._value = int.from_bytes(data, "big")
-        self.left = 8 * len(data)
+        self._data = data
+        self._size = 8 * len(data)
+        self.left = self._size
         """How many bits are left."""
 
     def bits(self, count: int) -> int:
         """Return the next `count` bits as an unsigned number: u(n)."""
         if count > self.left:
             raise BitstreamMalformed("it ends too early")
+        begin = self._size - self.left
         self.left -= count
-        return self._value >> self.left & (1 << count) - 1
+        return self._between(begin, begin + count)
 
-    def remaining(self) -> int:
-        """Return all bits that are left, as a number, without reading them."""
-        return self._value & (1 << self.left) - 1
+    def peek(self, count: int) -> int:
+        """Return the next `count` bits, which must be there, without reading them."""
+        begin = self._size - self.left
+        return self._between(begin, begin + count)
+
+    def latest(self, count: int) -> int:
+        """Return the last `count` bits that were read once more."""
+        end = self._size - self.left
+        return self._between(end - count, end)
+
+    def _between(self, begin: int, end: int) -> int:
+        around = int.from_bytes(self._data[begin >> 3 : end + 7 >> 3], "big")
+        return around >> (-end & 7) & (1 << end - begin) - 1
 
     def flag(self) -> bool:
         return bool(self.bits(1))

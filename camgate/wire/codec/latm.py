@@ -13,6 +13,13 @@ from camgate.wire.codec.bits import BitReader
 from camgate.wire.codec.errors import AudioMalformed, BitstreamMalformed
 
 MAX_ELEMENT_BYTES = 1 << 16
+MAX_CONFIG_BYTES = 64
+"""Of the session description's StreamMuxConfig. Cameras' have 6 to 10, and the longest of what is read here 31."""
+MAX_FRAMES = 256
+"""Of one element, and of elements that follow each other in a payload, those that are empty included: five seconds of
+sound at 48 kHz. 64 kB have room for 65,536, each of which would become a frame of every listener's."""
+_OTHER_LENGTH_BYTES = 4
+"""Of the length of other data in bits. An element's own size in bits has three."""
 _MORE = 255
 _SYNC, _SYNC_BITS = 0x2B7, 11
 _SBR, _OWN_RATE = 5, 15
@@ -31,6 +38,8 @@ class MuxConfig:
 
 def parse_mux_config_untrusted(data: bytes) -> MuxConfig:
     """Read a StreamMuxConfig, such as that of the session description. Raises AudioMalformed."""
+    if len(data) > MAX_CONFIG_BYTES:
+        raise AudioMalformed(f"its StreamMuxConfig has {len(data)} bytes, {MAX_CONFIG_BYTES} are accepted")
     try:
         # GStreamer's ends with the audio config; what is missing has 0 as its usual value.
         return _read_mux_config(BitReader(data + _ENOUGH_ZEROS))
@@ -81,6 +90,7 @@ class LatmReader:
             yield frame, self._begun_at + place * ticks & 0xFFFFFFFF
 
     def _read_elements(self, bits: BitReader) -> Iterator[bytes]:
+        count = 0
         while bits.left >= 8:
             # useSameStreamMux
             if self._is_in_band and not bits.flag():
@@ -88,6 +98,9 @@ class LatmReader:
             config = self._config
             if config is None:
                 raise AudioMalformed("an element without a config, and none came before it")
+            count += config.frames
+            if count > MAX_FRAMES:
+                raise AudioMalformed(f"more than {MAX_FRAMES} frames in an element, as many as are accepted")
             for _ in range(config.frames):
                 size = _frame_bytes(bits) if config.fixed_bytes is None else config.fixed_bytes
                 if size > MAX_FRAME_BYTES:
@@ -165,7 +178,7 @@ def _skip_extension(bits: BitReader) -> None:
 
     It cannot be mistaken: read as a frameLengthType it would be 2, which is reserved.
     """
-    if bits.left < _SYNC_BITS or bits.remaining() >> bits.left - _SYNC_BITS != _SYNC:
+    if bits.left < _SYNC_BITS or bits.peek(_SYNC_BITS) != _SYNC:
         return
     bits.bits(_SYNC_BITS)
     if bits.bits(5) == _SBR and bits.flag() and bits.bits(4) == _OWN_RATE:
@@ -179,8 +192,9 @@ def _value(bits: BitReader) -> int:
 
 def _other_bits(bits: BitReader) -> int:
     length = 0
-    more = True
-    while more:
+    for _ in range(_OTHER_LENGTH_BYTES):
         more = bits.flag()
         length = length << 8 | bits.bits(8)
-    return length
+        if not more:
+            return length
+    raise BitstreamMalformed(f"a length of other data of more than {_OTHER_LENGTH_BYTES} bytes")

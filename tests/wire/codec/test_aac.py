@@ -128,6 +128,10 @@ def test_adts_headers_are_taken_off(crc: bool) -> None:
     assert list(strip_adts(unit)) == [b"first", b"second"]
     reader = AacReader(AuHeaders(), TICKS)
     assert read(reader, pack([unit])) == ((b"first", 0), (b"second", TICKS))
+    many = adts(b"x") * MAX_UNITS
+    assert len(read(reader, pack([many]))) == MAX_UNITS
+    with pytest.raises(AudioMalformed, match="more than 256 access units"):
+        read(reader, pack([many + adts(b"x")]))
     # With a length that cannot be, the rest is the frame.
     assert list(strip_adts(adts(b"first")[:-1])) == [b"firs"]
 

@@ -6,7 +6,9 @@ from camgate.wire.codec.aac_config import make_aac_config
 from camgate.wire.codec.audio import MAX_FRAME_BYTES, Pieces
 from camgate.wire.codec.errors import AudioMalformed
 from camgate.wire.codec.latm import (
+    MAX_CONFIG_BYTES,
     MAX_ELEMENT_BYTES,
+    MAX_FRAMES,
     LatmReader,
     MuxConfig,
     latm_reader_untrusted,
@@ -165,3 +167,22 @@ def test_other_data_may_be_long() -> None:
         BitWriter().u(2, 1).u(13, 0).raw(AAC.data).u(11, 0xFF).flag(True).flag(True).u(8, 1).flag(False).u(8, 2).u(1, 0)
     )
     assert parse_mux_config_untrusted(bits.aligned()) == MuxConfig(AAC, 1, None, 258)
+
+
+def test_other_data_and_configs_without_end_are_refused() -> None:
+    """They were read to their end, bit by bit and over and over: 120 kB kept everything else waiting for 10 s."""
+    endless = BitWriter().u(2, 1).u(13, 0).raw(AAC.data).u(11, 0xFF).flag(True).raw(b"\xff" * 5).flag(True)
+    with pytest.raises(AudioMalformed, match="other data of more than 4 bytes"):
+        parse_mux_config_untrusted(endless.aligned())
+    long = mux_config().aligned().ljust(MAX_CONFIG_BYTES, b"\0")
+    assert parse_mux_config_untrusted(long).aac == AAC
+    with pytest.raises(AudioMalformed, match="65 bytes, 64 are accepted"):
+        parse_mux_config_untrusted(long + b"\0")
+
+
+@pytest.mark.parametrize("frame", [b"x", b""])
+def test_a_payload_of_thousands_of_frames_is_not_read(frame: bytes) -> None:
+    reader, one = reader_of(mux_config()), element([frame])
+    assert len(read(reader, one * MAX_FRAMES)) == MAX_FRAMES * len(frame)
+    with pytest.raises(AudioMalformed, match=f"more than {MAX_FRAMES} frames"):
+        read(reader, one * (MAX_FRAMES + 1))
