@@ -7,7 +7,7 @@ touches. Where both have a camera of one name, the people's holds.
 import os
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -68,6 +68,10 @@ class Saved:
         """Return it with a camera switched on or off."""
         others = tuple(other for other in self.disabled if other != name)
         return replace(self, disabled=others if on else (*others, name))
+
+    def for_cameras(self, of_file: Container[str]) -> "Saved":
+        """Return it without what is switched off of cameras that are nowhere any more: others may get their names."""
+        return replace(self, disabled=tuple(each for each in self.disabled if each in of_file or each in self.cameras))
 
 
 def login_apart(table: Table) -> dict[str, Any]:

@@ -82,10 +82,21 @@ class ConfigSource:
 
     def begin(self) -> tuple[Settings, Saved]:
         """Return what camgate begins with, and what of it was saved. Raises ConfigError."""
-        saved = self.overlay.load_or_set_aside()
+        found = self.overlay.load_or_set_aside()
+        saved = found.for_cameras(self.of_file.cameras)
         if not self.of_file.cameras and saved == Saved():
             self.read(True)  # says that there are none
+        self.keep(saved, found)
         return merge(self.of_file, saved, file=self.overlay.file), saved
+
+    def keep(self, saved: Saved, found: Saved) -> None:
+        """Keep what is left of what was found. Where that fails it is tried again at the next reload or start."""
+        if saved == found:
+            return
+        try:
+            self.overlay.save(saved)
+        except OSError as error:
+            log.warning("which cameras are switched off cannot be kept", file=self.overlay.file, reason=error.strerror)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,12 +152,14 @@ class Reloader:
 
     async def _reload(self, source: ConfigSource, by: str) -> Reloaded:
         try:
-            of_file, saved = await trio.to_thread.run_sync(self._read, source)
+            of_file, found = await trio.to_thread.run_sync(self._read, source)
+            saved = found.for_cameras(of_file.cameras)
             diff = self._compare(of_file, saved)
         except ConfigError as error:
             for problem in error.problems:
                 log.error("the config is not taken, and the one before holds on", by=by, problem=str(problem))
             raise ConfigRefused(error.problems) from None
+        await trio.to_thread.run_sync(source.keep, saved, found)
         self._of_file, self._saved = of_file, saved
         return self._take(diff, by)
 
@@ -254,7 +267,7 @@ class Reloader:
 
     def _read(self, source: ConfigSource) -> tuple[Settings, Saved]:
         saved = source.overlay.load()
-        return source.read(saved == Saved()), saved
+        return source.read(not saved.cameras), saved
 
     def _compare(self, of_file: Settings, saved: Saved) -> Diff:
         """Return what would change. Raises ConfigError for what must not be."""
