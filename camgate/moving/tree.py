@@ -22,6 +22,9 @@ MAX_NODES = 100_000
 MAX_DEPTH = 20
 """A config of either has five levels."""
 
+_SPACES, _FLOW = "\0 \t\r\n\x85\u2028\u2029", ",[]{}"
+"""What ends a word of YAML: everywhere, and between brackets."""
+
 _NULL = "tag:yaml.org,2002:null"
 _MERGE = "<<"
 _YES = frozenset({"yes", "true", "on", "y", "1"})
@@ -85,7 +88,7 @@ def read_tree(file: Path) -> tuple[str, Node]:
 def parse_tree(text: str, file: Path) -> Node:
     """Return the tree of a text whose top is a mapping; `file` is what errors call it. Raises ConfigError."""
     try:
-        top = yaml.compose(text, yaml.SafeLoader)
+        top = yaml.compose(text, _Loader)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         # Its words can hold a piece of a password that begins with * or &.
@@ -98,6 +101,41 @@ def parse_tree(text: str, file: Path) -> Node:
     if not isinstance(top, yaml.MappingNode):
         raise _broken(file, "is no YAML of keys and values; name a config file")
     return _Reader(file).node(top)
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML, but with `?` and `:` in plain scalars between brackets, which YAML 1.2 and both programs take.
+
+    Written so: `[turn:HOST?transport=udp]`, `[127.0.0.1, ::1]`, `{source: rtsp://HOST/?channel=1}`.
+    """
+
+    _is_in_plain = False
+
+    def check_key(self) -> bool:
+        return self.peek(1) in _SPACES + _FLOW if self.flow_level else bool(super().check_key())
+
+    def check_value(self) -> bool:
+        if not self.flow_level:
+            return bool(super().check_value())
+        # YAML 1.2 section 7.4.2: behind a key in quotes a value may follow without a space, as JSON has it.
+        return self.peek(1) in _SPACES + _FLOW or self.buffer[max(self.pointer - 1, 0)] in "\"']}"
+
+    def check_plain(self) -> bool:
+        if self.flow_level and self.peek() in ("?", ":"):
+            return self.peek(1) not in _SPACES + _FLOW
+        return bool(super().check_plain())
+
+    def scan_plain(self) -> yaml.ScalarToken:
+        self._is_in_plain = True
+        try:
+            return super().scan_plain()
+        finally:
+            self._is_in_plain = False
+
+    def peek(self, index: int = 0) -> str:
+        # PyYAML ends a plain scalar between brackets at each of these; what it then takes is the text itself.
+        found = str(super().peek(index))
+        return "x" if found == "?" and self._is_in_plain else found
 
 
 class _Reader:

@@ -30,6 +30,19 @@ def test_scalars_stay_as_they_are_written_and_know_their_lines() -> None:
     assert [node.line for node in top.entries["b"].elements] == [4, 5, 6]
 
 
+@pytest.mark.parametrize(
+    ("text", "tree"),
+    [
+        ("a: [turn:h:1?transport=udp, ::1, 'b']\n", {"a": ["turn:h:1?transport=udp", "::1", "b"]}),
+        ("{a: {b: rtsp://h/?c=1&d=2, e: ?f}}\n", {"a": {"b": "rtsp://h/?c=1&d=2", "e": "?f"}}),
+        ('{"a":1,"b":["c",{"d":null}],"e":{"f":"g"}}', {"a": "1", "b": ["c", {"d": None}], "e": {"f": "g"}}),
+        ("a: {b: , c:, 'd': [e:f, g]}\n", {"a": {"b": None, "c": None, "d": ["e:f", "g"]}}),
+    ],
+)
+def test_question_marks_and_colons_between_brackets(text: str, tree: object) -> None:
+    assert plain(parse_tree(text, FILE)) == tree
+
+
 def test_what_json_writes_in_two_halves_is_one_character() -> None:
     assert plain(parse_tree(r'{"\ud83d\udc15": "\ud83d\udc15", "half": "\ud83d"}', FILE)) == {
         "🐕": "🐕",
