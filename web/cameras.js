@@ -6,6 +6,7 @@
 import { camerasAddress, socketAddress } from "./addresses.js";
 import { Backoff } from "./backoff.js";
 import { learnServerList } from "./ice.js";
+import { whoAmI } from "./session.js";
 
 const PING_MS = 15_000;
 /** A socket that stays silent after a ping is dead, whatever the browser thinks of it. */
@@ -13,6 +14,8 @@ const PONG_TIMEOUT_MS = 5_000;
 const POLL_MS = 5_000;
 /** A server that shuts down still answers requests for a moment after it closed its sockets. */
 const FIRST_POLL_MS = 1_500;
+/** Told twice within this time that one has to sign in, a page believes it. */
+const DOUBT_MS = 60_000;
 const SIGNED_OUT = Symbol("signed out");
 
 /**
@@ -38,6 +41,9 @@ export class Cameras extends EventTarget {
   #pingTimer = 0;
   #reopenTimer = 0;
   #pollTimer = 0;
+  /** The question under way whether one is signed out indeed. @type {object | null} */
+  #doubt = null;
+  #doubtAgainAt = 0;
 
   /** @param {string} [only] the one camera to hear of, with its figures each second; all where it is left out */
   constructor(only) {
@@ -47,11 +53,13 @@ export class Cameras extends EventTarget {
 
   /** Listens to the server, now rather than at the next attempt. */
   wake() {
+    this.#doubt = null;
     if (!this.#socket) this.#openSocket();
   }
 
   /** Leaves the server in peace; what was known stays. */
   sleep() {
+    this.#doubt = null;
     const socket = this.#socket;
     this.#socket = null; // so that its end is no loss
     socket?.close();
@@ -122,12 +130,24 @@ export class Cameras extends EventTarget {
     this.#tell("change", null);
   }
 
-  /** Asking again and again would change nothing, and look like an attack. */
-  signOut() {
+  /**
+   * Asks once whether that is so: another tab may have prolonged the session, or signed in. Asking again and again would
+   * change nothing, and look like an attack.
+   */
+  async signOut() {
+    if (this.#doubt) return;
     this.sleep();
     if (this.signedOut) return;
-    this.signedOut = true;
     this.serverAnswers = null;
+    if (performance.now() >= this.#doubtAgainAt) {
+      const doubt = (this.#doubt = {});
+      const who = await whoAmI();
+      if (doubt !== this.#doubt) return; // the page sleeps, or has woken and asks by itself
+      this.#doubt = null;
+      this.#doubtAgainAt = performance.now() + DOUBT_MS;
+      if (who !== null) return this.#openSocket();
+    }
+    this.signedOut = true;
     this.#tell("server");
   }
 
@@ -192,7 +212,7 @@ async function fetchCameras(only) {
   try {
     const response = await fetch(camerasAddress(only), { signal: AbortSignal.timeout(POLL_MS) });
     if (only && response.status === 404) return [];
-    if (response.status === 401) return SIGNED_OUT;
+    if ([401, 403].includes(response.status)) return SIGNED_OUT;
     return response.ok ? [await response.json()].flat() : null;
   } catch {
     return null;

@@ -5,11 +5,15 @@ import { postJson } from "./post.js";
 
 /** So often a session is looked at, which the server prolongs once half of it is over: an hour is its least length. */
 const LOOK_MS = 15 * 60_000;
+const ANSWER_MS = 10_000;
 
 /** @returns {Promise<object | null | undefined>} what `GET api/v1/session` tells; null for nobody, undefined if unknown */
 export async function whoAmI() {
   try {
-    const response = await fetch(appAddress("api/v1/session"), { cache: "no-store" });
+    const response = await fetch(appAddress("api/v1/session"), {
+      cache: "no-store",
+      signal: AbortSignal.timeout(ANSWER_MS),
+    });
     if (response.ok) return await response.json();
     return response.status === 401 ? null : undefined;
   } catch {

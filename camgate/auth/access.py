@@ -241,13 +241,17 @@ class Access:
         return self._session(identity, session_id)
 
     def renew_session(self, identity: Identity) -> tuple[str, float] | None:
-        """Return a session that is half over with all of its time before it, and when that ends; None for any other."""
+        """Return a session that is half over with all of its time before it, and when that ends; None for any other.
+
+        What is held by the session ends no earlier, also what was begun with a cookie of before.
+        """
         if identity.way is not Way.SESSION or identity.expires_at is None:
             return None
-        if identity.expires_at - self.clock() > self.session_s / 2:
-            return None
-        session_id = identity.names_of("id")[0]
-        return self._session(identity, session_id)
+        session_id, ends_s = identity.names_of("id")[0], identity.expires_at
+        is_half_over = ends_s - self.clock() <= self.session_s / 2
+        renewed = self._session(identity, session_id) if is_half_over else None
+        self.leases.prolong(session_id, ends_s if renewed is None else renewed[1])
+        return renewed
 
     async def end_session(self, session: str) -> None:
         """Sign out: neither the session nor a copy of its cookie holds any more, and what was given by it ends.
@@ -330,8 +334,6 @@ class Access:
         except TokenRefused:
             return None
         session_id, name = str(claims.get("jti")), str(claims.get("sub"))
-        if session_id in self._revoked:
-            return None
         if claims.get("callback"):
             asker = self._askers.get(session_id)
             if self._callback is None or asker is None:
@@ -344,6 +346,8 @@ class Access:
             if user is None or claims.get("pwd") != fingerprint(user.password_hash):
                 return None
             identity = identity_of_user(self._settings, name, Way.SESSION, float(claims["exp"]))
+        if session_id in self._revoked:  # or was so while the callback was asked
+            return None
         return identity and replace(identity, stands_on=(*identity.stands_on, f"id:{session_id}"))
 
     def _session(self, identity: Identity, session_id: str) -> tuple[str, float]:

@@ -8,10 +8,11 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import trio
 
-from camgate.auth.identity import Identity
+from camgate.auth.identity import Identity, Way
 
 OVER = "the permission has ended"
 """The reason for whoever was cut at their time."""
@@ -20,7 +21,8 @@ OVER = "the permission has ended"
 class Lease:
     """What somebody holds; `end` is called once, with the reason in words, unless it was given back before.
 
-    camera: what it is of; None for what is about all that its holder may see.
+    identity: as of now: the end of a session moves when it is renewed. camera: what it is of; None for what is about
+    all that its holder may see.
     """
 
     __slots__ = ("camera", "end", "identity")
@@ -65,13 +67,20 @@ class Leases:
         self._held.discard(lease)
 
     @contextmanager
-    def holding(self, identity: Identity, end: Callable[[str], None], camera: str | None = None) -> Iterator[None]:
+    def holding(self, identity: Identity, end: Callable[[str], None], camera: str | None = None) -> Iterator[Lease]:
         """Hold something for as long as the block runs."""
         lease = self.take(identity, end, camera)
         try:
-            yield
+            yield lease
         finally:
             self.give_back(lease)
+
+    def prolong(self, session_id: str, ends_s: float) -> None:
+        """Have nothing that is held by a session end before the session does (Unix time)."""
+        for lease in self._held:
+            was = lease.identity
+            if was.way is Way.SESSION and f"id:{session_id}" in was.stands_on and was.has_ended(ends_s):
+                lease.identity = replace(was, expires_at=ends_s)
 
     def end_all(self, is_gone: Callable[[Identity], bool], reason: str) -> int:
         """End what identities hold for which `is_gone`; returns how many that were."""

@@ -1,5 +1,7 @@
 """Leases: end at their time, when what they stand on is gone, and never twice."""
 
+from dataclasses import replace
+
 import trio
 import trio.testing
 
@@ -25,6 +27,30 @@ async def test_each_ends_at_its_own_time(autojump_clock: trio.testing.MockClock)
         nursery.cancel_scope.cancel()
     assert [(name, round(at_s, 3)) for name, at_s in ended] == [("soon", 5.0), ("late", 300.0)]
     assert len(leases) == 1
+
+
+async def test_a_session_that_is_renewed_takes_along_what_is_held_by_it(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    leases = Leases(clock=trio.current_time)
+    start_s = trio.current_time()
+    ended: list[tuple[str, float]] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leases.run)
+        for name, way in (("a", Way.SESSION), ("b", Way.SESSION), ("a", Way.TOKEN)):
+            held = replace(identity(start_s + 60, (f"id:{name}",)), way=way)
+            who = f"{way.value} {name}"
+            leases.take(held, lambda _, who=who: ended.append((who, trio.current_time() - start_s)))
+        await trio.sleep(30)
+        leases.prolong("a", start_s + 300)
+        leases.prolong("a", start_s + 120)  # by a cookie of before
+        await trio.sleep(1000)
+        nursery.cancel_scope.cancel()
+    assert sorted((name, round(at_s, 3)) for name, at_s in ended) == [
+        ("session a", 300.0),
+        ("session b", 60.0),
+        ("token a", 60.0),
+    ]
 
 
 async def test_a_clock_that_is_set_forward_ends_what_is_over_within_a_minute(

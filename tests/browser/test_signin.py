@@ -1,6 +1,7 @@
 """Signing in and out in a real browser: who sees which cameras, and what a page says when its session ends."""
 
 import re
+import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from camgate.serve.http.pages import web_directory
 from tests.browser.processes import CameraProcess, CamgateProcess
-from tests.browser.viewer import Viewer
+from tests.browser.viewer import PATIENCE_S, Viewer
 from tests.fakes.accounts import CHEAP
 
 USERS = {"anna": "admin", "ben": "front-only"}
@@ -145,10 +146,13 @@ def test_signing_out_ends_it_here_and_in_the_other_tab(new_page: Callable[[], Vi
         "The server does not answer."
     )
     second.forgive("ERR_FAILED")
+    # Whatever is answered when the page asks whether that is so, it does not ask for ever.
+    first.page.route("**/api/v1/session", lambda route: route.fulfill(json={"name": "ben", "can_sign_out": True}))
     second.page.get_by_role("button", name="Sign out").click()
     second.page.wait_for_url(re.compile(r"/signin\?next=%2F$"))
 
     first.wait_words("Signed out", "Sign in again")
+    first.page.unroute("**/api/v1/session")
     first.assert_asks_no_more(600)
     expect(first.page.get_by_role("button", name="Try now")).to_be_hidden()
     first.page.get_by_role("link", name="Sign in").click()
@@ -159,7 +163,7 @@ def test_signing_out_ends_it_here_and_in_the_other_tab(new_page: Callable[[], Vi
     # Signed in again in one tab, the other need not be.
     second.page.reload()
     second.assert_plays("front")
-    first.forgive("401")
+    first.forgive("401", "no valid credentials")
     second.forgive("401")
 
 
@@ -178,6 +182,27 @@ def test_the_wall_says_signed_out_and_plays_again_once_signed_in(new_page: Calla
     expect(wall.page.get_by_role("alert")).to_be_hidden()
     expect(wall.page.get_by_role("button", name="Sign out")).to_be_visible()
     wall.forgive("401")
+
+
+def test_the_wall_goes_on_by_what_another_tab_has_signed_in(
+    new_page: Callable[[], Viewer], guarded_server: CamgateProcess
+) -> None:
+    wall = sign_in(new_page(), "ben")
+    wall.assert_plays("front")
+    (first,) = wall.page.context.cookies()
+    other = new_page().open("/signin?why=not-permitted")
+    fill(other.page, "ben", password("ben"))
+    other.assert_plays("front")
+    offers = wall.offers
+    with wall.page.expect_event("websocket"):
+        headers = {"Cookie": f"{first['name']}={first['value']}", "Origin": guarded_server.url}
+        request = urllib.request.Request(f"{guarded_server.url}/signout", method="POST", headers=headers)
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
+            assert answer.status == 204
+    wall.eventually(lambda: wall.offers > offers, "a new connection")
+    wall.assert_plays("front")
+    expect(wall.page.get_by_role("alert")).to_be_hidden()
+    wall.forgive("404")  # of the connection that was ended, and is given back
 
 
 def test_a_session_outlives_a_restart(context: BrowserContext, front_camera: CameraProcess, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from quart.wrappers import Websocket
 from quart_trio import QuartTrio
 
 from camgate.auth.identity import Action, Identity
-from camgate.auth.leases import Leases
+from camgate.auth.leases import Lease, Leases
 from camgate.auth.renewal import CHANGED
 from camgate.base.budget import Budget
 from camgate.base.errors import RemoteError
@@ -94,6 +94,9 @@ def add_signaling_routes(
 class SignalingSocket:
     """One WebSocket client."""
 
+    _lease: Lease
+    """Held while `run` runs. It knows the identity of now: sessions are renewed while sockets are open."""
+
     def __init__(
         self,
         engine: MediaEngine,
@@ -123,7 +126,7 @@ class SignalingSocket:
     async def run(self, stopping: trio.Event) -> None:
         """Serve the client until it leaves (Quart cancels us), the server stops, or it may no more."""
         await self._socket.accept()
-        with self._leases.holding(self._identity, self._lose_right):
+        with self._leases.holding(self._identity, self._lose_right) as self._lease:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(self._push_cameras)
                 if self._engine.has_ice_servers:
@@ -159,7 +162,7 @@ class SignalingSocket:
     async def _push_ice_servers(self) -> None:
         """Tell the servers for the peer connections to come, and again before their credentials end."""
         while True:
-            servers = self._engine.ice_servers(self._identity)
+            servers = self._engine.ice_servers(self._lease.identity)
             lifetime_s = min((server.lifetime_s for server in servers if server.lifetime_s), default=None)
             members = [server.members() for server in servers]
             await self._send("ice-servers", servers=members, max_age=lifetime_s)
@@ -217,11 +220,12 @@ class SignalingSocket:
         with viewer.negotiation:
             if offer.camera not in self._sight:
                 raise UnknownCamera(offer.camera)
-            self._rates.take_offer(self._address, self._identity.account)
+            identity = self._lease.identity
+            self._rates.take_offer(self._address, identity.account)
             answer = await self._engine.answer_offer(
                 offer.camera,
                 offer.sdp,
-                identity=self._identity,
+                identity=identity,
                 client=self._address,
                 host=self._host,
                 wait_s=offer.wait_s,

@@ -128,6 +128,32 @@ async def test_a_session_ends_at_its_time(guarded: Server, clock: Clock) -> None
     assert (await guarded.request("GET", "/api/v1/cameras", headers=cookie)).status == 401
 
 
+async def test_what_is_open_by_a_session_lasts_as_long_as_it_is_renewed(
+    guarded: Server, access: Access, engine: FakeEngine, clock: Clock
+) -> None:
+    old = cookie_of(await sign_in(guarded, "anna", "anna"[::-1]))
+    async with open_socket(guarded, old) as socket, open_socket(guarded, old) as early:
+        await socket.get_message()
+        await early.get_message()
+        clock.now_s += 1.5 * 86_400
+        renewed = await guarded.request("GET", "/api/v1/session", headers=old)
+        new = cookie_of(renewed)
+        ends_s = renewed.json()["expires_at"]
+        assert ends_s == clock.now_s + 2 * 86_400
+        async with open_socket(guarded, old) as late:  # whose handshake was under way
+            await late.get_message()
+            assert "set-cookie" not in (await guarded.request("GET", "/api/v1/session", headers=new)).headers
+            assert [lease.identity.expires_at for lease in access.leases.held()] == [ends_s] * 3
+        await socket.send_message(json.dumps({"type": "offer", "id": "a", "camera": "front", "sdp": "v=0"}))
+        with trio.fail_after(30):
+            assert json.loads(await socket.get_message())["type"] == "answer"
+        (viewer,) = engine.viewers.values()
+        assert viewer.identity.expires_at == ends_s
+        await guarded.request("POST", "/signout", headers=new)
+        with trio.fail_after(30):
+            assert "signed-out" in await early.get_message()
+
+
 async def test_a_session_survives_a_restart(engine: FakeEngine, web: Path, tmp_path: Path, clock: Clock) -> None:
     (web / "signin.html").touch()
     cookie = {}
