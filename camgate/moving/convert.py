@@ -98,6 +98,9 @@ def _settle(draft: Draft, file: Path, output: Path, environ: Mapping[str, str]) 
 
 def _kind_of(top: Node, file: Path) -> str:
     keys = top.entries.keys()
+    if {"go2rtc", "cameras"} <= keys:
+        sentence = "is of Frigate; write what is under its key go2rtc into a file of its own, and import that"
+        raise ConfigError((Problem(str(file), sentence, top.entries["go2rtc"].line),))
     marked = [kind for kind, marks in ((mediamtx.NAME, mediamtx.MARKS), (go2rtc.NAME, go2rtc.MARKS)) if keys & marks]
     if len(marked) != 1:
         state = "could be of either" if marked else "looks like neither"

@@ -28,7 +28,7 @@ LONGEST_NAME = MAX_NAME_CHARS - 5
 """Of a name that a number may be put behind."""
 
 _STRAY = re.compile(r"\$\{(?![A-Za-z_][A-Za-z0-9_]*\})")
-_NOT_IN_NAMES = re.compile(r"[^\w .-]+")
+_NOT_IN_NAMES = re.compile(r"\s*[^\w\s.-]+\s*")
 
 
 Place: TypeAlias = tuple[Node, str]

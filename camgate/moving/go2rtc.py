@@ -237,6 +237,8 @@ def _camera(name: str, stream: Node, is_preloaded: bool, draft: Draft, environ: 
             draft.note(of, stream, "has no source of its own that speaks RTSP; it is left out")
         return
     (main, _), *others = streams
+    # Often once for the picture, and once through ffmpeg for sound that browsers take.
+    others = [(table, source) for table, source in others if table["url"] != main["url"]]
     places: dict[str, Place] = {}
     if others:
         table, source = others[0]

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 from camgate.config.model import WebRtcSettings
 from camgate.moving.draft import Draft, Place
-from camgate.moving.mediamtx_users import import_users
+from camgate.moving.mediamtx_users import import_readers, import_users
 from camgate.moving.tree import Node
 
 NAME = "mediamtx"
@@ -26,6 +26,7 @@ _DURATION = re.compile(r"([0-9.]+)(ms|us|µs|ns|s|m|h|d)")
 _UNIT_S = {"d": 86_400, "h": 3600, "m": 60, "s": 1, "ms": 1e-3, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
 _WHOLE_NUMBER = re.compile(r"[0-9]{1,18}")
 _VARIABLE = re.compile(r"\$(?:G[0-9]|MTX_)")
+_OLD_TURN = re.compile(r"(?P<scheme>turns?:)(?P<name>[^:]*):(?P<secret>[^:]*):(?P<host>[^:]*:[0-9]+)")
 _SCHEME = re.compile(r"[a-z][a-z0-9+-]{1,20}")
 MIN_LINGER_S, MAX_LINGER_S = 1.0, 86_400.0
 """As `schema` has them."""
@@ -104,6 +105,9 @@ OLD_NAMES = {
     "serverKey": "rtspServerKey",
     "serverCert": "rtspServerCert",
     "authMethods": "rtspAuthMethods",
+    "readBufferCount": "writeQueueSize",
+    "webrtcAllowOrigin": "webrtcAllowOrigins",
+    "externalAuthenticationURL": "authHTTPAddress",
 }
 OLD_SWITCHES = {"rtspDisable": "rtsp", "rtmpDisable": "rtmp", "hlsDisable": "hls", "webrtcDisable": "webrtc"}
 """What is on where the old key says no."""
@@ -118,6 +122,7 @@ TOP_KEYS = frozenset(
         "authMethod",
         "authInternalUsers",
         "authHTTPAddress",
+        "authHTTPExclude",
         "metrics",
         "metricsAddress",
         "rtsp",
@@ -138,11 +143,21 @@ TOP_KEYS = frozenset(
         "webrtcLocalTCPAddress",
         "webrtcIPsFromInterfaces",
         "webrtcAdditionalHosts",
+        "webrtcICEServers",
         "webrtcICEServers2",
     }
 )
 PATH_KEYS = frozenset(
-    {"source", "rtspTransport", "sourceFingerprint", "sourceOnDemand", "sourceOnDemandCloseAfter", "maxReaders"}
+    {
+        "source",
+        "rtspTransport",
+        "sourceFingerprint",
+        "sourceOnDemand",
+        "sourceOnDemandCloseAfter",
+        "maxReaders",
+        "readUser",
+        "readPass",
+    }
 )
 
 
@@ -156,16 +171,20 @@ def import_mediamtx(top: Node, draft: Draft, folder: Path) -> None:
     _rtsp(keys, draft, folder)
     defaults = keys.get("pathDefaults", Node(1, {}))
     _tell_rest(_by_new_names(defaults), PATH_KEYS, "pathDefaults.", draft)
-    for name, path in keys.get("paths", Node(1, {})).entries.items():
+    paths = keys.get("paths", Node(1, {})).entries
+    for name, path in paths.items():
         _camera(name, path, _by_new_names(defaults), draft)
-    _access(keys, draft)  # which names cameras
+    _access(keys, {name: {**defaults.entries, **path.entries} for name, path in paths.items()}, draft)
 
 
 def _by_new_names(node: Node) -> dict[str, Node]:
+    """Return the entries of a mapping, as if they were written for MediaMTX 1.x."""
     keys = {OLD_NAMES.get(key, key): value for key, value in node.entries.items() if key not in OLD_SWITCHES}
     for old, new in OLD_SWITCHES.items():
         if (switch := node.entries.get(old)) and not switch.says_nothing:
             keys.setdefault(new, Node(switch.line, "no" if switch.is_true else "yes"))
+    if (asked := node.entries.get("externalAuthenticationURL")) and asked.text:
+        keys["authMethod"] = Node(asked.line, "http")
     return keys
 
 
@@ -253,6 +272,12 @@ def _webrtc(keys: Mapping[str, Node], draft: Draft) -> None:
                 each.entries.get(key, Node(each.line, "")) for key in ("url", "username", "password")
             )
             draft.add_ice_server(url.text, user.text, password.text, url, of)
+    if servers := keys.get("webrtcICEServers"):
+        for each in servers.elements:
+            address, name, secret = each.text, "", ""
+            if login := _OLD_TURN.fullmatch(address):
+                address, name, secret = login["scheme"] + login["host"], login["name"], login["secret"]
+            draft.add_ice_server(address, name, secret, each, "webrtcICEServers")
 
 
 def _tls(section: str, before: str, keys: Mapping[str, Node], encryption: Node, draft: Draft, folder: Path) -> None:
@@ -291,17 +316,22 @@ def _rtsp(keys: Mapping[str, Node], draft: Draft, folder: Path) -> None:
         draft.note(of, address, f"{sentence}; another webrtc.port leaves it to RTSP")
 
 
-def _access(keys: Mapping[str, Node], draft: Draft) -> None:
+def _access(keys: Mapping[str, Node], paths: Mapping[str, Mapping[str, Node]], draft: Draft) -> None:
+    """Take over who may read, after the cameras, which that names. paths: their keys."""
     method = keys.get("authMethod", Node(1, "internal"))
     if method.text == "http" and (address := keys.get("authHTTPAddress")):
         draft.put("auth", "callback", {"url": address.text}, address, "authHTTPAddress")
         draft.note("authHTTPAddress", address, "is asked as before, without the actions publish, api and metrics")
+        excluded = keys.get("authHTTPExclude", Node(1, []))
+        if "read" in {each.entries.get("action", each).text for each in excluded.elements}:
+            draft.note("authHTTPExclude", excluded, "lets readers in unasked; camgate asks for all of them")
         return
     if method.text != "internal":
         sentence = "camgate takes tokens of an identity provider with roles of its own: [auth.issuers.NAME]"
         draft.note("authMethod", method, f"{sentence} (docs/access.md)")
         return
     import_users(keys.get("authInternalUsers", Node(1, [])), draft)
+    import_readers(paths, draft)
 
 
 def _camera(name: str, path: Node, defaults: Mapping[str, Node], draft: Draft) -> None:

@@ -14,6 +14,7 @@ from camgate.config.exposure import exposures
 from camgate.config.load import parse
 from camgate.config.model import Settings, Transport
 from camgate.config.password_hash import hash_password
+from camgate.config.twins import twins
 from camgate.moving.convert import Imported, convert
 from camgate.moving.go2rtc import with_port
 from camgate.moving.mediamtx import STOCK, TOP_KEYS, seconds
@@ -314,6 +315,55 @@ def test_what_camgate_does_not_take_is_left_out_and_told_where_it_stands(tmp_pat
     ]
     assert set(left_out) <= set(told(result))
     assert "is left out: is no fingerprint" in words(result, "paths.house/garage.sourceFingerprint")
+
+
+OLD = """\
+rtmpDisable: yes
+hlsDisable: yes
+webrtcDisable: no
+readBufferCount: 512
+webrtcAllowOrigin: '*'
+webrtcICEServers: ["stun:stun.example.org:3478", "turn:mtx:opensesame-turn:turn.example.org:3478"]
+paths:
+  front: {source: "rtsp://192.0.2.1/", readUser: ann, readPass: opensesame-ann}
+  yard: {source: "rtsp://192.0.2.2/", readUser: ann, readPass: opensesame-ann}
+  pushed: {readUser: bob, readPass: x}
+"""
+
+
+def test_older_names_of_mediamtx(tmp_path: Path) -> None:
+    result = convert(write(tmp_path, OLD), tmp_path / "camgate.toml", {}, password_hash=ADMIN)
+    settings = settings_of(result)
+    assert (settings.webrtc.stun, settings.server.cors_origins) == (("stun:stun.example.org:3478",), ())
+    turn = settings.webrtc.turn["turn1"]
+    assert (turn.urls, turn.username, turn.password) == (("turn:turn.example.org:3478",), "mtx", "opensesame-turn")
+    assert {name: user.roles for name, user in settings.auth.users.items()} == {"admin": ("admin",), "ann": ("viewer",)}
+    assert list(settings.rtsp_server.users) == ["ann"]
+    assert told(result) == ["10 paths.pushed.source"]
+    one = OLD.replace("readUser: ann", "readUser: eve", 1).replace("readBufferCount: 512", "readBufferCount: 64")
+    result = convert(write(tmp_path, one), tmp_path / "camgate.toml", {}, password_hash=ADMIN)
+    settings = settings_of(result)
+    assert settings.auth.roles["mediamtx-1"].view == ("front",)
+    assert settings.auth.roles["mediamtx-2"].view == ("yard",)
+    assert settings.rtsp_server.users == {}
+    asked = OLD.replace("readBufferCount: 512", "externalAuthenticationURL: https://192.0.2.9/")
+    settings = settings_of(convert(write(tmp_path, asked), tmp_path / "camgate.toml", {}, password_hash=ADMIN))
+    assert settings.auth.callback is not None
+    assert list(settings.auth.users) == ["admin"]
+
+
+def test_a_stream_that_is_there_twice_for_its_sound_is_no_sub_stream(tmp_path: Path) -> None:
+    urls = '["rtsp://a:b@192.0.2.1/1", "ffmpeg:rtsp://a:b@192.0.2.1/1#audio=opus", "rtsp://a:b@192.0.2.1/2"]'
+    cameras = settings_of(convert(write(tmp_path, f"streams: {{front: {urls}}}\n"), Path("c.toml"), {})).cameras
+    assert cameras["front"].sub is not None
+    assert cameras["front"].sub.url == "rtsp://192.0.2.1/2"
+    assert not list(twins(cameras))
+
+
+def test_a_file_of_frigate_is_told_what_to_do(tmp_path: Path) -> None:
+    file = write(tmp_path, f"cameras: {{front: {{}}}}\ngo2rtc: {{{STREAM.strip()}}}\n")
+    with pytest.raises(ConfigError, match=r"other\.yml:2: is of Frigate; write what is under its key go2rtc"):
+        convert(file, tmp_path / "camgate.toml", {})
 
 
 def test_a_callback_that_is_no_web_server_is_left_out(tmp_path: Path) -> None:
