@@ -315,6 +315,8 @@ def test_what_camgate_does_not_take_is_left_out_and_told_where_it_stands(tmp_pat
     ]
     assert set(left_out) <= set(told(result))
     assert "is left out: is no fingerprint" in words(result, "paths.house/garage.sourceFingerprint")
+    for key in ("authInternalUsers[1].permissions[1].path", "authInternalUsers[3].permissions[0].path"):
+        assert "is no regular expression that camgate reads" in words(result, key)
 
 
 OLD = """\
@@ -405,6 +407,7 @@ YARD = {
     "HOST": "192.0.2.2",
     "NVR": "192.0.2.3:7441",
     "UNIFI": "rtspx://192.0.2.4:7441/opensesame2",
+    "LOBBY": "rtsps://192.0.2.5/lobby",
     "PIPE": "exec:opensesame3",
     "WORD": "opensesame4",
 }
@@ -415,6 +418,8 @@ streams:
   host: ["rtsps://${HOST}/a", "rtsps://${HOST}/b"]
   nvr: rtspx://${NVR}/a
   unifi: ${UNIFI}
+  lobby: ${LOBBY}
+  bare: opensesame5
   pipe: ${PIPE}
   word: ${WORD}
   unset: ${UNSET}
@@ -424,14 +429,16 @@ streams:
 def test_streams_of_go2rtc_that_are_in_the_environment(tmp_path: Path) -> None:
     result = convert(write(tmp_path, VARIABLES), tmp_path / "camgate.toml", YARD)
     settings = parse(result.text, YARD, file="camgate.toml", directory=Path())
-    yard, base, host, nvr, unifi = settings.cameras.values()
+    yard, base, host, nvr, unifi, lobby = settings.cameras.values()
     assert (yard.url, yard.username, yard.password) == ("rtsp://192.0.2.1/yard", "ann", "opensesame/1")
     assert (base.url, base.password) == ("rtsp://192.0.2.1/yard/2", "opensesame/1")
     assert [each.url for each in (host, host.sub) if each] == ["rtsps://192.0.2.2:554/a", "rtsps://192.0.2.2:554/b"]
     assert (nvr.url, nvr.tls_insecure) == ("rtsps://192.0.2.3:7441/a", True)
     assert (unifi.url, unifi.tls_insecure) == ("rtsps://192.0.2.4:7441/opensesame2", True)
+    assert lobby.url == "rtsps://192.0.2.5:554/lobby", "as go2rtc takes it; left in the environment it would be 322"
     assert result.text.count("${YARD}") == 2, "what can stay in the environment stays there"
     assert "opensesame%2F1" not in result.text
+    assert words(result, "streams.bare") == "comes by something else; camgate fetches by RTSP only"
     assert "holds no RTSP URL" in words(result, "streams.pipe")
     assert "holds no RTSP URL" in words(result, "streams.word")
     assert "set it and import again" in words(result, "streams.unset")
