@@ -8,7 +8,7 @@ Times of sessions and tokens are Unix times; the throttle's are monotonic.
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +26,7 @@ from camgate.auth.leases import Lease, Leases
 from camgate.auth.passwords import Passwords
 from camgate.auth.renewal import CHANGED, TAKEN_AWAY, why_over
 from camgate.auth.revoked import MAX_IDS, MAX_SESSIONS, REVOKED_FILE, Revoked
-from camgate.auth.shares import SHARES_FILE, Share, Shares, identity_of_share
+from camgate.auth.shares import SHARES_FILE, Share, Shares, guest_of, identity_of_share
 from camgate.auth.signing import Signer, TokenRefused, check_times
 from camgate.auth.throttle import Throttle
 from camgate.auth.tokens import TOKEN, identity_of_claims
@@ -59,14 +59,14 @@ NO_USERS = AuthSettings()
 class Credentials:
     """What a request shows. address: of the client, without port. At most one of the others counts, in this order.
 
-    share is a cookie beside the session. query: of the request, for the callback.
+    shares: cookies of share links, which count beside a session. query: of the request, for the callback.
     """
 
     address: str = UNKNOWN_ADDRESS
     bearer: str | None = field(default=None, repr=False)
     login: tuple[str, str] | None = field(default=None, repr=False)
     session: str | None = field(default=None, repr=False)
-    share: str | None = field(default=None, repr=False)
+    shares: tuple[str, ...] = field(default=(), repr=False)
     query: str = field(default="", repr=False)
 
 
@@ -172,14 +172,13 @@ class Access:
                 asker = self._asker(credentials, user=name, password=password)
                 return await self._of_guessable(self._callback, asker, wanted)
             return await self.sign_in(name, password, credentials.address, Way.PASSWORD)
+        links = self.links(credentials.shares)
         if credentials.session is not None:
             identity = await self._of_session(credentials.session, wanted)
             if identity is not None:
-                return identity
-        if credentials.share is not None:
-            identity = self._of_share(credentials.share)
-            if identity is not None:
-                return identity
+                return replace(identity, links=links) if links else identity
+        if links:
+            return guest_of(links)
         if self._callback is not None:
             return await self._of_callback(self._callback, self._asker(credentials), wanted)
         return None
@@ -291,6 +290,7 @@ class Access:
         """Take a share link back, and end what was given by it. Raises UnknownShare, SharingIsOff."""
         await self.shares.change(lambda shares: shares.end(camera, share_id))
         self.leases.end_all(lambda identity: f"share:{share_id}" in identity.stands_on, UNSHARED)
+        self.leases.end_over_links(UNSHARED)
 
     def apply(self, settings: AuthSettings, cameras: Mapping[str, tuple[str, ...]] | None = None) -> int:
         """Take other users, roles and cameras, and end what was given to those who may no more; returns how many.
@@ -325,7 +325,7 @@ class Access:
             return None
         if self._is_revoked(lease.identity):
             return REVOKED
-        return why_over(lease, self._settings, self._shares, self._cameras)
+        return why_over(lease, self._settings, self._shares, self._cameras, self._holds)
 
     async def _of_session(self, session: str, wanted: Wanted) -> Identity | None:
         # A cookie that no longer holds is what browsers send when its time is over: nobody in particular.
@@ -371,6 +371,14 @@ class Access:
             del self._read_sessions[next(iter(self._read_sessions))]
         self._read_sessions[session] = claims
         return claims
+
+    def links(self, cookies: Iterable[str]) -> tuple[Identity, ...]:
+        """Return who a browser is by those share links of its that still hold."""
+        found = map(self._of_share, cookies)
+        return tuple(link for link in found if link is not None)
+
+    def _holds(self, link: Identity) -> bool:
+        return not link.has_ended(self.clock()) and not self._is_revoked(link)
 
     def _of_share(self, cookie: str) -> Identity | None:
         try:
@@ -427,6 +435,7 @@ class Access:
         await self._revoked.end(token_id, until_s, most)
         self._askers.pop(token_id, None)
         self.leases.end_all(lambda identity: f"id:{token_id}" in identity.stands_on, reason)
+        self.leases.end_over_links(UNSHARED)
 
     async def _watch_revoked(self) -> None:
         seen: tuple[int, int] | None = None
@@ -439,6 +448,7 @@ class Access:
                 seen = now
                 self.leases.end_all(self._is_revoked, REVOKED)
                 self.leases.end_all(self._is_unshared, UNSHARED)
+                self.leases.end_over_links(UNSHARED)
 
     async def _ask_again(self, callback: Callback) -> None:
         while True:

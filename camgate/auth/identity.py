@@ -4,6 +4,7 @@ An identity is a plain value. Whoever serves something to one asks `may` first, 
 ends it when `expires_at` has come or when what the identity stands on is gone.
 """
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
@@ -86,6 +87,7 @@ class Identity:
     stands_on: what this ends with: keys of what may be removed, such as `user:anna`, `token:ID`.
     within: grants of whoever gave this away, as they are now: nobody gives away more than they have. None for no such
     bound. expires_at: Unix time in seconds; None for never.
+    links: who they are besides, by share links that they have opened. Each ends by itself, and all with this.
     """
 
     name: str
@@ -95,11 +97,14 @@ class Identity:
     account: str = ""
     stands_on: tuple[str, ...] = ()
     expires_at: float | None = None
+    links: tuple["Identity", ...] = ()
 
     def may(self, action: Action, camera: str, groups: Iterable[str] = ()) -> bool:
         """Whether they may do this with this camera, which is in these groups. Does not look at the time."""
         groups = tuple(groups)
-        return self._all(lambda grant: grant.covers(action, camera, groups))
+        if self._all(lambda grant: grant.covers(action, camera, groups)):
+            return True
+        return any(link.may(action, camera, groups) for link in self.links)
 
     def may_everywhere(self, action: Action) -> bool:
         """Whether they may do this with every camera, and so with camgate itself."""
@@ -107,13 +112,22 @@ class Identity:
 
     def may_somewhere(self, action: Action) -> bool:
         """Whether there can be a camera with which they may do this."""
-        return self._all(lambda grant: grant.action in (action, Action.ADMIN))
+        if self._all(lambda grant: grant.action in (action, Action.ADMIN)):
+            return True
+        return any(link.may_somewhere(action) for link in self.links)
+
+    @property
+    def bounds(self) -> tuple[object, ...]:
+        """What they may, and no more than that: equal for those who may the same."""
+        return (self.grants, self.within, *(link.bounds for link in self.links))
 
     @property
     def goes_by_groups(self) -> bool:
         """Whether what they may do depends on the groups that cameras are in."""
         patterns = (pattern for grant in (*self.grants, *(self.within or ())) for pattern in grant.patterns)
-        return any(pattern.startswith(GROUP_PREFIX) for pattern in patterns)
+        if any(pattern.startswith(GROUP_PREFIX) for pattern in patterns):
+            return True
+        return any(link.goes_by_groups for link in self.links)
 
     def _all(self, is_enough: Callable[[Grant], bool]) -> bool:
         return any(map(is_enough, self.grants)) and (self.within is None or any(map(is_enough, self.within)))
@@ -125,6 +139,11 @@ class Identity:
     def has_ended(self, now_s: float) -> bool:
         """Whether its time is over; `now_s` is Unix time."""
         return self.expires_at is not None and now_s >= self.expires_at
+
+    def next_end_s(self, now_s: float) -> float:
+        """When something of this ends next, after `now_s`; infinity for never."""
+        ends = (each.expires_at for each in (self, *self.links))
+        return min((end_s for end_s in ends if end_s is not None and end_s > now_s), default=math.inf)
 
 
 EVERYBODY = Identity(name="everybody", way=Way.OPEN, grants=(Grant(Action.ADMIN),))

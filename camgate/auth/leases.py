@@ -58,7 +58,8 @@ class Leases:
             end(reason)
             return lease
         self._held.add(lease)
-        if identity.expires_at is not None and identity.expires_at < self._next_s:
+        now_s = self._clock()
+        if identity.has_ended(now_s) or identity.next_end_s(now_s) < self._next_s:
             self._changed.set()
         return lease
 
@@ -94,6 +95,15 @@ class Leases:
         self._end_those(ended, reason)
         return len(ended)
 
+    def end_over_links(self, reason: str) -> None:
+        """End what of a camera was held by a share link that holds no more, whoever its holder is besides.
+
+        Of what is about all cameras only `why_over` knows what becomes of it.
+        """
+        for lease in self.held():
+            if lease.identity.links and (why := self._why_over(lease)) is not None:
+                self.end(lease, why if lease.camera is None else reason)
+
     def end(self, lease: Lease, reason: str) -> None:
         """End one; does nothing when it has ended, or was given back."""
         if lease in self._held:
@@ -113,8 +123,8 @@ class Leases:
             self._changed = trio.Event()
             now_s = self._clock()
             self._end_those([lease for lease in self._held if lease.identity.has_ended(now_s)], OVER)
-            ends = (lease.identity.expires_at for lease in self._held)
-            self._next_s = min((at_s for at_s in ends if at_s is not None), default=math.inf)
+            self.end_over_links(OVER)
+            self._next_s = min((lease.identity.next_end_s(now_s) for lease in self._held), default=math.inf)
             with trio.move_on_after(min(60.0, self._next_s - now_s)):
                 await self._changed.wait()
 

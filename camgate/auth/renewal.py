@@ -1,6 +1,6 @@
 """What becomes of what somebody holds when the settings are other ones: pure decisions, for `Access.apply`."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
 from camgate.auth.identity import Action, Identity, Way
@@ -14,18 +14,26 @@ CHANGED = "what you may see has changed"
 
 
 def why_over(
-    lease: Lease, settings: AuthSettings, shares: Container[str], cameras: Mapping[str, tuple[str, ...]]
+    lease: Lease,
+    settings: AuthSettings,
+    shares: Container[str],
+    cameras: Mapping[str, tuple[str, ...]],
+    holds: Callable[[Identity], bool] = lambda _link: True,
 ) -> str | None:
-    """Why somebody may not go on holding what they hold; None where they may. cameras: the groups of each."""
+    """Why somebody may not go on holding what they hold; None where they may.
+
+    cameras: the groups of each. holds: whether the time of a share link is not over, nor what it stands on revoked.
+    """
     now = renewed(lease.identity, settings, shares)
     if now is None:
         return TAKEN_AWAY
+    links = (renewed(link, settings, shares) for link in now.links if holds(link))
+    now = replace(now, links=tuple(link for link in links if link is not None))
     if lease.camera is not None:
         return None if now.may(Action.VIEW, lease.camera, cameras.get(lease.camera, ())) else TAKEN_AWAY
     if not now.may_somewhere(Action.VIEW):
         return TAKEN_AWAY
-    was = lease.identity
-    return None if (now.grants, now.within) == (was.grants, was.within) else CHANGED
+    return None if now.bounds == lease.identity.bounds else CHANGED
 
 
 def renewed(identity: Identity, settings: AuthSettings, shares: Container[str]) -> Identity | None:

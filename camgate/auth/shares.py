@@ -8,8 +8,9 @@ daemon and `camgate share` both write it.
 import hashlib
 import hmac
 import json
+import math
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from http import HTTPStatus
@@ -244,6 +245,15 @@ def identity_of_share(settings: AuthSettings, share: Share) -> Identity | None:
         stands_on=tuple(stands_on),
         expires_at=share.ends_s,
     )
+
+
+def guest_of(links: Sequence[Identity]) -> Identity:
+    """Return who one is by several links, and by nothing else."""
+    first = links[0]
+    if len(links) == 1:
+        return first
+    ends_s = max(link.expires_at or math.inf for link in links)
+    return replace(first, grants=(), within=None, stands_on=(), expires_at=ends_s, links=tuple(links))
 
 
 def _hash(secret: str) -> str:

@@ -250,4 +250,4 @@ async def test_no_password_is_in_what_is_kept_or_logged(
     with pytest.raises(LoginsDown):
         await access.identify(ANNA)
     assert "hush" not in caplog.text
-    assert "hush" not in repr(Credentials(login=("anna", "hush"), bearer="hush", session="hush", share="hush"))
+    assert "hush" not in repr(Credentials(login=("anna", "hush"), bearer="hush", session="hush", shares=("hush",)))

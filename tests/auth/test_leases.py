@@ -53,6 +53,19 @@ async def test_a_session_that_is_renewed_takes_along_what_is_held_by_it(
     ]
 
 
+async def test_what_is_taken_too_late_ends_at_once(autojump_clock: trio.testing.MockClock) -> None:
+    leases = Leases(clock=trio.current_time)
+    ended: list[float] = []
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(leases.run)
+        await trio.testing.wait_all_tasks_blocked()
+        taken_s = trio.current_time()
+        leases.take(identity(taken_s - 1), lambda _: ended.append(trio.current_time() - taken_s))
+        await trio.sleep(100)
+        nursery.cancel_scope.cancel()
+    assert ended == [0]
+
+
 async def test_a_clock_that_is_set_forward_ends_what_is_over_within_a_minute(
     autojump_clock: trio.testing.MockClock,
 ) -> None:

@@ -8,9 +8,11 @@ import pytest
 import trio
 import trio.testing
 
-from camgate.auth.access import LOOK_S, Access, Credentials
+from camgate.auth.access import LOOK_S, UNSHARED, Access, Credentials
 from camgate.auth.errors import SharingIsOff
 from camgate.auth.identity import EVERYBODY, Action, Grant, Identity, Way
+from camgate.auth.leases import OVER
+from camgate.auth.renewal import CHANGED
 from camgate.auth.shares import ShareGone, Shares, TooManyShares, UnknownShare, identity_of_share
 from tests.fakes.accounts import Clock, access_for, auth_settings
 
@@ -34,7 +36,7 @@ async def shared(access: Access, clock: Clock, span_s: float = 3600) -> tuple[st
 
 
 async def guest(access: Access, cookie: str) -> Identity | None:
-    return await access.identify(Credentials(share=cookie))
+    return await access.identify(Credentials(shares=(cookie,)))
 
 
 async def test_a_link_shows_one_camera_until_its_time_is_over(access: Access, clock: Clock) -> None:
@@ -177,13 +179,63 @@ async def test_a_cookie_of_another_kind_is_none(access: Access, clock: Clock) ->
     assert await access.identify(Credentials(session=cookie)) is None
 
 
-async def test_who_is_signed_in_stays_who_they_are(access: Access, clock: Clock) -> None:
+async def test_links_widen_what_one_sees_each_for_its_time(
+    access: Access, clock: Clock, autojump_clock: trio.testing.MockClock
+) -> None:
+    """Ben, who is signed in and may view front, and a guest open the same links of yard and back."""
+
+    async def opened(camera: str, span_s: float) -> tuple[str, str]:
+        share, secret = access.shares.make(camera, await maker(access), clock.now_s + span_s, "")
+        return share.share_id, (await access.open_share(secret))[1]
+
+    access.apply(access.settings, {"front": (), "yard": (), "back": (), "shed": ()})
+    (_, yard), (back_id, back) = await opened("yard", 3600), await opened("back", 7200)
+    session, _ = access.start_session(await maker(access, "ben"))
+    ben = await access.identify(Credentials(session=session, shares=(yard, back)))
+    both = await access.identify(Credentials(shares=(yard, back)))
+    assert ben is not None
+    assert both is not None
+    assert (ben.name, ben.way, both.name, both.way) == ("ben", Way.SESSION, "share of anna", Way.SHARE)
+    cameras = ("front", "yard", "back", "shed")
+    assert [camera for camera in cameras if ben.may(Action.VIEW, camera)] == ["front", "yard", "back"]
+    assert [camera for camera in cameras if both.may(Action.VIEW, camera)] == ["yard", "back"]
+    assert not any(each.may_somewhere(Action.CONTROL) or each.may_everywhere(Action.VIEW) for each in (ben, both))
+
+    ended: list[tuple[str, str | None, str]] = []
+    for who, identity in (("ben", ben), ("guest", both)):
+        for camera in (None, "front", "yard", "back") if who == "ben" else (None, "yard", "back"):
+            access.leases.take(
+                identity, lambda reason, who=who, camera=camera: ended.append((who, camera, reason)), camera
+            )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(access.leases.run)
+        await trio.testing.wait_all_tasks_blocked()
+        assert ended == []
+        clock.now_s += 3600
+        await trio.sleep(61)
+        nursery.cancel_scope.cancel()
+    assert sorted(ended, key=str) == sorted(
+        [(who, None, CHANGED) for who in ("ben", "guest")] + [(who, "yard", OVER) for who in ("ben", "guest")], key=str
+    )
+    ended.clear()
+    await access.end_share("back", back_id)
+    assert sorted(ended) == [("ben", "back", UNSHARED), ("guest", "back", UNSHARED)]
+    ended.clear()
+    await access.end_session(session)
+    assert ended == [("ben", "front", "signed out")]
+
+
+async def test_a_session_that_ends_takes_along_what_was_open_by_a_link(access: Access, clock: Clock) -> None:
     _, secret = await shared(access, clock)
     _, cookie = await access.open_share(secret)
-    session, _ = access.start_session(await maker(access))
-    identity = await access.identify(Credentials(session=session, share=cookie))
+    session, _ = access.start_session(await maker(access, "ben"))
+    identity = await access.identify(Credentials(session=session, shares=(cookie,)))
     assert identity is not None
-    assert identity.name == "anna"
+    ended: list[str] = []
+    access.leases.take(identity, ended.append, "front")
+    await access.end_session(session)
+    assert ended == ["signed out"]
+    assert await guest(access, cookie) is not None
 
 
 def test_there_are_only_so_many(tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:

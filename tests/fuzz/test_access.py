@@ -16,7 +16,13 @@ from camgate.auth.access import SESSION
 from camgate.auth.errors import LoginRefused
 from camgate.auth.signing import Signer, TokenRefused
 from camgate.auth.tokens import TOKEN
-from camgate.serve.http.identity import basic_untrusted, credentials_untrusted, session_in_untrusted
+from camgate.serve.http.identity import (
+    MAX_LINKS,
+    basic_untrusted,
+    credentials_untrusted,
+    session_in_untrusted,
+    shares_in_untrusted,
+)
 from camgate.serve.http.signin import BadLogin, login_form_untrusted, login_untrusted, next_path_untrusted
 from tests.fuzz.reach import Reach
 
@@ -75,13 +81,15 @@ def test_headers_and_queries() -> None:
 
 def test_cookies() -> None:
     reach = Reach("Cookie")
-    parts = st.text(max_size=20) | st.text(max_size=10).map(lambda text: f"camgate_session={text}")
+    names = st.sampled_from(["session", "share", "share_1", "share_2"])
+    parts = st.text(max_size=20) | st.builds(lambda name, text: f"camgate_{name}={text}", names, st.text(max_size=10))
 
-    @given(st.lists(parts, max_size=5).map("; ".join))
+    @given(st.lists(parts, max_size=20).map("; ".join))
     def fuzz(cookie: str) -> None:
-        session = session_in_untrusted(cookie)
-        reach.seen(session is not None)
-        assert session is None or ";" not in session
+        session, shares = session_in_untrusted(cookie), shares_in_untrusted(cookie)
+        reach.seen(session is not None or bool(shares))
+        assert len(shares) <= MAX_LINKS
+        assert not any(";" in value for value in (session or "", *shares.values()))
 
     fuzz()
     reach.check()

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qsl
@@ -20,6 +20,9 @@ UNSEEN = "camgate.unseen"
 """In the scope where the page of a camera is wanted by somebody who may not view it."""
 SESSION_COOKIE = "camgate_session"
 SHARE_COOKIE = "camgate_share"
+"""What the cookies of share links begin with; behind it stands the link's id."""
+MAX_LINKS = 12
+"""Share links that one browser holds: 3 kB of the 16 that a request's headers may take."""
 TOKEN_PARAMETER = "token"
 MAX_QUERY_FIELDS = 64
 MAX_LOGIN_CHARS = 1024
@@ -92,7 +95,7 @@ class Sights:
 
     def of(self, identity: Identity) -> Sight:
         """Return what somebody may view."""
-        key = (identity.grants, identity.within)
+        key = identity.bounds
         sight = self._by_grants.get(key)
         if sight is None:
             sight = self._by_grants[key] = Sight(identity, self._groups)
@@ -125,17 +128,32 @@ def credentials_untrusted(scope: Any) -> Credentials:
                 return Credentials(address=address, bearer=value, query=query)
     if cookie is None:
         return Credentials(address=address, query=query)
-    session, share = session_in_untrusted(cookie), session_in_untrusted(cookie, SHARE_COOKIE)
-    return Credentials(address=address, session=session, share=share, query=query)
+    shares = tuple(shares_in_untrusted(cookie).values()) if SHARE_COOKIE in cookie else ()
+    return Credentials(address=address, session=session_in_untrusted(cookie), shares=shares, query=query)
 
 
-def session_in_untrusted(cookie: str, wanted: str = SESSION_COOKIE) -> str | None:
-    """Return a value of a Cookie header (RFC 6265 section 4.2.1); the first one, as browsers sort them."""
-    for part in cookie.split(";"):
-        name, equals, value = part.strip().partition("=")
-        if equals and name == wanted:
+def session_in_untrusted(cookie: str) -> str | None:
+    """Return the session in a Cookie header (RFC 6265 section 4.2.1); the first one, as browsers sort them."""
+    for name, value in _cookies(cookie):
+        if name == SESSION_COOKIE:
             return value
     return None
+
+
+def shares_in_untrusted(cookie: str) -> dict[str, str]:
+    """Return the cookies of share links in a Cookie header, the latest ones, by their names.
+
+    RFC 6265 section 5.4: browsers send those first that they have had for longest.
+    """
+    found = [(name, value) for name, value in _cookies(cookie) if name.startswith(SHARE_COOKIE)]
+    return dict(found[-MAX_LINKS:])
+
+
+def _cookies(cookie: str) -> Iterator[tuple[str, str]]:
+    for part in cookie.split(";"):
+        name, equals, value = part.strip().partition("=")
+        if equals:
+            yield name, value
 
 
 def _authorization(address: str, value: str) -> Credentials:

@@ -18,7 +18,7 @@ from camgate.auth.shares import MAX_LABEL_CHARS, MAX_SPAN_S, MIN_SPAN_S
 from camgate.relay.errors import UnknownCamera, ViewerError
 from camgate.serve.http.bodies import json_body, json_object_untrusted, request_body
 from camgate.serve.http.engine import MediaEngine
-from camgate.serve.http.identity import SHARE_COOKIE, asking
+from camgate.serve.http.identity import MAX_LINKS, SHARE_COOKIE, asking, shares_in_untrusted
 from camgate.serve.http.pages import WebFiles, set_page_policy
 from camgate.serve.http.permissions import needs, open_to_all
 from camgate.serve.http.responses import Response, json_response, set_cookie
@@ -86,8 +86,18 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
         share, cookie = await access.open_share(secret_untrusted(await request_body()))
         response = json_response({"camera": share.camera, "until": share.ends_s})
         response.headers["Cache-Control"] = "no-store"
-        set_cookie(response, SHARE_COOKIE, cookie, max(1, math.ceil(share.ends_s - clock())))
+        for name in _outdated(access):
+            set_cookie(response, name, "", 0)
+        set_cookie(response, f"{SHARE_COOKIE}_{share.share_id}", cookie, max(1, math.ceil(share.ends_s - clock())))
         return response
+
+
+def _outdated(access: Access) -> list[str]:
+    """Return the cookies of links that make room for one more: those that do not hold any more, else the oldest."""
+    held = shares_in_untrusted(request.headers.get("Cookie", ""))
+    holding = [name for name, cookie in held.items() if access.links([cookie])]
+    kept = holding[-(MAX_LINKS - 1) :]
+    return [name for name in held if name not in kept]
 
 
 def _check_known(engine: MediaEngine, camera: str) -> None:

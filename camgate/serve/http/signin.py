@@ -8,6 +8,7 @@ import math
 import re
 from html import escape
 from http import HTTPStatus
+from itertools import chain
 from urllib.parse import parse_qsl
 
 from quart import request
@@ -204,7 +205,7 @@ def _checked(name: object, password: object) -> tuple[str, str]:
 def describe(identity: Identity, ends_s: float | None) -> dict[str, object]:
     """Say who somebody is, what they may do and until when, ready for JSON."""
     grants: dict[str, list[str]] = {action.value: [] for action in Action}
-    for grant in identity.grants:
+    for grant in chain(identity.grants, *(link.grants for link in identity.links)):
         grants[grant.action.value] += [each for each in grant.patterns if each not in grants[grant.action.value]]
     return {
         "name": identity.name,

@@ -5,13 +5,15 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 
 from camgate.auth.access import Access
+from camgate.serve.http.identity import MAX_LINKS
 from tests.fakes.accounts import Clock, access_for, basic
 from tests.fakes.engine import FakeEngine
-from tests.fakes.http import Reply, Server, running_server
+from tests.fakes.http import PATIENCE_S, Reply, Server, running_server
 
 JSON = {"Content-Type": "application/json"}
 FROM_OUR_PAGE = {"Sec-Fetch-Site": "same-origin"}
@@ -76,6 +78,57 @@ async def test_a_second_browser_is_told_that_it_was_used(guarded: Server) -> Non
     assert reply.status == 410
     assert "opened before" in reply.problem()["detail"]
     assert "set-cookie" not in reply.headers
+
+
+def browser(server: Server) -> httpx.AsyncClient:
+    """Keeps cookies, as browsers do, and is on a page of ours."""
+    url = f"http://127.0.0.1:{server.port}"
+    return httpx.AsyncClient(base_url=url, headers=FROM_OUR_PAGE, timeout=PATIENCE_S, trust_env=False)
+
+
+async def opens(guest: httpx.AsyncClient, made: Reply) -> None:
+    secret = made.json()["url"].partition("#")[2]
+    assert (await guest.post("/share", json={"secret": secret})).status_code == 200
+
+
+async def sees(guest: httpx.AsyncClient) -> list[str]:
+    return [camera["name"] for camera in (await guest.get("/api/v1/cameras")).json()]
+
+
+async def test_a_browser_holds_several_links_and_makes_room_for_more(guarded: Server) -> None:
+    async with browser(guarded) as guest:
+        await opens(guest, await make(guarded, "yard"))
+        first = await make(guarded)
+        await opens(guest, first)
+        assert await sees(guest) == ["front", "yard"]
+        for _ in range(MAX_LINKS - 2):
+            await opens(guest, await make(guarded))
+        assert len(guest.cookies) == MAX_LINKS
+        # One that holds no more goes before those that do, and then the oldest.
+        assert (await guarded.request("DELETE", first.headers["location"], headers=basic("olga"))).status == 204
+        await opens(guest, await make(guarded))
+        assert (len(guest.cookies), await sees(guest)) == (MAX_LINKS, ["front", "yard"])
+        await opens(guest, await make(guarded))
+        assert (len(guest.cookies), await sees(guest)) == (MAX_LINKS, ["front"])
+
+
+async def test_who_is_signed_in_sees_one_camera_more_by_a_link_and_may_no_more_than_that(guarded: Server) -> None:
+    async with browser(guarded) as keith:
+        assert (await keith.post("/signin", json={"name": "keith", "password": "htiek"})).status_code == 200
+        assert await sees(keith) == ["front"]
+        made = await make(guarded, "yard")
+        await opens(keith, made)
+        assert await sees(keith) == ["front", "yard"]
+        session = (await keith.get("/api/v1/session")).json()
+        assert (session["name"], session["grants"]["view"]) == ("keith", ["front", "yard"])
+        offer = {"content": b"v=0\r\n", "headers": {"Content-Type": "application/sdp"}}
+        assert (await keith.post("/whep/yard", **offer)).status_code == 201
+        assert (await keith.get(SHARES)).status_code == 200
+        assert (await keith.get("/api/v1/cameras/yard/shares")).status_code == 403
+        assert (await keith.get("/api/v1/server")).status_code == 403
+        assert (await guarded.request("DELETE", made.headers["location"], headers=basic("olga"))).status == 204
+        assert await sees(keith) == ["front"]
+        assert (await keith.post("/whep/yard", **offer)).status_code == 404
 
 
 async def test_links_are_listed_and_taken_back_by_who_controls_the_camera(guarded: Server) -> None:
