@@ -91,6 +91,10 @@ class CameraReader:
             for key, value in values.items()
             if key in PASSED_ON_KEYS and not (trusts and key.startswith("tls_"))
         }
+        if "transport" not in own:
+            together = {"transport": passed_on.get("transport")}
+            for _, sentence in contradictions(own_access["url"].partition(":")[0], together):
+                self._report.add((*path, "url"), f"transport, of its camera, {sentence} in [{key_in_words(path)}]")
         rest = {key: value for key, value in own.items() if key not in LOGIN_KEYS}
         return CameraSettings(name=f"{name}/{SUB}", **passed_on | rest | own_access, on_demand=True)
 

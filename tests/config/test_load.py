@@ -554,6 +554,15 @@ def test_a_sub_stream_that_trusts_otherwise_than_its_camera() -> None:
     assert sub.tls_insecure
 
 
+def test_a_sub_stream_over_tls_takes_no_udp_from_its_camera() -> None:
+    config = CAMERA + 'transport = "udp"\n[cameras.front.sub]\nurl = "rtsps://192.0.2.10/sub"\n'
+    assert problems_of(config) == [
+        'camgate.toml:5: cameras.front.sub.url: transport, of its camera, is "udp", which TLS does not protect, '
+        'and the url begins with rtsps://; write "tcp" in [cameras.front.sub]'
+    ]
+    assert parse(config + 'transport = "tcp"\n', {}, file="camgate.toml", directory=Path()).cameras["front"].sub
+
+
 def test_a_sub_stream_is_asked_for_key_frames_where_its_camera_is() -> None:
     main = MAIN.replace("[cameras.front.sub]", 'onvif = "192.0.2.10:8000"\n[cameras.front.sub]')
 
