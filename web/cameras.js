@@ -17,6 +17,7 @@ const FIRST_POLL_MS = 1_500;
 /** Told twice within this time that one has to sign in, a page believes it. */
 const DOUBT_MS = 60_000;
 const SIGNED_OUT = Symbol("signed out");
+const LOGINS_DOWN = Symbol("logins down");
 
 /**
  * Begins asleep: `wake` starts it. Events: `change` when facts change, with the camera's `name`, or null for the whole
@@ -28,6 +29,8 @@ export class Cameras extends EventTarget {
   serverAnswers = null;
   /** What the server said before it went away. @type {string | null} */
   farewell = null;
+  /** Whether the server answers that it cannot find out at present who one is. */
+  loginsDown = false;
   /** Whether one has to sign in to go on; then nothing is asked until `wake`. */
   signedOut = false;
   /** Whether any list has come yet. */
@@ -156,9 +159,10 @@ export class Cameras extends EventTarget {
     this.#setServer(false);
   }
 
-  #setServer(answers) {
-    if (this.serverAnswers === answers) return;
+  #setServer(answers, loginsDown = false) {
+    if (this.serverAnswers === answers && this.loginsDown === loginsDown) return;
     this.serverAnswers = answers;
+    this.loginsDown = loginsDown;
     if (answers) {
       this.farewell = null;
       this.signedOut = false;
@@ -198,6 +202,7 @@ export class Cameras extends EventTarget {
     const cameras = await fetchCameras(this.#only);
     if (!this.#pollTimer) return; // the socket was faster
     if (cameras === SIGNED_OUT) this.signOut();
+    else if (cameras === LOGINS_DOWN) this.#setServer(false, true);
     else if (cameras) this.#replace(cameras);
     else this.#setServer(false);
   }
@@ -207,13 +212,15 @@ export class Cameras extends EventTarget {
   }
 }
 
-/** @returns {Promise<Camera[] | null | SIGNED_OUT>} null where the server does not answer */
+/** @returns {Promise<Camera[] | null | SIGNED_OUT | LOGINS_DOWN>} null where the server does not answer */
 async function fetchCameras(only) {
   try {
     const response = await fetch(camerasAddress(only), { signal: AbortSignal.timeout(POLL_MS) });
     if (only && response.status === 404) return [];
     if ([401, 403].includes(response.status)) return SIGNED_OUT;
-    return response.ok ? [await response.json()].flat() : null;
+    const answer = await response.json();
+    if (answer.type === "urn:camgate:problem:logins-down") return LOGINS_DOWN;
+    return response.ok ? [answer].flat() : null;
   } catch {
     return null;
   }

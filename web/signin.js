@@ -2,11 +2,13 @@
 
 import { countDown } from "./countdown.js";
 import { postJson } from "./post.js";
+import { whoAmI } from "./session.js";
 
 const [form, problem, button, nameField, passwordField] = ["form", "problem", "submit", "name", "password"].map((id) =>
   document.getElementById(id),
 );
 const SUBMIT = "Sign in";
+const LOOK_MS = 10_000;
 
 /** Why somebody was sent here, by the kind of problem that the address names. */
 const REASONS = {
@@ -15,6 +17,8 @@ const REASONS = {
 };
 const reason = new Map(Object.entries(REASONS)).get(new URLSearchParams(location.search).get("why"));
 if (reason) say(reason);
+// So the page comes while logins cannot be checked.
+else if (!problem.hidden) setTimeout(goOn, LOOK_MS);
 
 // The browser's own words about empty fields are for browsers without this script.
 form.noValidate = true;
@@ -51,6 +55,13 @@ async function signIn() {
     say(words);
   }
   return waitMs;
+}
+
+/** Leads on whoever is signed in already, as soon as the server can find that out. */
+async function goOn() {
+  const who = await whoAmI();
+  if (who) location.replace(destination());
+  else if (who === undefined) setTimeout(goOn, LOOK_MS);
 }
 
 function say(words) {

@@ -114,6 +114,10 @@ const signedOut = (cameras) => (cameras.signedOut ? bad("Signed out", "Sign in a
 export function serverGone(cameras) {
   if (cameras.signedOut) return signedOut(cameras);
   if (cameras.serverAnswers !== false) return null;
+  if (cameras.loginsDown) {
+    const reason = "The server that knows who may does not answer camgate; you are not signed out.";
+    return away("Logins cannot be checked right now", `${reason} This page goes on by itself.`);
+  }
   if (cameras.farewell) return away("The server has stopped", "This page connects again by itself when it is back.");
   const reason = "It is down, or the network to it is.";
   return away("The server does not answer", `${reason} This page connects again by itself.`);

@@ -17,7 +17,7 @@ from typing import Any
 import trio
 
 from camgate.auth.callback import Asker, Callback
-from camgate.auth.errors import LoginRefused, SharingIsOff
+from camgate.auth.errors import LoginRefused, LoginsDown, SharingIsOff
 from camgate.auth.fetch import Fetcher
 from camgate.auth.identity import EVERYBODY, Action, Identity, Way
 from camgate.auth.issuers import Issuers
@@ -338,7 +338,11 @@ class Access:
             asker = self._askers.get(session_id)
             if self._callback is None or asker is None:
                 return None
-            identity = await self._of_callback(self._callback, asker, wanted)
+            try:
+                identity = await self._of_callback(self._callback, asker, wanted)
+            except LoginsDown as error:
+                error.is_signed_in = True
+                raise
             if identity is not None:
                 identity = replace(identity, way=Way.SESSION, expires_at=float(claims["exp"]))
         else:

@@ -64,6 +64,9 @@ class LoginsDown(ViewerError):
     status = HTTPStatus.SERVICE_UNAVAILABLE
     title = "Logins down"
 
+    is_signed_in = False
+    """Whether who asks holds a session."""
+
     def __init__(self, what: str, retry_after_s: float) -> None:
         """what: what does not answer, in words for strangers."""
         super().__init__(what, retry_after_s)
@@ -71,7 +74,8 @@ class LoginsDown(ViewerError):
         self.retry_after_s = retry_after_s
 
     def __str__(self) -> str:
-        return f"Nobody can be let in at present: {self.what}; try again in {self.retry_after_s:.0f} s."
+        who = "You are still signed in, but logins cannot be checked" if self.is_signed_in else "Nobody can be let in"
+        return f"{who} at present: {self.what}; try again in {self.retry_after_s:.0f} s."
 
 
 class NotPermitted(ViewerError):

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,31 +15,11 @@ from camgate.auth.errors import LoginRefused, LoginsDown, TooManyLogins
 from camgate.auth.identity import Action, Identity, Way
 from camgate.config.model import AuthSettings, CallbackSettings
 from tests.fakes.accounts import ROLES, auth_settings
-from tests.fakes.web_server import Answer, Asked, WebServer, web_server
+from tests.fakes.backend import Backend
+from tests.fakes.web_server import Answer, WebServer, web_server
 
 CAMERAS: dict[str, tuple[str, ...]] = {"front": (), "yard": (), "garage": ()}
 NOW_S = 1_800_000_000.0
-
-
-@dataclass
-class Backend:
-    """Knows anna, who may read `front`."""
-
-    allows: set[tuple[str, str, str]] = field(
-        default_factory=lambda: {("anna", "read", "front"), ("anna", "read", "yard")}
-    )
-    instead: Answer | None = None
-
-    def __call__(self, asked: Asked) -> Answer:
-        question = json.loads(asked.body)
-        if self.instead is not None:
-            return self.instead
-        if not question["user"] and not question["token"]:
-            return Answer(401)
-        if question["user"] == "anna" and question["password"] != "hush":
-            return Answer(401)
-        who = question["user"] or question["token"]
-        return Answer(204 if (who, question["action"], question["path"]) in self.allows else 403)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from camgate.serve.http.pages import web_directory
+from camgate.serve.http.signin import PROBLEM_PLACE
 from tests.browser.processes import CameraProcess, CamgateProcess
 from tests.browser.viewer import PATIENCE_S, Viewer
 from tests.fakes.accounts import CHEAP
@@ -203,6 +204,32 @@ def test_the_wall_goes_on_by_what_another_tab_has_signed_in(
     wall.assert_plays("front")
     expect(wall.page.get_by_role("alert")).to_be_hidden()
     wall.forgive("404")  # of the connection that was ended, and is given back
+
+
+def test_a_page_waits_while_logins_cannot_be_checked(new_page: Callable[[], Viewer]) -> None:
+    viewer = sign_in(new_page(), "ben")
+    page = viewer.page
+    down = {"type": "urn:camgate:problem:logins-down", "detail": "You are still signed in."}
+    page.route("**/api/v1/cameras", lambda route: route.fulfill(status=503, json=down))
+    page.route_web_socket("**/ws", lambda socket: socket.close())
+    viewer.open("/")
+    expect(page.get_by_role("alert")).to_contain_text("Logins cannot be checked right now.")
+    page.unroute("**/api/v1/cameras")
+    expect(page.get_by_role("alert")).to_be_hidden()
+    viewer.forgive("503")
+
+    notice = "You are still signed in, but logins cannot be checked at present."
+    form = (
+        (web_directory() / "signin.html")
+        .read_text()
+        .replace(PROBLEM_PLACE, PROBLEM_PLACE.replace(" hidden>", f">{notice}"))
+    )
+    page.route(re.compile(r"/signin\?"), lambda route: route.fulfill(body=form, content_type="text/html"))
+    page.clock.install()
+    viewer.open("/signin?next=/camera/front")
+    expect(page.get_by_role("alert")).to_have_text(notice)
+    page.clock.fast_forward(10_000)
+    expect(page).to_have_url(f"{viewer.url}/camera/front")
 
 
 def test_a_session_outlives_a_restart(context: BrowserContext, front_camera: CameraProcess, tmp_path: Path) -> None:

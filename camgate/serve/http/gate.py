@@ -10,11 +10,11 @@ from urllib.parse import quote, unquote, urlsplit
 from hypercorn.typing import ASGIFramework, ASGIReceiveCallable, ASGISendCallable, Scope
 
 from camgate.auth.access import Access, Wanted
-from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted, SignedOut, UnnamedOrigin
+from camgate.auth.errors import ForeignPage, LoginRefused, LoginsDown, NotPermitted, SignedOut, UnnamedOrigin
 from camgate.auth.identity import Action, Identity, Way
 from camgate.base.errors import RemoteError
 from camgate.base.names import composed
-from camgate.relay.errors import UnknownCamera
+from camgate.relay.errors import UnknownCamera, ViewerError
 from camgate.serve.http.access import SAFE_METHODS, AccessRules, parse_authority_untrusted
 from camgate.serve.http.identity import IDENTITY, LOCAL, TOKEN_PARAMETER, UNSEEN, Groups, client_address, identify
 from camgate.serve.http.permissions import NEEDED, Needed, Permissions
@@ -138,8 +138,8 @@ class Guard:
 
     def problem(self, scope: Any, error: RemoteError) -> Problem:
         """Return the answer to a request that may not pass: for people who should sign in, the way to that page."""
-        if isinstance(error, SignedOut | NotPermitted | LoginRefused) and _may_sign_in(scope):
-            why = "" if isinstance(error, SignedOut) else f"&why={kind_of(type(error))}"
+        if isinstance(error, SignedOut | NotPermitted | LoginRefused | LoginsDown) and _may_sign_in(scope, error):
+            why = "" if isinstance(error, SignedOut | LoginsDown) else f"&why={kind_of(type(error))}"
             location = f"{scope.get('root_path', '')}{SIGN_IN_PATH}?next={quote(_target(scope), safe='')}{why}"
             return Problem(status=303, detail=str(error), headers={"location": location})
         return Problem.of_error(error, is_script=header(scope, b"sec-fetch-mode") is not None)
@@ -185,8 +185,10 @@ def refuse_unnamed(scope: Any, rules: AccessRules) -> None:
         raise UnnamedOrigin
 
 
-def _may_sign_in(scope: Any) -> bool:
+def _may_sign_in(scope: Any, error: ViewerError) -> bool:
     """Whether a person asks who can be led to the sign-in page."""
+    if isinstance(error, LoginsDown) and _shows_token(scope):  # On the way there the token would be lost.
+        return False
     if header(scope, b"authorization") is not None:  # A browser's own window asked, and must be told that it is wrong.
         return False
     if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):
@@ -200,6 +202,11 @@ def _may_sign_in(scope: Any) -> bool:
 
 def _takes_html(scope: Any) -> bool:
     return "text/html" in (header(scope, b"accept") or "")
+
+
+def _shows_token(scope: Any) -> bool:
+    parts = scope["query_string"].decode("latin-1").split("&")
+    return any(part.startswith(f"{TOKEN_PARAMETER}=") for part in parts)
 
 
 def _target(scope: Any) -> str:

@@ -15,7 +15,7 @@ from quart import request
 from quart_trio import QuartTrio
 
 from camgate.auth.access import Access, Credentials
-from camgate.auth.errors import ForeignPage, LoginRefused, NotPermitted
+from camgate.auth.errors import ForeignPage, LoginRefused, LoginsDown, NotPermitted
 from camgate.auth.identity import Action, Identity, Way
 from camgate.relay.errors import ViewerError
 from camgate.serve.http.access import AccessRules
@@ -36,7 +36,7 @@ MAX_FIELDS = 8
 """Of a form."""
 MAX_NEXT_CHARS = 2048
 PROBLEM_PLACE = '<p id="problem" class="problem" role="alert" hidden></p>'
-"""Where the page says what was wrong with a login, for browsers without its script."""
+"""Where the page says what is wrong."""
 
 # A backslash is a slash to browsers, and some white space nothing at all (URL standard, section 4.4).
 _PATH = re.compile(r"/(?:[!-.0-\[\]-~][!-\[\]-~]*)?")
@@ -62,7 +62,11 @@ def add_signin_routes(app: QuartTrio, access: Access, files: WebFiles, rules: Ac
     async def show_signin() -> Response:
         # In another tab, say, or by the browser's way back. But who came as they may not go on would go in a circle.
         may_go_on = request.args.get("why") != kind_of(NotPermitted)
-        return _go_on() if may_go_on and await signing.is_done() else await signing.page()
+        try:
+            return _go_on() if may_go_on and await signing.is_done() else await signing.page()
+        except LoginsDown as error:
+            # Users of the config can be let in nevertheless.
+            return await signing.page(error, HTTPStatus.OK)
 
     @app.post("/signin")
     @open_to_all
@@ -97,16 +101,18 @@ class Signing:
         self._rules = rules
 
     async def is_done(self) -> bool:
-        """Whether the browser is signed in already, or need not be."""
+        """Whether the browser is signed in already, or need not be. Raises LoginsDown."""
         session = session_in_untrusted(request.headers.get("Cookie", ""))
         return await self._access.identify(Credentials(session=session)) is not None
 
-    async def page(self, problem: ViewerError | None = None) -> Response:
-        """The sign-in page, with what was wrong for browsers without its script."""
+    async def page(self, problem: ViewerError | None = None, status: int | None = None) -> Response:
+        """The sign-in page, with what is wrong; with the status of that, unless another one is given."""
         text = await self._files.text("signin.html")
         if problem is not None:
             text = text.replace(PROBLEM_PLACE, PROBLEM_PLACE.replace(" hidden></p>", f">{escape(str(problem))}</p>"))
-        response = Response(text, status=200 if problem is None else problem.status, content_type=HTML)
+        if status is None:
+            status = HTTPStatus.OK if problem is None else problem.status
+        response = Response(text, status=status, content_type=HTML)
         if problem is not None and problem.retry_after_s is not None:
             response.headers["Retry-After"] = str(math.ceil(problem.retry_after_s))
         response.headers["Cache-Control"] = "no-store"

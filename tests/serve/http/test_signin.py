@@ -14,12 +14,14 @@ from trio_websocket import WebSocketConnection
 
 from camgate.auth.access import REVOKED, Access, Credentials
 from camgate.auth.renewal import TAKEN_AWAY
-from camgate.config.model import ServerSettings, UserSettings
+from camgate.config.model import CallbackSettings, ServerSettings, UserSettings
 from camgate.serve.http.pages import web_directory
 from camgate.serve.http.signin import next_path_untrusted
 from tests.fakes.accounts import CHEAP, ROLES, Clock, access_for, auth_settings, basic
+from tests.fakes.backend import Backend
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import LOOPBACK, Reply, Server, running_server
+from tests.fakes.web_server import Answer, web_server
 
 JSON = {"Content-Type": "application/json"}
 
@@ -448,3 +450,38 @@ def test_the_fakes_passwords_are_right() -> None:
     user = UserSettings(name="anna", password_hash=CHEAP.hash("anna"[::-1]), roles=("viewer",))
     assert CHEAP.verify(user.password_hash, "anna"[::-1])
     assert "viewer" in ROLES
+
+
+async def test_while_the_callback_is_down_there_is_a_way_in_for_users_of_the_config(
+    engine: FakeEngine, web: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(web_directory() / "signin.html", web)
+    backend = Backend()
+    html = {"Accept": "text/html"}
+    async with web_server(backend) as callback:
+        by_callback = CallbackSettings(url=callback.url(), cache_s=0.0)
+        settings = replace(auth_settings({"ben": "front"}), callback=by_callback)
+        access = Access(settings, tmp_path, cameras={"front": (), "yard": ()})
+        async with running_server(engine, web, access=access) as server:
+            anna = cookie_of(await sign_in(server, "anna", "hush"))
+            backend.instead = Answer(500)
+            for shown in ({}, anna):
+                reply = await server.request("GET", "/camera/front?a=1", headers={**html, **shown})
+                assert (reply.status, reply.headers["location"]) == (303, "/signin?next=%2Fcamera%2Ffront%3Fa%3D1")
+                # Programs and pages' scripts ask again; and a token would be lost on the way.
+                for target, accept in (("/api/v1/cameras", {}), ("/api/v1/session", {}), ("/?token=x.y.z", html)):
+                    assert (await server.request("GET", target, headers={**accept, **shown})).status == 503
+                page = await server.request("GET", "/signin?next=/camera/front", headers={**html, **shown})
+                assert page.status == 200
+                words = b"You are still signed in, but logins cannot be checked" if shown else b"Nobody can be let in"
+                assert b'role="alert">' + words + b" at present" in page.body
+            ben = cookie_of(await sign_in(server, "ben", "neb"))
+            assert (await server.request("GET", "/api/v1/cameras", headers=ben)).status == 200
+            backend.instead = None
+            assert (await server.request("GET", "/api/v1/cameras", headers=anna)).status == 200
+            page = await server.request("GET", "/signin?next=/camera/front", headers={**html, **anna})
+            assert (page.status, page.headers["location"]) == (303, "/camera/front")
+        await access.aclose()
+    errors = {record.message for record in caplog.records if record.levelname == "ERROR"}
+    assert errors == {"the callback for logins has failed; nobody is let in by it status=500"}
+    caplog.clear()
