@@ -185,6 +185,7 @@ async def _run_parts(
         reloader = Reloader(
             begin.source, parts, saved=begin.saved, insecure=begin.insecure, announced=begin.notifier.reloading
         )
+        await reloader.end_gone_shares()
         await nursery.start(endpoint.run)
         nursery.start_soon(access.run)
         nursery.start_soon(engine.load.run)

@@ -8,7 +8,7 @@ Times of sessions and tokens are Unix times; the throttle's are monotonic.
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -280,9 +280,12 @@ class Access:
         """Make a share link; returns it and its secret, kept nowhere. Raises TooManyShares, SharingIsOff."""
         return await self.shares.change(lambda shares: shares.make(camera, maker, ends_s, label))
 
-    async def open_share(self, secret: str) -> tuple[Share, str]:
-        """Use a share link up; returns it, and the cookie for the browser that did. Raises ShareGone, SharingIsOff."""
-        share = await self.shares.change(lambda shares: shares.open(secret))
+    async def open_share(self, secret: str, is_on: Callable[[str], bool] = lambda _camera: True) -> tuple[Share, str]:
+        """Use a share link up; returns it, and the cookie for the browser that did.
+
+        is_on: whether a camera is not switched off. Raises ShareGone, SharedCameraOff, SharingIsOff.
+        """
+        share = await self.shares.change(lambda shares: shares.open(secret, is_on))
         claims = {"share": share.share_id, "browser": share.browser, "exp": int(share.ends_s)}
         return share, self._signer.sign(SHARE, claims)
 
@@ -290,6 +293,14 @@ class Access:
         """Take a share link back, and end what was given by it. Raises UnknownShare, SharingIsOff."""
         await self.shares.change(lambda shares: shares.end(camera, share_id))
         self.leases.end_all(lambda identity: f"share:{share_id}" in identity.stands_on, UNSHARED)
+        self.leases.end_over_links(UNSHARED)
+
+    async def keep_shares_of(self, cameras: Container[str]) -> None:
+        """Take back the share links of all cameras but these, which are configured, be they switched on or off."""
+        if self._open or all(share.camera in cameras for share in self._shares.all()):
+            return
+        await self._shares.change(lambda shares: shares.keep_of_cameras(cameras))
+        self.leases.end_all(self._is_unshared, UNSHARED)
         self.leases.end_over_links(UNSHARED)
 
     def apply(self, settings: AuthSettings, cameras: Mapping[str, tuple[str, ...]] | None = None) -> int:
@@ -309,7 +320,6 @@ class Access:
             return 0
         self._issuers.apply(settings)
         self._passwords.replace(user.password_hash for user in settings.users.values())
-        self._shares.end_of_cameras(gone)
         ended = 0
         for lease in self.leases.held():
             reason = TAKEN_AWAY if lease.camera in gone else self._why_over(lease)

@@ -10,7 +10,7 @@ import hmac
 import json
 import math
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields, replace
 from http import HTTPStatus
@@ -48,6 +48,16 @@ class ShareGone(ViewerError):
 
     def __str__(self) -> str:
         return f"{self.what} Ask whoever sent it to you for a new one."
+
+
+class SharedCameraOff(ViewerError):
+    """A link is opened while its camera is switched off; it is not used up."""
+
+    status = HTTPStatus.SERVICE_UNAVAILABLE
+    title = "Shared camera switched off"
+
+    def __str__(self) -> str:
+        return "The camera of this link is switched off at present; open the link again once it is on."
 
 
 class UnknownShare(ViewerError):
@@ -158,14 +168,16 @@ class Shares(Kept[Share]):
             self._kept[share.share_id] = share
         return share, secret
 
-    def open(self, secret: str) -> Share:
-        """Use a link up, for the browser that gets its cookie now. Raises ShareGone."""
+    def open(self, secret: str, is_on: Callable[[str], bool] = lambda _camera: True) -> Share:
+        """Use a link up, for the browser that gets its cookie now. Raises ShareGone, and SharedCameraOff by `is_on`."""
         with self._changed():
             share = self._find(secret)
             if share is None or self._clock() >= share.ends_s:
                 raise ShareGone("This link leads nowhere: its time is over, or it was taken back.")
             if share.opened_s is not None:
                 raise ShareGone("This link was opened before, and works in that browser only.")
+            if not is_on(share.camera):
+                raise SharedCameraOff
             share = replace(share, opened_s=self._clock(), browser=secrets.token_hex(8))
             self._kept[share.share_id] = share
         return share
@@ -195,13 +207,10 @@ class Shares(Kept[Share]):
                 raise UnknownShare
             del self._kept[share_id]
 
-    def end_of_cameras(self, gone: Iterable[str]) -> None:
-        """Take back the links of cameras that are there no more: another of the same name is not the one shared."""
-        names = frozenset(gone)
-        if not any(share.camera in names for share in self.all()):
-            return
+    def keep_of_cameras(self, names: Container[str]) -> None:
+        """Take back the links of all cameras but these: another of the same name is not the one that was shared."""
         with self._changed():
-            self._put({key: share for key, share in self._kept.items() if share.camera not in names})
+            self._put({key: share for key, share in self._kept.items() if share.camera in names})
 
     def __contains__(self, share_id: object) -> bool:
         return share_id in self._kept

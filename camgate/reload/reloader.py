@@ -161,7 +161,13 @@ class Reloader:
             raise ConfigRefused(error.problems) from None
         await trio.to_thread.run_sync(source.keep, saved, found)
         self._of_file, self._saved = of_file, saved
-        return self._take(diff, by)
+        reloaded = self._take(diff, by)
+        await self.end_gone_shares()
+        return reloaded
+
+    async def end_gone_shares(self) -> None:
+        """Take back the share links of cameras that are nowhere any more; what is switched off is still somewhere."""
+        await self._parts.access.keep_shares_of({*self._of_file.cameras, *self._saved.cameras, *self.settings.cameras})
 
     def config(self) -> dict[str, object]:
         """Return what runs, secrets masked; see `serve.http.control.Control`."""
@@ -263,7 +269,9 @@ class Reloader:
             log.error("a change cannot be kept, and is not made", file=source.overlay.file, reason=error.strerror)
             raise CannotSave(error.strerror or "it failed") from error
         self._saved = saved
-        return self._take(diff, by, "cameras were changed")
+        reloaded = self._take(diff, by, "cameras were changed")
+        await self.end_gone_shares()
+        return reloaded
 
     def _read(self, source: ConfigSource) -> tuple[Settings, Saved]:
         saved = source.overlay.load()

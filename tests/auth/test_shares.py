@@ -137,6 +137,7 @@ async def test_nobody_gives_away_more_than_they_have(access: Access, clock: Cloc
     is_over = change != "nothing"
     assert access.apply(settings, cameras) == is_over
     assert ended == ["the permission was taken away"] * is_over
+    await access.keep_shares_of(cameras)
     now = await guest(access, cookie)
     assert (now is not None and now.may(Action.VIEW, "front")) is not is_over
     if change == "camera removed":

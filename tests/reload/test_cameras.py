@@ -4,13 +4,16 @@ import os
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
-from tests.fakes.site import Site, eventually, running_site
+from tests.fakes.accounts import CHEAP, basic
+from tests.fakes.site import HANG_S, Site, eventually, running_site
 from tests.fakes.visitors import reading
 
 ONE = '[cameras.one]\nurl = "{url}one"\n'
 CAMERAS = "/api/v1/config/cameras"
+ADMIN = f'[auth.users.alice]\npassword_hash = "{CHEAP.hash("ecila")}"\nroles = ["admin"]\n'
 
 
 async def ask(site: Site, method: str, path: str = "", body: Any = None, status: int = 200) -> Any:
@@ -117,6 +120,47 @@ async def test_that_a_camera_was_switched_off_ends_with_it(tmp_path: Path) -> No
         site.write(ONE + two)
         assert (await site.api.post("/api/v1/reload")).json()["added"] == ["two"]
         assert list(await site.cameras()) == ["two"], "the other is still off"
+
+
+async def test_share_links_rest_while_a_camera_is_off_and_end_with_it(tmp_path: Path) -> None:
+    two = '[cameras.two]\nurl = "{url}two"\n'
+
+    async def share(site: Site, camera: str) -> str:
+        made = await site.api.post(f"/api/v1/cameras/{camera}/shares", json={"seconds": 3600})
+        return str(made.json()["url"]).partition("#")[2]
+
+    async def opening(site: Site, secret: str, guest: httpx.AsyncClient) -> str:
+        reply = await guest.post(f"{site.url}share", json={"secret": secret})
+        return str(reply.json().get("type", "opened")).rpartition(":")[2]
+
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=HANG_S) as guest,
+        running_site(tmp_path, ONE + two, ADMIN, headers=basic("alice")) as site,
+    ):
+        opened, one, second = [await share(site, camera) for camera in ("one", "one", "two")]
+        assert await opening(site, opened, guest) == "opened"
+        await ask(site, "POST", "/one/disable")
+        assert await opening(site, one, guest) == "shared-camera-off"
+        await ask(site, "POST", "/one/enable")
+        seen = (await guest.get(f"{site.url}api/v1/cameras")).json()
+        assert [camera["name"] for camera in seen] == ["one"]
+        assert await opening(site, one, guest) == "opened"
+        # Out of the file, and back: a camera of the same name is another one.
+        for cameras in (ONE, ONE + two):
+            site.write(cameras, ADMIN)
+            assert (await site.api.post("/api/v1/reload")).status_code == 200
+        assert await opening(site, second, guest) == "share-gone"
+        one, second = [await share(site, camera) for camera in ("one", "two")]
+        await ask(site, "POST", "/one/disable")
+    async with (
+        httpx.AsyncClient(trust_env=False, timeout=HANG_S) as guest,
+        running_site(tmp_path, ONE, ADMIN, headers=basic("alice")) as site,
+    ):
+        site.write(ONE + two, ADMIN)
+        assert (await site.api.post("/api/v1/reload")).status_code == 200
+        assert await opening(site, second, guest) == "share-gone"
+        await ask(site, "POST", "/one/enable")
+        assert await opening(site, one, guest) == "opened"
 
 
 async def test_who_watches_a_camera_that_is_switched_off_is_told(tmp_path: Path) -> None:

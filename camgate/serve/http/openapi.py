@@ -196,7 +196,7 @@ def _api_paths() -> dict[str, Any]:
             "get": _open_operation("The page behind a share link", {"200": {"description": "HTML"}}),
             "post": _open_operation(
                 "Use a share link up: sets the cookie by which this browser may watch",
-                {"200": _json("What it shows, and until when", {"type": "object"})} | _refusals(400, 409, 410),
+                {"200": _json("What it shows, and until when", {"type": "object"})} | _refusals(400, 409, 410, 503),
                 requestBody={
                     "required": True,
                     "content": {

@@ -83,7 +83,7 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
         if request.mimetype != "application/json":
             # No form of another site's can send this type without asking first.
             raise BadShare('Send {"secret": …} as application/json; the page at /share does.')
-        share, cookie = await access.open_share(secret_untrusted(await request_body()))
+        share, cookie = await access.open_share(secret_untrusted(await request_body()), engine.has_camera)
         response = json_response({"camera": share.camera, "until": share.ends_s})
         response.headers["Cache-Control"] = "no-store"
         for name in _outdated(access):
