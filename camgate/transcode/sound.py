@@ -81,9 +81,12 @@ class SoundTranscoder:
         self._clock_hz = clock_hz
         self._decoder = open_sound_decoder(codec, clock_hz, channels, config)
         self._resampler: Any = None
+        self._resampled = ("", "", 0)
+        """Format, layout and rate of what the decoder gives now."""
         self._encoder: Any = None
         self._fifo: Any = None
         self._layout = ""
+        self._channels = 0
         self._next_time = 0
         """Of the first sample that is in the FIFO, in samples of 48 kHz."""
         self._last_time = -1
@@ -98,8 +101,7 @@ class SoundTranscoder:
             self.broken += 1
             return
         for piece in pieces:
-            if self._resampler is None:
-                self._begin(2 if piece.layout.nb_channels > 1 else 1, time)
+            self._follow(piece, time)
             self._align(time)
             piece.pts = None
             for resampled in self._resampler.resample(piece):
@@ -107,9 +109,20 @@ class SoundTranscoder:
             time += piece.samples * OPUS_HZ // piece.sample_rate
         yield from self._packets(media.arrival_s)
 
-    def _begin(self, channels: int, time: int) -> None:
-        self._layout = "stereo" if channels == 2 else "mono"
+    def _follow(self, piece: Any, time: int) -> None:
+        """Be ready for what the decoder gives: AAC may change its channels from frame to frame, and its rate by SBR."""
+        given = (piece.format.name, piece.layout.name, piece.sample_rate)
+        if given == self._resampled:
+            return
+        channels = 2 if piece.layout.nb_channels > 1 else 1
+        # Once stereo it stays so: an encoder is not opened anew each time that a camera changes its mind.
+        if channels > self._channels:
+            self._begin(channels, time)
         self._resampler = av.AudioResampler(format="s16", layout=self._layout, rate=OPUS_HZ)
+        self._resampled = given
+
+    def _begin(self, channels: int, time: int) -> None:
+        self._layout, self._channels = "stereo" if channels == 2 else "mono", channels
         self._fifo = av.AudioFifo()
         encoder: Any = av.CodecContext.create("libopus", "w")
         encoder.sample_rate, encoder.layout, encoder.format = OPUS_HZ, self._layout, "s16"
@@ -152,7 +165,7 @@ class SoundTranscoder:
 
 
 def run_sound(channel: Channel, setup: dict[str, Any]) -> None:
-    """Transcode all streams that camgate opens, until it hangs up."""
+    """Transcode all streams that camgate opens, until it hangs up. One that fails is UNUSABLE, and ends no other."""
     streams: dict[int, SoundTranscoder] = {}
     channel.send_json(Kind.READY, {})
     while True:
@@ -169,7 +182,15 @@ def run_sound(channel: Channel, setup: dict[str, Any]) -> None:
                 channel.send(Kind.UNUSABLE, SOUND_ID.pack(number), str(exc).encode())
         elif kind is Kind.CLOSE:
             streams.pop(number, None)
-        elif kind is Kind.SOUND and number in streams:
-            for media in streams[number].take(Media.unpack(rest)):
-                channel.send(Kind.SOUND, SOUND_ID.pack(number), media.pack_body())
+        elif kind is Kind.SOUND:
+            if number in streams:
+                try:
+                    made = list(streams[number].take(Media.unpack(rest)))
+                except Exception as exc:
+                    del streams[number]
+                    channel.send(Kind.UNUSABLE, SOUND_ID.pack(number), f"{type(exc).__name__}: {exc}".encode())
+                    made = []
+                for media in made:
+                    channel.send(Kind.SOUND, SOUND_ID.pack(number), media.pack_body())
+            # Also of a stream that cannot be used: a worker that answers nothing is taken for one that hangs.
             channel.send(Kind.HEARD, SOUND_ID.pack(number))

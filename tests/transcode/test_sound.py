@@ -1,11 +1,21 @@
 """Real sound of every format through the work of the sound worker: the tone is a tone, at its time."""
 
+import json
+import socket
 from itertools import pairwise
 
 import pytest
 
-from camgate.transcode.messages import Media
-from camgate.transcode.sound import MAX_FILLED_SAMPLES, OPUS_HZ, PACKET_SAMPLES, SoundTranscoder, SoundUnusable
+from camgate.transcode.channel import Channel
+from camgate.transcode.messages import SOUND_ID, Kind, Media, MessageReader, pack
+from camgate.transcode.sound import (
+    MAX_FILLED_SAMPLES,
+    OPUS_HZ,
+    PACKET_SAMPLES,
+    SoundTranscoder,
+    SoundUnusable,
+    run_sound,
+)
 from tests.fakes import encoded_sound
 from tests.fakes.encoded_sound import Sound, decode_opus
 from tests.fakes.tone import TONE_HZ, pitch_hz
@@ -109,3 +119,50 @@ def test_a_frame_that_does_not_decode_costs_itself() -> None:
 def test_what_no_decoder_takes_is_said(codec: str, config: bytes) -> None:
     with pytest.raises(SoundUnusable, match=f"{codec} cannot be decoded: "):
         SoundTranscoder(codec, 8_000, 1, config)
+
+
+def test_channels_may_change_on_the_way() -> None:
+    """A frame of AAC may hold a channel pair where the config says one channel: the decoder gives two from there."""
+    mono, stereo = encoded_sound.encode(*AAC), encoded_sound.encode("aac", 16_000, 2)
+    transcoder = SoundTranscoder("MPEG4-GENERIC", 16_000, 1, mono.config)
+    packets, start, channels = [], 0, []
+    for sound in (mono, stereo, mono):
+        made = transcode(transcoder, sound, start=start)
+        channels.append(decode_opus([media.nals[0] for media in made])[0])
+        packets += made
+        start += len(sound.pieces) * sound.ticks
+    assert channels == [1, 2, 2]
+    times = [media.rtp_time for media in packets]
+    # No more than a packet is missing where stereo begins.
+    assert all(PACKET_SAMPLES <= after - before <= 2 * PACKET_SAMPLES for before, after in pairwise(times[1:]))
+    assert times[-1] == pytest.approx(start * 3, abs=3 * PACKET_SAMPLES)
+    _, samples = decode_opus([media.nals[0] for media in packets if media.rtp_time > 2.2 * OPUS_HZ])
+    assert pitch_hz(samples[OPUS_HZ // 4 :], OPUS_HZ) == pytest.approx(TONE_HZ, abs=5)
+
+
+def test_a_stream_that_fails_ends_no_other() -> None:
+    """One worker makes the sound of all cameras."""
+    sound = encoded_sound.encode("pcm_mulaw", 8_000)
+    ours, theirs = socket.socketpair()
+    # Resampling from so many samples a second takes more memory than there can be.
+    facts = [("L16", 999_999_999), ("PCMU", 8_000), ("EVRC", 8_000)]
+    with ours, theirs:
+        for number, (codec, clock_hz) in enumerate(facts):
+            described = {"codec": codec, "clock_hz": clock_hz, "channels": 1, "config": ""}
+            ours.sendall(pack(Kind.OPEN, SOUND_ID.pack(number), json.dumps(described).encode()))
+        for at in range(2):
+            for number in range(len(facts)):
+                media = Media(at * sound.ticks, 0.0, is_key=True, nals=(sound.pieces[at],))
+                ours.sendall(pack(Kind.SOUND, SOUND_ID.pack(number), media.pack_body()))
+        ours.shutdown(socket.SHUT_WR)
+        with pytest.raises(EOFError):
+            run_sound(Channel(theirs), {})
+        reader = MessageReader()
+        reader.receive_data(ours.recv(1 << 20))
+    answers = []
+    while (message := reader.next_message()) is not None:
+        kind, body = message
+        answers.append((kind, SOUND_ID.unpack_from(body)[0] if kind is not Kind.READY else None))
+    assert [number for kind, number in answers if kind is Kind.HEARD] == [0, 1, 2, 0, 1, 2]
+    assert [number for kind, number in answers if kind is Kind.UNUSABLE] == [2, 0]
+    assert {number for kind, number in answers if kind is Kind.SOUND} == {1}

@@ -13,6 +13,8 @@ G726_BITS = {f"{prefix}G726-{8 * bits}": bits for prefix in ("", "AAL2-") for bi
 """Bits a sample, by name. The two families pack them into bytes in opposite order (RFC 3551 4.5.4)."""
 
 WHOLE_PAYLOADS = frozenset({"OPUS", "PCMU", "PCMA", "G722", "L16", *G726_BITS})
+MIN_CLOCK_HZ, MAX_CLOCK_HZ = 4_000, 192_000
+"""No camera samples more slowly or faster. To resample from whatever is claimed takes seconds, or all memory."""
 AAC_CODECS = frozenset({"MPEG4-GENERIC", "MP4A-LATM"})
 
 
@@ -23,7 +25,7 @@ def audio_of_track_untrusted(
 
     All as the session description has it: codec in capitals, fmtp with keys in lower case.
     """
-    if clock_hz <= 0 or not 1 <= channels <= 8:
+    if not MIN_CLOCK_HZ <= clock_hz <= MAX_CLOCK_HZ or not 1 <= channels <= 8:
         raise AudioMalformed(f"{clock_hz} Hz and {channels} channels")
     if codec in WHOLE_PAYLOADS:
         return AudioFormat(codec=codec, clock_hz=clock_hz, channels=channels), WholePayload()

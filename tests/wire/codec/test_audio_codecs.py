@@ -38,7 +38,8 @@ def test_latm_has_its_config_or_the_likely_one() -> None:
     [
         ("SPEEX", 8000, 1, {}),
         ("", 8000, 1, {}),
-        ("PCMU", 0, 1, {}),
+        ("PCMU", 3_999, 1, {}),
+        ("L16", 192_001, 1, {}),
         ("PCMU", 8000, 0, {}),
         ("MPEG4-GENERIC", 16_000, 1, {"mode": "generic"}),
         ("MP4A-LATM", 16_000, 1, {"cpresent": "0"}),
