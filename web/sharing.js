@@ -57,7 +57,8 @@ async function makeShare(camera, seconds, label) {
   if (!ok) return { words };
   const copied = await navigator.clipboard?.writeText(answer.url).then(() => true, () => false);
   const until = new Date(answer.until * 1000).toLocaleString();
-  return { url: answer.url, words: `${copied ? "Copied. " : ""}It works once, until ${until}. It is not shown again.` };
+  const parts = [copied && "Copied.", `It works once, until ${until}.`, answer.note, "It is not shown again."];
+  return { url: answer.url, words: parts.filter(Boolean).join(" ") };
 }
 
 function labelled(words, control) {

@@ -20,7 +20,7 @@ import trio
 
 from camgate.auth.errors import LoginsDown
 from camgate.auth.fetch import Fetcher, Unanswered
-from camgate.auth.identity import EVERYTHING, Action, Grant, Identity, Way
+from camgate.auth.identity import CALLBACK, EVERYTHING, Action, Grant, Identity, Way
 from camgate.base.log import get_logger
 from camgate.config.model import CallbackSettings
 
@@ -39,8 +39,6 @@ MAX_NAME_CHARS = 128
 
 ACTIONS = {Action.VIEW: "read", Action.PLAYBACK: "playback", Action.CONTROL: "api", Action.ADMIN: "api"}
 """What ours are called there; `api` is everything that changes something."""
-KEY = "callback"
-"""What an identity of it stands on, and what its questions are counted by."""
 
 
 class Verdict(Enum):
@@ -90,10 +88,10 @@ class Callback:
         verdicts = await self._ask_all(asker, action, paths)
         allowed = tuple(path for path, verdict in zip(paths, verdicts, strict=True) if verdict is Verdict.ALLOWED)
         grants = (Grant(action, allowed if cameras else EVERYTHING),) if allowed else ()
-        key = self._remember_asker(asker) if allowed else KEY
+        key = self._remember_asker(asker) if allowed else CALLBACK
         name = asker.user[:MAX_NAME_CHARS] or ("token" if asker.token else "anybody")
-        account = f"{KEY}:{asker.user or asker.address}"
-        identity = Identity(name=name, way=Way.CALLBACK, grants=grants, account=account, stands_on=(KEY, key))
+        account = f"{CALLBACK}:{asker.user or asker.address}"
+        identity = Identity(name=name, way=Way.CALLBACK, grants=grants, account=account, stands_on=(CALLBACK, key))
         return identity, not allowed and Verdict.LOGIN_WANTED in verdicts
 
     async def still_allows(self, identity: Identity, camera: str | None) -> bool:
@@ -117,7 +115,7 @@ class Callback:
 
     def _remember_asker(self, asker: Asker) -> str:
         shown = json.dumps([asker.user, asker.password, asker.token, asker.address, asker.protocol])
-        key = f"{KEY}:{self._digest(shown).hex()[:24]}"
+        key = f"{CALLBACK}:{self._digest(shown).hex()[:24]}"
         self._askers[key] = asker
         self._askers.move_to_end(key)
         if len(self._askers) > MAX_REMEMBERED:

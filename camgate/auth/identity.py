@@ -13,6 +13,8 @@ from fnmatch import fnmatchcase
 GROUP_PREFIX = "group:"
 """A pattern that begins so is for the groups that a camera is in; any other is for its name."""
 EVERYTHING = ("*",)
+CALLBACK = "callback"
+"""What an identity of the callback stands on, and its account begins with."""
 
 
 class Action(Enum):

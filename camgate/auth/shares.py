@@ -17,7 +17,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from camgate.auth.identity import Action, Grant, Identity, Way
+from camgate.auth.identity import CALLBACK, Action, Grant, Identity, Way
 from camgate.auth.kept import Kept
 from camgate.auth.users import grants_of_user
 from camgate.base.files import locked, stamp_of, write_private
@@ -30,6 +30,9 @@ log = get_logger("auth")
 SHARES_FILE = "shares.json"
 MAX_SHARES = 1000
 MIN_SPAN_S, MAX_SPAN_S = 10.0, 90 * 86_400.0
+UNASKED_SPAN_S = 86_400.0
+"""How long a link holds at most whose maker the callback knows: it cannot be asked about them without their login."""
+UNASKED = "It ends a day after it was made at the latest, as the server that let you in is not asked about it again."
 MAX_LABEL_CHARS = 100
 SECRET_BYTES = 24
 ID_CHARS = 12
@@ -145,9 +148,7 @@ class Shares(Kept[Share]):
 
     def make(self, camera: str, maker: Identity, ends_s: float, label: str) -> tuple[Share, str]:
         """Make a link; returns it and its secret, which is kept nowhere. Raises TooManyShares."""
-        if maker.expires_at is not None and maker.way is not Way.SESSION:
-            # Nobody gives away more than they have: a token's shares end with it.
-            ends_s = min(ends_s, maker.expires_at)
+        ends_s = min(ends_s, longest_until(maker, self._clock())[0])
         secret = secrets.token_urlsafe(SECRET_BYTES)
         users = maker.names_of("user")
         kept = ("id:",) if maker.way is Way.TOKEN else ()
@@ -233,6 +234,15 @@ class Shares(Kept[Share]):
             self._stamp = stamp_of(self._file)
         except OSError as error:
             log.error("cannot write the share links", file=str(self._file), error=error.strerror or str(error))
+
+
+def longest_until(maker: Identity, now_s: float) -> tuple[float, str]:
+    """Return until when somebody can share at most, and why, as a sentence: nobody gives away more than they have."""
+    if CALLBACK in maker.stands_on:
+        return now_s + UNASKED_SPAN_S, UNASKED
+    if maker.expires_at is not None and maker.way is not Way.SESSION:
+        return maker.expires_at, "It ends with the token that it was made with."
+    return math.inf, ""
 
 
 def identity_of_share(settings: AuthSettings, share: Share) -> Identity | None:

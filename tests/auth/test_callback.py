@@ -199,6 +199,18 @@ async def test_a_session_by_it_lasts_as_long_as_it_says_yes(access: Access, back
     assert await access.identify(Credentials(address="192.0.2.7", session=session)) is None
 
 
+async def test_what_its_users_share_ends_within_a_day(access: Access, backend: Backend) -> None:
+    backend.allows.add(("anna", "api", "front"))
+    session, _ = access.start_session(await access.sign_in("anna", "hush", "192.0.2.7"), "hush", "192.0.2.7")
+    for shown in (ANNA, Credentials(address="192.0.2.7", session=session)):
+        maker = await access.identify(shown, Wanted(Action.CONTROL, "front"))
+        assert maker is not None
+        assert maker.may(Action.CONTROL, "front")
+        for span_s, kept_s in ((3600, 3600), (90 * 86_400, 86_400)):
+            share, _ = await access.make_share("front", maker, NOW_S + span_s, "")
+            assert share.ends_s == NOW_S + kept_s
+
+
 async def test_whoever_watches_is_asked_about_again(
     access: Access, backend: Backend, autojump_clock: trio.testing.MockClock
 ) -> None:

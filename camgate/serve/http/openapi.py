@@ -403,6 +403,7 @@ def _share_schema() -> dict[str, Any]:
             "until": time,
             "opened_at": {"type": ["number", "null"], "description": "Unix time; null for not yet."},
             "url": {**text, "description": "The link, once: when it is made."},
+            "note": {**text, "description": "When it is made: why it ends earlier than was asked for."},
         },
     }
 

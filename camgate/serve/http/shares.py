@@ -14,7 +14,7 @@ from quart_trio import QuartTrio
 
 from camgate.auth.access import Access
 from camgate.auth.identity import Action
-from camgate.auth.shares import MAX_LABEL_CHARS, MAX_SPAN_S, MIN_SPAN_S
+from camgate.auth.shares import MAX_LABEL_CHARS, MAX_SPAN_S, MIN_SPAN_S, longest_until
 from camgate.relay.errors import UnknownCamera, ViewerError
 from camgate.serve.http.bodies import json_body, json_object_untrusted, request_body
 from camgate.serve.http.engine import MediaEngine
@@ -56,9 +56,11 @@ def add_share_routes(app: QuartTrio, engine: MediaEngine, access: Access, files:
     async def make_share(name: str) -> Response:
         _check_known(engine, name)
         span_s, label = wanted_share_untrusted(await json_body(), clock())
-        share, secret = await access.make_share(name, asking(), clock() + span_s, label)
+        wanted_s, (longest_s, why) = clock() + span_s, longest_until(asking(), clock())
+        share, secret = await access.make_share(name, asking(), wanted_s, label)
         url = f"{request.scheme}://{request.host}{request.root_path}/share#{secret}"
-        response = json_response({**share.facts(), "url": url})
+        note = {"note": why} if wanted_s > longest_s else {}
+        response = json_response({**share.facts(), "url": url, **note})
         response.status_code = HTTPStatus.CREATED
         response.headers["Location"] = f"{request.root_path}/api/v1/cameras/{quote(name)}/shares/{share.share_id}"
         response.headers["Cache-Control"] = "no-store"

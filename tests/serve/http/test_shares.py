@@ -10,6 +10,8 @@ import pytest
 import trio
 
 from camgate.auth.access import Access
+from camgate.auth.signing import Signer
+from camgate.auth.tokens import TOKEN
 from camgate.serve.http.identity import MAX_LINKS
 from tests.fakes.accounts import Clock, access_for, basic
 from tests.fakes.engine import FakeEngine
@@ -69,6 +71,16 @@ async def test_a_link_is_made_opened_and_watched_by(guarded: Server, clock: Cloc
     assert (await guarded.request("GET", "/api/v1/session", headers=cookie)).json()["name"] == "share of olga"
     clock.now_s += 3600
     assert (await guarded.request("GET", "/camera/front", headers=cookie)).status == 401
+
+
+async def test_a_link_that_ends_early_says_why(guarded: Server, clock: Clock, tmp_path: Path) -> None:
+    claims = {"jti": "t1", "exp": clock.now_s + 60, "grants": {"control": ["front"], "view": ["front"]}}
+    signed = Signer((tmp_path / "auth.key").read_bytes()).sign(TOKEN, claims)
+    for seconds, until_s, notes in ((3600, 60, ["It ends with the token that it was made with."]), (30, 30, [])):
+        body = json.dumps({"seconds": seconds}).encode()
+        headers = {**JSON, "Authorization": f"Bearer {signed}"}
+        made = (await guarded.request("POST", SHARES, body, headers)).json()
+        assert (made["until"], [made[key] for key in made if key == "note"]) == (clock.now_s + until_s, notes)
 
 
 async def test_a_second_browser_is_told_that_it_was_used(guarded: Server) -> None:
