@@ -35,7 +35,8 @@ async def web(backend: Backend) -> AsyncIterator[WebServer]:
 
 def access_by(url: str, state: Path, **fields: Any) -> Access:
     settings = AuthSettings(roles=ROLES, callback=CallbackSettings(url=url, **fields))
-    return Access(settings, state, cameras=CAMERAS, clock=lambda: NOW_S)
+    # Whoever has to wait after wrong logins does so however long the test takes.
+    return Access(settings, state, cameras=CAMERAS, clock=lambda: NOW_S, monotonic=lambda: NOW_S)
 
 
 @pytest.fixture
@@ -141,7 +142,7 @@ async def test_an_answer_is_remembered_for_a_while_and_for_its_login_only(
     with pytest.raises(LoginRefused):
         await access.identify(Credentials(address="192.0.2.7", login=("anna", "other")), front)
     assert len(web.asked) == 2
-    backend.allows = set()
+    backend.allows = {("anna", "read", "yard")}
     assert may_see(await access.identify(ANNA, front)) == {"front"}
     await trio.sleep(10)
     assert may_see(await access.identify(ANNA, front)) == set()
@@ -172,8 +173,26 @@ async def test_without_an_answer_nobody_is_let_in(
 @pytest.mark.parametrize("status", [301, 302, 400, 403, 404])
 async def test_any_other_answer_refuses(access: Access, backend: Backend, status: int, web: WebServer) -> None:
     backend.instead = Answer(status, headers=(("Location", "/elsewhere"),))
-    assert may_see(await access.identify(ANNA, Wanted(Action.VIEW, "front"))) == set()
+    nobody = Credentials(address="192.0.2.7")
+    assert may_see(await access.identify(nobody, Wanted(Action.VIEW, "front"))) == set()
     assert [asked.target for asked in web.asked] == ["/auth"]
+    # A login that is good for nothing is a wrong one, whatever it is refused with.
+    for _ in range(5):
+        with pytest.raises(LoginRefused):
+            await access.sign_in("anna", "guess", "192.0.2.7")
+    assert access.logins_refused == 5
+    backend.instead = None
+    for way_in in (access.sign_in("anna", "hush", "192.0.2.7"), access.identify(ANNA)):
+        with pytest.raises(TooManyLogins):
+            await way_in
+
+
+@pytest.mark.parametrize("allowed", [("playback", "yard"), ("api", "front"), ("api", "")])
+async def test_who_may_do_anything_at_all_signs_in(access: Access, backend: Backend, allowed: tuple[str, str]) -> None:
+    backend.allows = {("anna", *allowed)}
+    for _ in range(6):
+        assert may_see(await access.sign_in("anna", "hush", "192.0.2.7")) == set()
+    assert access.throttle.refused == 0
 
 
 async def test_users_of_the_config_come_first(web: WebServer, tmp_path: Path) -> None:
