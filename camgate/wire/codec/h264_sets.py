@@ -70,15 +70,18 @@ class H264ParameterSets:
             needed = [sps, pps]
         else:
             needed = [sps, *(other for other, sps_id in self._pps.values() if self._sps.get(sps_id) is sps)]
-        if all(nal in nals for nal in needed):
-            return nals if sum(map(nals.count, needed)) == len(needed) else without_repeats(nals, needed)
+        wanted = frozenset(needed)
+        # Slices are left out of it: a hash reads all of them.
+        held = [nal for nal in nals if _is_set(nal) and nal in wanted]
+        if wanted.issubset(held):
+            return nals if len(held) == len(needed) else without_repeats(nals, wanted)
         # 7.4.1.2.3: the access unit delimiter comes first, parameter sets before the slices; PPS build on their SPS.
         delimiter = [nal for nal in nals[:1] if nal[0] & NAL_TYPE_MASK == NAL_AUD]
-        return delimiter + needed + [nal for nal in nals[len(delimiter) :] if nal not in needed]
+        return delimiter + needed + [nal for nal in nals[len(delimiter) :] if not (_is_set(nal) and nal in wanted)]
 
     def among(self, nals: Sequence[bytes]) -> list[bytes]:
         """Return the parameter sets among some NAL units, each once, in order."""
-        return list(dict.fromkeys(nal for nal in nals if nal[0] & NAL_TYPE_MASK in PARAMETER_SETS))
+        return list(dict.fromkeys(nal for nal in nals if _is_set(nal)))
 
     def _find(self, slice_nal: bytes) -> tuple[bytes, bytes] | None:
         reader = BitReader(unescape(slice_nal[1:SLICE_HEADER_BYTES]))
@@ -108,3 +111,7 @@ class H264ParameterSets:
             fps=fps,
             may_reorder=may_reorder,
         )
+
+
+def _is_set(nal: bytes) -> bool:
+    return nal[0] & NAL_TYPE_MASK in PARAMETER_SETS

@@ -72,15 +72,18 @@ class H265ParameterSets:
         if known is None or sps != known.sps or pps != known.pps or vps != known.vps:
             self._note_format(vps, sps, pps)
         needed = [vps, sps, *(other for other, sps_id in self._pps.values() if self._sps.get(sps_id, ("",))[0] is sps)]
-        if all(nal in nals for nal in needed):
-            return nals if sum(map(nals.count, needed)) == len(needed) else without_repeats(nals, needed)
+        wanted = frozenset(needed)
+        # Slices are left out of it: a hash reads all of them.
+        held = [nal for nal in nals if _is_set(nal) and nal in wanted]
+        if wanted.issubset(held):
+            return nals if len(held) == len(needed) else without_repeats(nals, wanted)
         # 7.4.2.4.4: the access unit delimiter comes first, parameter sets before the slices; each builds on the last.
         delimiter = [nal for nal in nals[:1] if type_of(nal) == NAL_AUD]
-        return delimiter + needed + [nal for nal in nals[len(delimiter) :] if nal not in needed]
+        return delimiter + needed + [nal for nal in nals[len(delimiter) :] if not (_is_set(nal) and nal in wanted)]
 
     def among(self, nals: Sequence[bytes]) -> list[bytes]:
         """Return the parameter sets among some NAL units, each once, in order."""
-        return list(dict.fromkeys(nal for nal in nals if type_of(nal) in PARAMETER_SETS))
+        return list(dict.fromkeys(nal for nal in nals if _is_set(nal)))
 
     def _find(self, slice_nal: bytes) -> tuple[bytes, bytes, bytes] | None:
         reader = BitReader(unescape(slice_nal[NAL_HEADER_BYTES:SLICE_HEADER_BYTES]))
@@ -122,3 +125,7 @@ class H265ParameterSets:
             fps=fps,
             may_reorder=may_reorder,
         )
+
+
+def _is_set(nal: bytes) -> bool:
+    return type_of(nal) in PARAMETER_SETS

@@ -1,6 +1,6 @@
 """What NAL units of H.264 and H.265 share: start codes, emulation prevention, the bits of a fragment's header."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 START_CODE = b"\x00\x00\x01"
 
@@ -37,7 +37,7 @@ def fragment(nal: bytes, header_bytes: int, indicator: bytes, nal_type: int, max
     return payloads
 
 
-def without_repeats(nals: Sequence[bytes], sets: Sequence[bytes]) -> list[bytes]:
+def without_repeats(nals: Sequence[bytes], sets: Collection[bytes]) -> list[bytes]:
     """Leave out parameter sets that stand in an access unit already.
 
     GStreamer's `rtph264pay config-interval=-1` repeats them before each slice. Behind a slice they begin a new access

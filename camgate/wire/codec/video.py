@@ -29,8 +29,10 @@ PACKET_COST_BYTES = 64
 MAX_PACKET_BYTES = 1 << 16
 """An interleaved frame's length has 16 bits (RFC 2326 10.12), a datagram's too."""
 
-MAX_ACCESS_UNIT_NALS = 4096
-"""Far above the slices of any picture; bounds what an aggregate of one-byte units can grow to."""
+MAX_ACCESS_UNIT_NALS = 1024
+"""H.265 has at most 600 slice segments (A.4.2). H.264 allows 1,365 in 4K (A.3.3: level 5.2, 30 pictures a second), but
+no camera comes near: slices of a packet each would be a key frame of 1.4 MB, and gortsplib stops at 25. Each NAL unit
+becomes a packet to each viewer."""
 
 MAX_LATE_PACKETS = 64
 """So many packets in turn behind the expected sequence number mean that the camera began a new one (gortsplib)."""
@@ -189,7 +191,7 @@ class VideoDepacketizer(ABC):
         self._arrival_s = now
         if start < end:
             self._cost_bytes += end - start + PACKET_COST_BYTES
-            if self._cost_bytes > MAX_ACCESS_UNIT_BYTES or len(self._nals) > MAX_ACCESS_UNIT_NALS:
+            if self._cost_bytes > MAX_ACCESS_UNIT_BYTES:
                 self._give_up_access_unit()
             else:
                 self._receive_payload(packet, start, end)
@@ -308,6 +310,7 @@ class VideoDepacketizer(ABC):
 
         gap_bytes: what stands between one unit and the next one's size.
         """
+        count = 0
         while at + 2 <= end:
             size = packet[at] << 8 | packet[at + 1]
             at += 2
@@ -315,6 +318,10 @@ class VideoDepacketizer(ABC):
                 self._mark_malformed()
                 return
             if size:
+                count += 1
+                if count > MAX_ACCESS_UNIT_NALS:
+                    self._give_up_access_unit()
+                    return
                 self._add_nal(bytes(packet[at : at + size]))
             at += size + gap_bytes
 
@@ -325,11 +332,16 @@ class VideoDepacketizer(ABC):
         is_plain_slice = data[0] & self.TYPE_MASK == self.PLAIN_SLICE and not self._annex_b
         if not is_plain_slice and START_CODE in data:
             self._annex_b = True
-            for unit in split_annex_b(data):
-                self._keep_nal(unit)
+            if data.count(START_CODE) < MAX_ACCESS_UNIT_NALS:
+                for unit in split_annex_b(data):
+                    self._keep_nal(unit)
+            else:
+                self._give_up_access_unit()
         # Annex B: trailing zeros are no part of a NAL unit, which always ends with a set bit.
         elif nal := data.rstrip(b"\x00"):
             self._keep_nal(nal)
+        if len(self._nals) > MAX_ACCESS_UNIT_NALS:
+            self._give_up_access_unit()
 
     def _end_access_unit(self, frames: list[Frame]) -> None:
         """End the present access unit, append its frame, if any, to `frames`, and begin the next one."""

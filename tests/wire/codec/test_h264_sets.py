@@ -56,6 +56,27 @@ def test_every_pps_of_the_sps_goes_along(sets: H264ParameterSets) -> None:
     assert sets.complete([KEY], KEY) == [SPS, PPS, second, KEY]
 
 
+def test_slices_are_not_compared_with_every_set(sets: H264ParameterSets) -> None:
+    """256 PPS and 1,024 NAL units are a quarter of a million pairs."""
+
+    class Slice(bytes):
+        compared = 0
+        __hash__ = bytes.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            Slice.compared += 1
+            return super().__eq__(other)
+
+    others = [pps_nal(pps_id) for pps_id in range(1, 256)]
+    assert all(map(sets.remember_untrusted, others))
+    slices = [Slice(slice_nal(key=True, seed=seed)) for seed in range(4)]
+    assert sets.complete([SPS, PPS, *slices], KEY) == [SPS, PPS, *others, *slices]
+    Slice.compared = 0
+    sets.complete([SPS, PPS, *slices], KEY)
+    sets.complete([SPS, PPS, *others, *slices], KEY)
+    assert Slice.compared == 0
+
+
 def test_the_slice_names_its_sets(sets: H264ParameterSets) -> None:
     key = slice_nal(key=True, pps_id=7)
     assert sets.complete([key], key) is None
