@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 import trio
 
-from tests.fakes.accounts import access_for, basic
+from tests.fakes.accounts import Clock, access_for, basic
 from tests.fakes.engine import FakeEngine
 from tests.fakes.http import PATIENCE_S, Server, running_server
 
@@ -25,7 +25,8 @@ def engine() -> FakeEngine:
 @pytest.fixture
 async def guarded(engine: FakeEngine, web: Path, tmp_path: Path) -> AsyncIterator[Server]:
     (web / "signin.html").touch()
-    async with running_server(engine, web, access=access_for({"olga": "operator"}, tmp_path)) as running:
+    # Links are written in a thread, which knows no clock of trio's.
+    async with running_server(engine, web, access=access_for({"olga": "operator"}, tmp_path, Clock())) as running:
         yield running
 
 
