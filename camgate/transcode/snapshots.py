@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from itertools import count
+from weakref import ref
 
 import trio
 
@@ -68,9 +69,9 @@ class _Job:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """What became of a key frame: a picture, or why there is none."""
+    """What became of a key frame: a picture, or why there is none. The frame itself is the camera's alone to keep."""
 
-    frame: Frame
+    frame: ref[Frame]
     made_s: float
     outcome: Snapshot | str
 
@@ -80,7 +81,14 @@ class _Made:
 
     def serves(self, frame: Frame, now: float) -> bool:
         """Whether it stands for `frame` as well."""
-        return now - self.made_s < FRESH_S or (self.frame is frame and isinstance(self.outcome, Snapshot))
+        return self._is_fresh(now) or (self.frame() is frame and isinstance(self.outcome, Snapshot))
+
+    def is_over(self, now: float) -> bool:
+        """Whether it can stand for no frame any more, as that of a camera that is gone."""
+        return not self._is_fresh(now) and (self.frame() is None or not isinstance(self.outcome, Snapshot))
+
+    def _is_fresh(self, now: float) -> bool:
+        return now - self.made_s < FRESH_S
 
 
 class Snapshots:
@@ -158,6 +166,7 @@ class Snapshots:
                         await self._do(worker, job)
                         job = None
                         job = await self._next_job()
+                    self._forget_what_is_over()
             except WorkerEnded as exc:
                 if job is not None:
                     job = self._blame(job, exc) if has_begun else await self._try_later(job, exc)
@@ -206,16 +215,22 @@ class Snapshots:
         self.decoded += 1
         job.outcome = outcome
         del self._jobs[job.key]
-        self._keep(job.key, _Made(job.frame, trio.current_time(), outcome))
+        self._keep(job.key, _Made(ref(job.frame), trio.current_time(), outcome))
         job.done.set()
 
     def _keep(self, key: Key, made: _Made) -> None:
-        """Remember a result, and forget the oldest ones beyond the bounds."""
+        """Remember a result, and forget those that are of no use, and the oldest ones beyond the bounds."""
         self._forget(key)
+        self._forget_what_is_over()
         self._made[key] = made
         self._kept_bytes += made.size_bytes
         while self._kept_bytes > MAX_KEPT_BYTES or len(self._made) > MAX_KEPT:
             self._forget(next(iter(self._made)))
+
+    def _forget_what_is_over(self) -> None:
+        now = trio.current_time()
+        for key in [key for key, made in self._made.items() if made.is_over(now)]:
+            self._forget(key)
 
     def _forget(self, key: Key) -> None:
         made = self._made.pop(key, None)

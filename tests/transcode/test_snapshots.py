@@ -2,6 +2,7 @@
 
 import os
 import signal
+import weakref
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import BytesIO
@@ -231,6 +232,23 @@ async def test_what_is_kept_is_bounded(autojump_clock: MockClock, monkeypatch: p
         assert len(worker.asked) == 10
         await snapshots.take(stream, 100)
         assert len(worker.asked) == 11
+
+
+async def test_key_frames_are_not_kept_nor_pictures_that_stand_for_none(autojump_clock: MockClock) -> None:
+    """What is kept is counted by its JPEGs: the key frames that they were made of took a hundred times as much."""
+    worker, front, yard = FakeWorker(), a_stream(), a_stream("yard")
+    async with running(worker) as snapshots:
+        for width in range(100, 110):
+            await snapshots.take(front, width)
+        frame = weakref.ref(front.gop()[0])
+        front.publish(make_frame(1, key=True))
+        assert frame() is None
+        await trio.sleep(2 * FRESH_S)
+        await snapshots.take(yard, 0)
+        assert list(snapshots._made) == [("yard", 0)]
+        yard.publish(make_frame(1, key=True))
+        await trio.sleep(2 * IDLE_S)
+        assert (len(snapshots._made), snapshots._kept_bytes) == (0, 0)
 
 
 @pytest.mark.parametrize("codec", ["H264", "H265"])

@@ -20,7 +20,7 @@ class Frame:
     size_bytes: sum of the NAL units' lengths.
     """
 
-    __slots__ = ("arrival_s", "camera_time", "display_time", "is_key", "nals", "rtp_time", "size_bytes")
+    __slots__ = ("__weakref__", "arrival_s", "camera_time", "display_time", "is_key", "nals", "rtp_time", "size_bytes")
 
     def __init__(self, nals: tuple[bytes, ...], rtp_time: int, arrival_s: float, is_key: bool) -> None:
         self.nals = nals
