@@ -425,7 +425,10 @@ class Access:
         account = asker.user or asker.address
         self._check_throttle(asker.address, account)
         identity = await self._of_callback(callback, asker, wanted)
-        if identity is None or not (identity.grants or await self._may_anything(callback, asker)):
+        is_right = identity is not None and (bool(identity.grants) or await self._may_anything(callback, asker))
+        # Again: or as many could be tried at once as the callback is asked about at once.
+        self._check_throttle(asker.address, account)
+        if identity is None or not is_right:
             self.throttle.failed(asker.address, account, self._monotonic())
             self.logins_refused += 1
             log.warning("login refused by the callback", address=asker.address)

@@ -1,6 +1,7 @@
 """The operator's own server: what it is asked, what its answers mean, and that no answer lets nobody in."""
 
 import json
+from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -112,6 +113,21 @@ async def test_a_wrong_login_is_refused_and_whoever_guesses_has_to_wait(access: 
             await access.identify(Credentials(address="192.0.2.7", login=("anna", f"{guess}")))
     with pytest.raises(TooManyLogins):
         await access.identify(ANNA)
+
+
+async def test_guesses_that_are_sent_at_once_have_to_wait_as_well(access: Access) -> None:
+    answers: Counter[type[Exception]] = Counter()
+
+    async def guess(password: str) -> None:
+        try:
+            await access.sign_in("anna", password, "192.0.2.7")
+        except (LoginRefused, TooManyLogins) as error:
+            answers[type(error)] += 1
+
+    async with trio.open_nursery() as nursery:
+        for number in range(20):
+            nursery.start_soon(guess, f"{number}")
+    assert answers == {LoginRefused: 5, TooManyLogins: 15}
 
 
 async def test_nobody_in_particular_is_asked_about_too(access: Access, backend: Backend) -> None:
