@@ -4,7 +4,8 @@ What differs from client to client (numbers, timestamp, SSRC, channel) is stampe
 """
 
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from struct import Struct
 
 from camgate.serve.datagrams import segment_runs
@@ -87,15 +88,28 @@ def _write(buffer: bytearray, places: Sequence[int], sequence: int, timestamp: i
 
 
 class LayoutCache:
-    """The layouts of a stream's latest frames."""
+    """The layouts of a stream's latest frames, while somebody plays it."""
 
     def __init__(self, packetize: Packetize, payload_type: int, *, is_marked: bool) -> None:
         self._packetize = packetize
         self._payload_type = payload_type
         self._is_marked = is_marked
         self._kept: OrderedDict[tuple[Frame, bool], FrameLayout] = OrderedDict()
+        self._users = 0
+
+    @contextmanager
+    def in_use(self) -> Iterator[None]:
+        """Play a stream inside the `with` block. With the last one that is left all layouts are forgotten."""
+        self._users += 1
+        try:
+            yield
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._kept.clear()
 
     def lay_out(self, frame: Frame, *, is_interleaved: bool) -> FrameLayout:
+        """Return a frame's layout, made now if nobody has asked for it; inside of `in_use`."""
         key = (frame, is_interleaved)
         layout = self._kept.get(key)
         if layout is None:

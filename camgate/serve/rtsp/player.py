@@ -68,7 +68,7 @@ class Player:
         lead_s: how long before the live picture the session begins by its other tracks' cached frames.
         """
         stream = self._track.stream
-        with stream.subscribe(max_age_s=MAX_BEHIND_S) as subscription:
+        with self._layouts.in_use(), stream.subscribe(max_age_s=MAX_BEHIND_S) as subscription:
             cached = () if self._from_key else self._track.cached()
             sender, beginning = self._open_sender(cached, lead_s)
             task_status.started(beginning)

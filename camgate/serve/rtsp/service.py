@@ -40,7 +40,7 @@ def admit_all() -> None:
 
 
 class Layouts:
-    """The layouts of each stream's latest frames, as long as the stream is there."""
+    """Where the layouts of each stream are, as long as the stream is there."""
 
     def __init__(self) -> None:
         self._by_stream: WeakKeyDictionary[Stream | AudioStream, tuple[str, LayoutCache]] = WeakKeyDictionary()

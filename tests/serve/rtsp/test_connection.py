@@ -302,11 +302,14 @@ async def test_a_client_that_leaves_is_forgotten(autojump_clock: MockClock, scen
         viewing.start_soon(player.run)
         await player.wait_frames(1)
         assert scene.source.stream.statistics().subscribers == 1
+        ((_, layouts),) = scene.service.layouts._by_stream.values()
+        assert layouts._kept
         viewing.cancel_scope.cancel()
     await (player.teardown() if politely else client_end.aclose())
     scene.publish()
     await trio.sleep(0.01)
     assert scene.source.stream.statistics().subscribers == 0
+    assert not layouts._kept
 
 
 async def test_a_connection_that_breaks_while_frames_go_out(autojump_clock: MockClock, scene: Scene) -> None:

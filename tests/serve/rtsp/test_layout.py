@@ -86,6 +86,16 @@ def test_frames_are_laid_out_once() -> None:
     assert len(asked) == len(frames) + 1, "the oldest is not kept"
 
 
+def test_layouts_are_kept_while_anybody_plays() -> None:
+    cache, frame = LayoutCache(packetize, 96, is_marked=True), Frame(KEY, 0, 0.0, True)
+    with cache.in_use():
+        with cache.in_use():
+            first = cache.lay_out(frame, is_interleaved=True)
+        assert cache.lay_out(frame, is_interleaved=True) is first
+    with cache.in_use():
+        assert cache.lay_out(frame, is_interleaved=True) is not first
+
+
 @pytest.mark.parametrize("sequence", [0, 65_535])
 def test_a_single_packet(sequence: int) -> None:
     layout = FrameLayout([b"payload"], 0, is_interleaved=False)
