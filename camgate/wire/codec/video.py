@@ -34,6 +34,10 @@ MAX_ACCESS_UNIT_NALS = 1024
 no camera comes near: slices of a packet each would be a key frame of 1.4 MB, and gortsplib stops at 25. Each NAL unit
 becomes a packet to each viewer."""
 
+MAX_WAITING_SETS = 64
+"""Parameter sets that came at times of their own and wait for their picture; cameras send three. Of more than that the
+key frame gets those that it needs, which are remembered by their ids."""
+
 MAX_LATE_PACKETS = 64
 """So many packets in turn behind the expected sequence number mean that the camera began a new one (gortsplib)."""
 
@@ -361,7 +365,7 @@ class VideoDepacketizer(ABC):
                 self._finish_frame(nals, first_slice, frames)
         elif nals:
             # Some cameras give parameter sets a timestamp of their own.
-            self._begin_access_unit(self._sets.among(nals))
+            self._begin_access_unit(self._sets.among(nals)[-MAX_WAITING_SETS:])
             self._after_gap = after_gap
 
     def _begin_access_unit(self, nals: list[bytes]) -> None:

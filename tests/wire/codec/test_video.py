@@ -82,6 +82,12 @@ def test_a_flood_of_parameter_sets_does_not_pile_up(case: Case) -> None:
         assert case.receive(case.camera.payloads(sets)) == []
     (frame,) = case.receive(case.key())
     assert len(frame.nals) == len(sets) + 1
+    for number in range(video.MAX_WAITING_SETS + 10):
+        assert case.receive(case.camera.payloads([sets[-1] + bytes([1, 1 + number])])) == []
+    # And the one that came last.
+    assert len(case.depacketizer._nals) == video.MAX_WAITING_SETS + 1
+    (frame,) = case.receive(case.key())
+    assert frame.nals[-1 - len(sets) :] == tuple(case.fakes.key_nals())
 
 
 def test_other_payload_types_do_not_disturb_the_sequence(case: Case) -> None:
