@@ -127,21 +127,24 @@ class Callback:
 
     async def _ask_all(self, asker: Asker, action: Action, paths: Sequence[str]) -> list[Verdict]:
         verdicts: dict[str, Verdict] = {}
+        downs: list[LoginsDown] = []
         left = iter(paths)
 
         async def ask() -> None:
             for path in left:
-                verdicts[path] = await self._ask(asker, action, path)
+                try:
+                    verdicts[path] = await self._ask(asker, action, path)
+                except LoginsDown as down:
+                    downs.append(down)
+                if downs:
+                    return  # what is under way comes to its end, and no more is asked
 
-        try:
-            async with trio.open_nursery() as nursery:
-                for _ in range(min(len(paths), MAX_AT_ONCE_EACH)):
-                    nursery.start_soon(ask)
-        except* LoginsDown as down:
-            error = _first(down)
-        else:
-            return [verdicts[path] for path in paths]
-        raise error
+        async with trio.open_nursery() as nursery:
+            for _ in range(min(len(paths), MAX_AT_ONCE_EACH)):
+                nursery.start_soon(ask)
+        if downs:
+            raise downs[0]
+        return [verdicts[path] for path in paths]
 
     async def _ask(self, asker: Asker, action: Action, camera: str) -> Verdict:
         question = {
@@ -190,11 +193,3 @@ class Callback:
         self._answers.move_to_end(digest)
         if len(self._answers) > MAX_REMEMBERED:
             self._answers.popitem(last=False)
-
-
-def _first(group: BaseExceptionGroup) -> LoginsDown:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    assert isinstance(error, LoginsDown)
-    return error
