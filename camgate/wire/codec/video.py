@@ -29,10 +29,10 @@ PACKET_COST_BYTES = 64
 MAX_PACKET_BYTES = 1 << 16
 """An interleaved frame's length has 16 bits (RFC 2326 10.12), a datagram's too."""
 
-MAX_ACCESS_UNIT_NALS = 1024
-"""H.265 has at most 600 slice segments (A.4.2). H.264 allows 1,365 in 4K (A.3.3: level 5.2, 30 pictures a second), but
-no camera comes near: slices of a packet each would be a key frame of 1.4 MB, and gortsplib stops at 25. Each NAL unit
-becomes a packet to each viewer."""
+MAX_ACCESS_UNIT_NALS = 1536
+"""H.265 has at most 600 slice segments (A.4.2), H.264 in 4K 1,365 slices (A.3.3: level 5.2, 30 pictures a second): a
+camera that makes a packet of each comes near that with a key frame of 1.4 MB. Each NAL unit becomes a packet to each
+viewer."""
 
 MAX_WAITING_SETS = 64
 """Parameter sets that came at times of their own and wait for their picture; cameras send three. Of more than that the

@@ -57,7 +57,7 @@ def test_every_pps_of_the_sps_goes_along(sets: H264ParameterSets) -> None:
 
 
 def test_slices_are_not_compared_with_every_set(sets: H264ParameterSets) -> None:
-    """256 PPS and 1,024 NAL units are a quarter of a million pairs."""
+    """256 PPS and a thousand NAL units are a quarter of a million pairs."""
 
     class Slice(bytes):
         compared = 0
