@@ -17,9 +17,11 @@ LEAST_BLOCKS = 8
 MOST_PERCENT_AN_HOUR = 2.0
 """By which a figure may grow in a run that passes."""
 LEAST_SPAN_S = 600.0
-"""Heaps take minutes to find their size: a shorter time proves no steadiness ..."""
-SURE_PERCENT = 30.0
-"""... and only growth by so much in itself proves a leak."""
+"""Slopes of a shorter time say nothing ..."""
+HEAP_SPAN_S = 2700.0
+"""... and of memory those of less than this: heaps, and what is kept up to a bound, take most of an hour to fill."""
+SURE_PERCENT, SOON_SURE_PERCENT = 3.0, 30.0
+"""By which memory must grow in a shorter run itself to prove a leak: after LEAST_SPAN_S, and before."""
 CONFIDENCE = 0.95
 
 
@@ -41,10 +43,12 @@ class Growth:
     high: float
     span_s: float
 
-    def verdict(self, sure_percent: float = SURE_PERCENT) -> Verdict:
-        """Judge by both ends of the interval. sure_percent: see SURE_PERCENT."""
-        is_long = self.span_s >= LEAST_SPAN_S
-        if self.low > MOST_PERCENT_AN_HOUR and (is_long or self.low * self.span_s / 3600 > sure_percent):
+    def verdict(self, *, is_memory: bool = True) -> Verdict:
+        """Judge by both ends of the interval."""
+        is_long = self.span_s >= (HEAP_SPAN_S if is_memory else LEAST_SPAN_S)
+        sure_percent = SURE_PERCENT if self.span_s >= LEAST_SPAN_S else SOON_SURE_PERCENT
+        is_sure = is_memory and self.low * self.span_s / 3600 > sure_percent
+        if self.low > MOST_PERCENT_AN_HOUR and (is_long or is_sure):
             return Verdict.GROWS
         if self.high < MOST_PERCENT_AN_HOUR and is_long:
             return Verdict.STEADY

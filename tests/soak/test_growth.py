@@ -42,6 +42,9 @@ def test_the_interval_holds_the_slope_about_as_often_as_it_says() -> None:
         (60, 0.0, Verdict.STEADY),
         (60, -20.0, Verdict.STEADY),
         (60, 6.0, Verdict.GROWS),
+        (30, 0.0, Verdict.UNSURE),
+        (30, 5.0, Verdict.UNSURE),  # the log's latest lines, which fill up to a bound
+        (30, 20.0, Verdict.GROWS),
         (5, 0.0, Verdict.UNSURE),
         (5, 200.0, Verdict.UNSURE),  # a heap that finds its size
         (5, 800.0, Verdict.GROWS),
@@ -53,14 +56,24 @@ def test_the_verdict_is_given_where_there_can_be_one(minutes: float, percent: fl
     assert growth.verdict() is verdict
 
 
+@pytest.mark.parametrize(
+    ("minutes", "percent", "verdict"),
+    [(30, 0.0, Verdict.STEADY), (30, 6.0, Verdict.GROWS), (5, 800.0, Verdict.UNSURE)],  # a crowd on its way in
+)
+def test_what_has_no_heap_is_judged_sooner(minutes: float, percent: float, verdict: Verdict) -> None:
+    growth = figures(minutes, percent)
+    assert growth is not None
+    assert growth.verdict(is_memory=False) is verdict
+
+
 def test_a_noisy_run_is_not_judged() -> None:
-    growth = figures(12, 0.0, noise=40)
+    growth = figures(60, 0.0, noise=40)
     assert growth is not None
     assert growth.verdict() is Verdict.UNSURE
 
 
 def test_a_figure_that_never_changes_is_steady() -> None:
-    growth = growth_of([float(second) for second in range(1_000)], [7.0] * 1_000)
+    growth = growth_of([float(second) for second in range(3_000)], [7.0] * 3_000)
     assert growth is not None
     assert (growth.slope, growth.verdict()) == (0, Verdict.STEADY)
 
