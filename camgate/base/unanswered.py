@@ -1,4 +1,4 @@
-"""Why a camgate that was asked does not answer, in words for whoever asked."""
+"""What is wrong where a camgate was asked and does not answer as one, in words for whoever asked."""
 
 import os
 import socket
@@ -20,6 +20,11 @@ def why_unanswered(name: str, error: BaseException) -> str:
             return f"{name} is for root, camgate's own user and the group camgate: be one of them, or use --url"
     reason = next((words for each in seen if isinstance(each, OSError) and (words := _reason(each))), "")
     return f"camgate at {name} does not answer" + (f": {reason}" if reason else "")
+
+
+def no_camgate(name: str) -> str:
+    """Say that something else answers there."""
+    return f"what answers at {name} is no camgate"
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

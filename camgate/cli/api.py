@@ -11,7 +11,7 @@ import typer
 
 from camgate.base.errors import RemoteError
 from camgate.base.secrets import mask, register_secret
-from camgate.base.unanswered import why_unanswered
+from camgate.base.unanswered import no_camgate, why_unanswered
 from camgate.cli.exits import BAD_CONFIG, FAILED
 from camgate.config.control import find_control_sockets
 from camgate.config.errors import ConfigError
@@ -95,7 +95,7 @@ class Api:
         try:
             answer = reply.json() if reply.content else None
         except ValueError:
-            raise NotThere(f"what answers at {self._name} is no camgate") from None
+            raise NotThere(no_camgate(self._name)) from None
         if reply.status_code == HTTPStatus.UNAUTHORIZED:
             wants = f"camgate at {self._name} wants a login"
             raise NotThere(f"{wants}: give a token in {TOKEN_VARIABLE} (camgate token makes one)")

@@ -4,13 +4,13 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
 
 import trio
 import typer
 from rich.console import Console
 
 from camgate.cli.exits import FAILED, exit_codes
+from camgate.cli.options import is_web_address
 from camgate.cli.serve import STOP_SIGNALS
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def bench(
 ) -> None:
     """Measure what this machine carries: built-in cameras, real viewers, a server in a process of its own."""
     width, height = _size(size)
-    if whep is not None and not (urlsplit(whep).scheme in ("http", "https") and urlsplit(whep).netloc):
+    if whep is not None and not is_web_address(whep):
         raise typer.BadParameter("is no address of a WHEP endpoint; write http://HOST:PORT/PATH", param_hint="--whep")
     if (pid or rtsp_port) and not whep:
         raise typer.BadParameter("is for --whep", param_hint="--pid" if pid else "--rtsp-port")

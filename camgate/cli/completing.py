@@ -19,11 +19,10 @@ def camera_names(context: typer.Context, incomplete: str) -> list[str]:
 def _names(config: Path | None) -> Iterable[str]:
     from camgate.config.errors import ConfigError  # most commands complete nothing
     from camgate.config.load import find_config_file, load
-    from camgate.config.overlay import FILE, Overlay
-    from camgate.config.state import state_directory
+    from camgate.config.overlay import Overlay
 
     with suppress(ConfigError):
         settings = load(find_config_file(config), os.environ, needs_cameras=False)
         yield from settings.cameras
-        saved = Overlay(state_directory(settings.server, os.environ) / FILE).load()
+        saved = Overlay.of(settings.server, os.environ).load()
         yield from (name for name in saved.cameras if name not in settings.cameras)

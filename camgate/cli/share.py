@@ -4,7 +4,6 @@ import json
 import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import urlsplit
 
 import typer
 
@@ -23,7 +22,7 @@ from camgate.base.names import composed
 from camgate.cli.commands import SETTINGS
 from camgate.cli.completing import camera_names
 from camgate.cli.exits import FAILED, exit_codes, refuse
-from camgate.cli.options import ConfigFileOption
+from camgate.cli.options import ConfigFileOption, is_web_address
 from camgate.cli.state import config_option, directory_of, in_local_time, load_with_saved, print_table
 from camgate.config.address import split_listen
 from camgate.config.errors import ConfigError, Problem
@@ -52,7 +51,7 @@ def create(
         refuse("share create", f"--for is no span of time that a link may work for; write 30m, 12h or 7d, {most}")
     if len(label) > MAX_LABEL_CHARS or not label.isprintable():
         refuse("share create", f"--label has up to {MAX_LABEL_CHARS} characters that can be printed")
-    if url is not None and not (urlsplit(url).scheme in ("http", "https") and urlsplit(url).hostname):
+    if url is not None and not is_web_address(url):
         refuse("share create", "--url is no address of pages; write https://cams.example.org/")
     with exit_codes():
         settings, shares, file = _shares(config)

@@ -12,14 +12,14 @@ from rich.table import Table
 from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.config.load import load
 from camgate.config.model import Settings
-from camgate.config.overlay import FILE, Overlay, merge
-from camgate.config.state import made_state_directory, state_directory
+from camgate.config.overlay import Overlay, merge
+from camgate.config.state import made_state_directory
 
 
 def load_with_saved(file: Path) -> Settings:
     """Read a config with the cameras that were added by the API, as `camgate run` does. Raises ConfigError."""
     of_file = load(file, os.environ, needs_cameras=False)
-    overlay = Overlay(state_directory(of_file.server, os.environ) / FILE)
+    overlay = Overlay.of(of_file.server, os.environ)
     return merge(of_file, overlay.load(), file=overlay.file)
 
 

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from camgate.base.secrets import mask, register_secret
+from camgate.base.unanswered import no_camgate
 from camgate.cli.api import (
     NO_TOKEN,
     TOKEN_VARIABLE,
@@ -60,8 +61,7 @@ def status(
 
 
 def _look(target: Target, *, as_json: bool) -> None:
-    told_cameras, told_process, told_viewers = trio.run(_ask, target)
-    cameras = _read(told_cameras)
+    cameras, told_cameras, told_process, told_viewers = trio.run(_ask, target)
     if as_json:
         typer.echo(json.dumps(document_of(cameras, told_cameras, told_process, told_viewers), indent=2))
     else:
@@ -74,18 +74,17 @@ def _look(target: Target, *, as_json: bool) -> None:
         raise typer.Exit(FAILED)
 
 
-def _read(told: list[Any]) -> list[Camera]:
-    now_s = time.monotonic()
-    return [camera for each in told if (camera := read_camera(each, now_s)) is not None]
-
-
-async def _ask(target: Target) -> tuple[list[Any], Any, Any]:
+async def _ask(target: Target) -> tuple[list[Camera], list[Any], Any, Any]:
+    """Return the cameras, and what is told of them, of camgate itself and of viewers."""
     async with open_link(target) as link:
-        cameras = await link.ask(CAMERAS)
-        if not isinstance(cameras, list) or (cameras and not _read(cameras)):
-            raise Unreachable(f"what answers at {target.name} is no camgate")
+        told = await link.ask(CAMERAS)
+        now_s = time.monotonic()
+        cameras = [read_camera(each, now_s) for each in told] if isinstance(told, list) else [None]
+        known = [camera for camera in cameras if camera is not None]
+        if cameras and not known:
+            raise Unreachable(no_camgate(target.name))
         # Who may only view is told neither of the machine nor of others.
-        return cameras, await link.ask_if_allowed(SERVER), await link.ask_if_allowed(VIEWERS)
+        return known, told, await link.ask_if_allowed(SERVER), await link.ask_if_allowed(VIEWERS)
 
 
 def _watch(target: Target) -> None:

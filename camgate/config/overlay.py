@@ -21,9 +21,10 @@ from camgate.config.cameras import CameraReader
 from camgate.config.checks import Wrong
 from camgate.config.errors import ConfigError, Problem
 from camgate.config.lines import KeyLines
-from camgate.config.model import CameraSettings, Settings
+from camgate.config.model import CameraSettings, ServerSettings, Settings
 from camgate.config.report import Report
 from camgate.config.schema import CAMERAS, SUB
+from camgate.config.state import state_directory
 from camgate.config.version import KEY as VERSION_KEY
 from camgate.config.version import VERSION, take_version
 from camgate.wire.rtsp.errors import MalformedUrl
@@ -137,6 +138,11 @@ class Overlay:
 
     def __init__(self, file: Path) -> None:
         self.file = file
+
+    @classmethod
+    def of(cls, settings: ServerSettings, environ: Mapping[str, str]) -> "Overlay":
+        """Return that of a camgate with these settings."""
+        return cls(state_directory(settings, environ) / FILE)
 
     def load(self) -> Saved:
         """Read what was saved. Raises ConfigError where that is no such file."""

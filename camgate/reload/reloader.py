@@ -24,8 +24,7 @@ from camgate.config.errors import ConfigError, Problem, StartError
 from camgate.config.exposure import check_exposure, exposures
 from camgate.config.load import load, start_problem
 from camgate.config.model import CameraSettings, RtspServerSettings, Settings
-from camgate.config.overlay import FILE, MAX_CAMERAS, Overlay, Saved, login_apart, merge, read_camera
-from camgate.config.state import state_directory
+from camgate.config.overlay import MAX_CAMERAS, Overlay, Saved, login_apart, merge, read_camera
 from camgate.config.twins import warn_of_twins
 from camgate.engine import Engine
 from camgate.ingest.cameras import Cameras
@@ -78,7 +77,7 @@ class ConfigSource:
         def read(needs_cameras: bool) -> Settings:
             return load(file, environ, needs_cameras=needs_cameras)
 
-        return cls(file, read, of_file, Overlay(state_directory(of_file.server, environ) / FILE))
+        return cls(file, read, of_file, Overlay.of(of_file.server, environ))
 
     def begin(self) -> tuple[Settings, Saved]:
         """Return what camgate begins with, and what of it was saved. Raises ConfigError."""
@@ -86,13 +85,12 @@ class ConfigSource:
         saved = found.for_cameras(self.of_file.cameras)
         if not self.of_file.cameras and saved == Saved():
             self.read(True)  # says that there are none
-        self.keep(saved, found)
+        if saved != found:
+            self.keep(saved)
         return merge(self.of_file, saved, file=self.overlay.file), saved
 
-    def keep(self, saved: Saved, found: Saved) -> None:
+    def keep(self, saved: Saved) -> None:
         """Keep what is left of what was found. Where that fails it is tried again at the next reload or start."""
-        if saved == found:
-            return
         try:
             self.overlay.save(saved)
         except OSError as error:
@@ -159,7 +157,8 @@ class Reloader:
             for problem in error.problems:
                 log.error("the config is not taken, and the one before holds on", by=by, problem=str(problem))
             raise ConfigRefused(error.problems) from None
-        await trio.to_thread.run_sync(source.keep, saved, found)
+        if saved != found:
+            await trio.to_thread.run_sync(source.keep, saved)
         self._of_file, self._saved = of_file, saved
         reloaded = self._take(diff, by)
         await self.end_gone_shares()

@@ -21,7 +21,7 @@ from wsproto.utilities import RemoteProtocolError
 
 from camgate.base.errors import RemoteError
 from camgate.base.place import place
-from camgate.base.unanswered import why_unanswered
+from camgate.base.unanswered import no_camgate, why_unanswered
 
 CAMERAS, SERVER, VIEWERS, LOGS = "/api/v1/cameras", "/api/v1/server", "/api/v1/viewers", "/api/v1/logs"
 SOCKET = "/ws"
@@ -104,7 +104,7 @@ class Link:
         except httpx.TransportError as error:
             raise self._gone(error) from None
         except (ValueError, RecursionError, httpx.InvalidURL):
-            raise Unreachable(f"what answers at {target.name} is no camgate") from None
+            raise Unreachable(no_camgate(target.name)) from None
         if not reply.is_success:
             detail = answer.get("detail") if isinstance(answer, dict) else None
             raise self._refused(reply.status_code, str(detail or ""))
