@@ -11,7 +11,7 @@ from camgate.wire.codec.errors import BitstreamMalformed, SpsMalformed
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.h264_nal import NAL_AUD, NAL_SPS, NAL_TYPE_MASK, PARAMETER_SETS, unescape
 from camgate.wire.codec.h264_sps import parse_sps_untrusted
-from camgate.wire.codec.nal import without_repeats
+from camgate.wire.codec.nal import with_sets
 
 MAX_PARAMETER_SET_BYTES = 4096
 """An SPS or PPS with every scaling list takes less; bounds what 32 + 256 remembered sets can hold."""
@@ -70,14 +70,8 @@ class H264ParameterSets:
             needed = [sps, pps]
         else:
             needed = [sps, *(other for other, sps_id in self._pps.values() if self._sps.get(sps_id) is sps)]
-        wanted = frozenset(needed)
-        # Slices are left out of it: a hash reads all of them.
-        held = [nal for nal in nals if _is_set(nal) and nal in wanted]
-        if wanted.issubset(held):
-            return nals if len(held) == len(needed) else without_repeats(nals, wanted)
         # 7.4.1.2.3: the access unit delimiter comes first, parameter sets before the slices; PPS build on their SPS.
-        delimiter = [nal for nal in nals[:1] if nal[0] & NAL_TYPE_MASK == NAL_AUD]
-        return delimiter + needed + [nal for nal in nals[len(delimiter) :] if not (_is_set(nal) and nal in wanted)]
+        return with_sets(nals, needed, _is_set, at=int(nals[0][0] & NAL_TYPE_MASK == NAL_AUD))
 
     def among(self, nals: Sequence[bytes]) -> list[bytes]:
         """Return the parameter sets among some NAL units, each once, in order."""

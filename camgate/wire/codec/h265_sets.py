@@ -11,7 +11,7 @@ from camgate.wire.codec.errors import BitstreamMalformed, SpsMalformed
 from camgate.wire.codec.format import VideoFormat
 from camgate.wire.codec.h265_nal import NAL_AUD, NAL_HEADER_BYTES, NAL_SPS, NAL_VPS, PARAMETER_SETS, type_of
 from camgate.wire.codec.h265_sps import MAX_SPS_ID, parse_h265_sps_head_untrusted, parse_h265_sps_untrusted
-from camgate.wire.codec.nal import unescape, without_repeats
+from camgate.wire.codec.nal import unescape, with_sets
 
 MAX_PARAMETER_SET_BYTES = 4096
 """A set with every scaling list takes less; bounds what 16 + 16 + 64 remembered sets can hold."""
@@ -72,14 +72,8 @@ class H265ParameterSets:
         if known is None or sps != known.sps or pps != known.pps or vps != known.vps:
             self._note_format(vps, sps, pps)
         needed = [vps, sps, *(other for other, sps_id in self._pps.values() if self._sps.get(sps_id, ("",))[0] is sps)]
-        wanted = frozenset(needed)
-        # Slices are left out of it: a hash reads all of them.
-        held = [nal for nal in nals if _is_set(nal) and nal in wanted]
-        if wanted.issubset(held):
-            return nals if len(held) == len(needed) else without_repeats(nals, wanted)
         # 7.4.2.4.4: the access unit delimiter comes first, parameter sets before the slices; each builds on the last.
-        delimiter = [nal for nal in nals[:1] if type_of(nal) == NAL_AUD]
-        return delimiter + needed + [nal for nal in nals[len(delimiter) :] if not (_is_set(nal) and nal in wanted)]
+        return with_sets(nals, needed, _is_set, at=int(type_of(nals[0]) == NAL_AUD))
 
     def among(self, nals: Sequence[bytes]) -> list[bytes]:
         """Return the parameter sets among some NAL units, each once, in order."""

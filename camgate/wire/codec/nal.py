@@ -1,6 +1,6 @@
 """What NAL units of H.264 and H.265 share: start codes, emulation prevention, the bits of a fragment's header."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 START_CODE = b"\x00\x00\x01"
 
@@ -35,6 +35,20 @@ def fragment(nal: bytes, header_bytes: int, indicator: bytes, nal_type: int, max
     payloads[0] = indicator + bytes((nal_type | FU_START,)) + payloads[0][before:]
     payloads[-1] = indicator + bytes((nal_type | FU_END,)) + payloads[-1][before:]
     return payloads
+
+
+def with_sets(nals: list[bytes], needed: Sequence[bytes], is_set: Callable[[bytes], bool], *, at: int) -> list[bytes]:
+    """Return an access unit with the parameter sets that it needs, each once: itself, where it holds them so.
+
+    needed: in the order in which they build on each other. is_set: whether a NAL unit is a parameter set. at: where
+    they go if one is missing.
+    """
+    wanted = frozenset(needed)
+    # Slices are left out of it: a hash reads all of them.
+    held = [nal for nal in nals if is_set(nal) and nal in wanted]
+    if wanted.issubset(held):
+        return nals if len(held) == len(needed) else without_repeats(nals, wanted)
+    return [*nals[:at], *needed, *(nal for nal in nals[at:] if not (is_set(nal) and nal in wanted))]
 
 
 def without_repeats(nals: Sequence[bytes], sets: Collection[bytes]) -> list[bytes]:
